@@ -1,0 +1,88 @@
+// `npm run cluster -- up | down | status | reset`: the cluster's command line.
+
+import { resolve } from "node:path";
+import { defineCommand, runMain } from "citty";
+import { type ClusterOptions, DEFAULTS, defaultDataDir, down, reset, status, up } from "./cluster.ts";
+import { ClusterProblem } from "./problem.ts";
+import { isServing, renderStatus } from "./status.ts";
+
+const data = {
+  data: {
+    type: "string",
+    description: "Folder for all data",
+    valueHint: "dir",
+    default: process.env.KV_DATA_DIR ?? defaultDataDir(),
+  },
+} as const;
+const json = { json: { type: "boolean", description: "Print JSON" } } as const;
+const shape = {
+  shards: { type: "string", description: `Shards of a new cluster, a power of two (${DEFAULTS.shards})` },
+  tablets: { type: "string", description: `Tablets of each shard (${DEFAULTS.tablets})` },
+  "port-base": { type: "string", description: `First of its ports (${DEFAULTS.portBase})` },
+} as const;
+
+const main = defineCommand({
+  meta: { name: "cluster", description: "A Vitess cluster on this machine" },
+  subCommands: {
+    up: defineCommand({
+      meta: { name: "up", description: "Start it, installing what is missing; it goes on in the background" },
+      args: { ...data, ...shape, ...json },
+      run: ({ args }) =>
+        guard(async (signal) => {
+          const options: ClusterOptions = {
+            dataDir: resolve(args.data),
+            shards: integer("--shards", args.shards),
+            tablets: integer("--tablets", args.tablets),
+            portBase: integer("--port-base", args["port-base"]),
+          };
+          const now = await up(options, signal);
+          console.log(args.json ? JSON.stringify(now, undefined, 2) : renderStatus(now));
+        }),
+    }),
+    down: defineCommand({
+      meta: { name: "down", description: "Stop it, keeping its data" },
+      args: data,
+      run: ({ args }) => guard(() => down(resolve(args.data))),
+    }),
+    status: defineCommand({
+      meta: { name: "status", description: "Show shards, roles, lag and processes; exits 1 unless all serve" },
+      args: { ...data, ...json },
+      run: ({ args }) =>
+        guard(async () => {
+          const now = await status(resolve(args.data));
+          if (!now) throw new ClusterProblem(`There is no cluster in ${resolve(args.data)}. Start one with 'up'.`);
+          console.log(args.json ? JSON.stringify(now, undefined, 2) : renderStatus(now));
+          if (!isServing(now)) process.exitCode = 1;
+        }),
+    }),
+    reset: defineCommand({
+      meta: { name: "reset", description: "Stop it and delete its data" },
+      args: data,
+      run: ({ args }) => guard(() => reset(resolve(args.data))),
+    }),
+  },
+});
+
+function integer(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,6}$/.test(text)) throw new ClusterProblem(`${flag} takes a whole number, not '${text}'.`);
+  return Number(text);
+}
+
+/** Ctrl-C aborts the command, which then stops what it started; a problem is told in its own words, without a stack. */
+async function guard(work: (signal: AbortSignal) => Promise<void>) {
+  const abort = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => abort.abort());
+  try {
+    await work(abort.signal);
+  } catch (error) {
+    if (abort.signal.aborted) {
+      process.exit(130);
+    }
+    console.error(error instanceof ClusterProblem || error instanceof RangeError ? error.message : error);
+    process.exit(1);
+  }
+  process.exit(process.exitCode ?? 0);
+}
+
+await runMain(main);

@@ -1,0 +1,343 @@
+// Starts, inspects and stops a cluster on this machine: the topology's processes on loopback, their data in one folder.
+
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { withLock } from "./lock.ts";
+import { findParts, type Parts, requireSpace } from "./parts.ts";
+import { ClusterProblem } from "./problem.ts";
+import { makeDataDir, Processes, portInUse, reachableByServers, run, writePrivateFile } from "./processes.ts";
+import { step } from "./progress.ts";
+import { type ClusterStatus, isServing, readStatus } from "./status.ts";
+import {
+  KEYSPACE,
+  mysqlSettings,
+  newSettings,
+  type Process,
+  type Settings,
+  type Tablet,
+  type Topology,
+  topology,
+  vtgateUsers,
+} from "./topology.ts";
+
+const LOOPBACK = "127.0.0.1";
+/** The longest path of a Unix socket that Linux accepts, in bytes. */
+const SOCKET_PATH_BYTES = 107;
+/** Redo logs, system tablespaces and binary logs of a fresh mysqld. */
+const TABLET_DISK_MB = 350;
+const START_TIMEOUT_MS = 120_000;
+/** A server that has not stopped by then is killed; what it acknowledged is on disk either way. */
+const STOP_TIMEOUT_MS = 60_000;
+
+export interface ClusterOptions {
+  dataDir: string;
+  /** For a new data folder; an existing one keeps what it was made with, and a different wish is an error. */
+  shards?: number;
+  tablets?: number;
+  portBase?: number;
+}
+
+export const DEFAULTS = { shards: 2, tablets: 3, portBase: 15000 };
+
+/** The default data folder; root's own home is closed to the user that the servers run as. */
+export function defaultDataDir(): string {
+  return process.getuid?.() === 0
+    ? "/var/lib/vitess-kv"
+    : join(process.env.XDG_DATA_HOME ?? join(process.env.HOME ?? "/tmp", ".local/share"), "vitess-kv");
+}
+
+/** Everything about the cluster of one data folder. */
+class Cluster {
+  readonly topology: Topology;
+  readonly processes: Processes;
+
+  constructor(
+    readonly dataDir: string,
+    readonly settings: Settings,
+    readonly password: string,
+  ) {
+    this.topology = topology(settings, { dataDir, bind: LOOPBACK, hostOf: () => LOOPBACK });
+    this.processes = new Processes(dataDir);
+  }
+
+  static load(dataDir: string): Cluster | undefined {
+    const file = join(dataDir, "cluster.json");
+    if (!existsSync(file)) return undefined;
+    const { settings, password } = JSON.parse(readFileSync(file, "utf8"));
+    return new Cluster(dataDir, settings, password);
+  }
+
+  /** The folder's cluster, or a new one written to it. */
+  static open(options: ClusterOptions): Cluster {
+    const { dataDir, shards, tablets, portBase } = options;
+    const existing = Cluster.load(dataDir);
+    if (!existing) {
+      const settings = newSettings(
+        shards ?? DEFAULTS.shards,
+        tablets ?? DEFAULTS.tablets,
+        portBase ?? DEFAULTS.portBase,
+      );
+      return new Cluster(dataDir, settings, randomBytes(18).toString("base64url"));
+    }
+    const { settings, topology } = existing;
+    const perShard = settings.tablets.length / topology.shards.length;
+    for (const [flag, wanted, actual] of [
+      ["--shards", shards, topology.shards.length],
+      ["--tablets", tablets, perShard],
+      ["--port-base", portBase, settings.portBase],
+    ] as const) {
+      if (wanted !== undefined && wanted !== actual) {
+        throw new ClusterProblem(
+          `The cluster in ${dataDir} was made with ${flag} ${actual}, not ${wanted}. Leave the flag out, choose another --data, or delete the cluster with 'reset'.`,
+        );
+      }
+    }
+    return existing;
+  }
+
+  save() {
+    makeDataDir(this.dataDir);
+    writePrivateFile(
+      join(this.dataDir, "cluster.json"),
+      JSON.stringify({ settings: this.settings, password: this.password }, undefined, 2),
+    );
+    writePrivateFile(join(this.dataDir, "vtgate-users.json"), vtgateUsers(this.password));
+  }
+}
+
+/** Starts what is not running yet and waits until every shard serves; on failure or abort stops what it started. */
+export async function up(options: ClusterOptions, signal?: AbortSignal): Promise<ClusterStatus> {
+  const { dataDir } = options;
+  const cluster = Cluster.open(options);
+  await checkPlace(cluster);
+  const parts = await findParts(signal);
+  const stops: (() => Promise<void>)[] = [];
+  makeDataDir(dataDir);
+  const onWait = (holder: number) => console.error(`waiting for process ${holder}, which is starting or stopping this cluster`);
+  return await withLock(join(dataDir, "launcher.lock"), { signal, onWait }, async () => {
+    cluster.save();
+    try {
+      return await start(cluster, parts, stops, signal);
+    } catch (error) {
+      if (stops.length > 0) await step("stop what was started", () => runInReverse(stops));
+      throw error;
+    }
+  });
+}
+
+async function start(
+  cluster: Cluster,
+  parts: Parts,
+  stops: (() => Promise<void>)[],
+  signal?: AbortSignal,
+): Promise<ClusterStatus> {
+  const { topology, processes } = cluster;
+  const { etcd, vtctld, vtorc, vtgate, tablets } = topology;
+  await checkPorts(cluster);
+  const extra = join(cluster.dataDir, "extra.cnf");
+  writeFileSync(extra, ["[mysqld]", ...mysqlSettings(LOOPBACK), ...parts.mysqlFiles, ""].join("\n"));
+  // What mysqlctl, and vttablet in its place, need to know about mysqld.
+  const env = { VTDATAROOT: cluster.dataDir, VT_MYSQL_ROOT: parts.mysqlRoot, EXTRA_MY_CNF: extra };
+
+  const launch = async (spec: Process) => {
+    if (processes.pid(spec.name) === undefined) {
+      processes.start(spec.name, { file: parts.programs[spec.program], args: spec.args, env });
+      stops.push(() => processes.stop(spec.name, STOP_TIMEOUT_MS));
+    }
+    await untilReady(processes, spec, signal);
+  };
+
+  await Promise.all([
+    step("etcd, vtctld and the keyspace", async () => {
+      await launch(etcd);
+      await launch(vtctld);
+      await setUpKeyspace(cluster, parts, signal);
+    }),
+    startMysqlds(
+      cluster,
+      (args) => run({ file: parts.programs.mysqlctl, args, env }, { signal }),
+      stops,
+    ),
+  ]);
+  // vtorc and vtgate look for tablets when they start, and again only seconds later.
+  await step(`${tablets.length} tablets`, () => Promise.all(tablets.map((tablet) => launch(tablet.vttablet))));
+  await step("vtorc and vtgate", () => Promise.all([vtorc, vtgate].map(launch)));
+  return await step("elect primaries", async (report) => {
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const now = await readStatus(cluster);
+      if (isServing(now)) return now;
+      const primaries = now.tablets.filter((tablet) => tablet.role === "primary").length;
+      report(`${primaries} of ${topology.shards.length} shards have one`);
+      if (Date.now() > deadline) {
+        throw new ClusterProblem(`Not every shard serves after ${START_TIMEOUT_MS / 1000} s. See the logs in ${cluster.dataDir}/logs.`);
+      }
+      await sleep(200, undefined, { signal });
+    }
+  });
+}
+
+async function startMysqlds(
+  { processes, topology }: Cluster,
+  mysqlctl: (args: string[]) => Promise<string>,
+  stops: (() => Promise<void>)[],
+) {
+  let started = 0;
+  await step(`${topology.tablets.length} MySQL servers`, (report) =>
+    Promise.all(
+      topology.tablets.map(async (tablet) => {
+        const name = mysqldName(tablet);
+        if (processes.pid(name) === undefined) {
+          stops.push(() => stopMysqld(processes, tablet));
+          const initialized = join(tablet.dir, "initialized");
+          if (existsSync(initialized)) {
+            await mysqlctl([...tablet.mysqlctl, "reinit_config"]);
+            await mysqlctl([...tablet.mysqlctl, "start"]);
+          } else {
+            // An earlier init was interrupted, or there was none: such a folder holds no data yet.
+            rmSync(tablet.dir, { recursive: true, force: true });
+            await mysqlctl([...tablet.mysqlctl, "init"]);
+            writeFileSync(initialized, "");
+          }
+          adoptMysqld(processes, tablet);
+        }
+        report(`${++started} of ${topology.tablets.length} started`);
+      }),
+    ),
+  );
+}
+
+function mysqldName(tablet: Tablet) {
+  return `mysqld-${tablet.uid}`;
+}
+
+/** mysqlctl leaves mysqld running and its process id in a file; a stale file names no process with this my.cnf. */
+function adoptMysqld(processes: Processes, tablet: Tablet) {
+  const pidFile = join(tablet.dir, "mysql.pid");
+  if (!existsSync(pidFile)) return;
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  const commandLine = `/proc/${pid}/cmdline`;
+  if (existsSync(commandLine) && readFileSync(commandLine, "utf8").includes(`${tablet.dir}/my.cnf`)) {
+    processes.adopt(mysqldName(tablet), pid);
+  }
+}
+
+async function stopMysqld(processes: Processes, tablet: Tablet) {
+  if (processes.pid(mysqldName(tablet)) === undefined) adoptMysqld(processes, tablet);
+  await processes.stop(mysqldName(tablet), STOP_TIMEOUT_MS);
+}
+
+async function setUpKeyspace(cluster: Cluster, parts: Parts, signal?: AbortSignal) {
+  const { vtctld, setup } = cluster.topology;
+  const client = (args: string[]) =>
+    run(
+      { file: parts.programs.vtctldclient, args: [`--server=${LOOPBACK}:${vtctld.ports.grpc}`, ...args] },
+      { signal },
+    );
+  const keyspaces: string = await client(["GetKeyspaces"]);
+  if (!keyspaces.includes(`"${KEYSPACE}"`)) {
+    for (const call of setup) {
+      // A cell that an interrupted first start has added already stays as it is.
+      await client(call).catch((error) => {
+        if (!String(error).includes("node already exists")) throw error;
+      });
+    }
+  }
+  const vschema = readFileSync(join(import.meta.dirname, "vschema.json"), "utf8");
+  await client(["ApplyVSchema", `--vschema=${vschema}`, KEYSPACE]);
+}
+
+async function untilReady(processes: Processes, spec: Process, signal?: AbortSignal) {
+  const url = `http://${LOOPBACK}:${spec.ports.http}${spec.readyPath}`;
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const answer = await fetch(url, { signal }).catch(() => undefined);
+    if (answer?.ok) return;
+    signal?.throwIfAborted();
+    if (processes.pid(spec.name) === undefined || Date.now() > deadline) {
+      throw new ClusterProblem(`${spec.name} did not start. The end of ${processes.logFile(spec.name)}:\n${processes.logTail(spec.name)}`);
+    }
+    await sleep(100, undefined, { signal });
+  }
+}
+
+async function checkPlace({ dataDir, topology }: Cluster) {
+  const socket = Math.max(...topology.tablets.map((tablet) => Buffer.byteLength(tablet.mysqlSocket)));
+  if (socket > SOCKET_PATH_BYTES) {
+    throw new ClusterProblem(
+      `The data folder's path is ${socket - SOCKET_PATH_BYTES} bytes too long for a Unix socket in it: ${dataDir}. Choose a shorter one with --data.`,
+    );
+  }
+  if (!reachableByServers(dataDir)) {
+    throw new ClusterProblem(
+      `The servers don't run as root, and the user that they run as can't enter ${dataDir}. Choose a folder that everyone can enter with --data.`,
+    );
+  }
+  mkdirSync(dataDir, { recursive: true });
+  const fresh = topology.tablets.filter((tablet) => !existsSync(tablet.dir)).length;
+  requireSpace(dataDir, 200 + fresh * TABLET_DISK_MB);
+}
+
+async function checkPorts({ processes, topology }: Cluster) {
+  const { etcd, vtctld, vtorc, vtgate, tablets } = topology;
+  const wanted = [
+    ...[etcd, vtctld, vtorc, vtgate, ...tablets.map((tablet) => tablet.vttablet)].flatMap(({ name, ports }) =>
+      Object.entries(ports).map(([purpose, port]) => ({ name, purpose, port })),
+    ),
+    ...tablets.map((tablet) => ({ name: mysqldName(tablet), purpose: "mysql", port: tablet.mysqlPort })),
+  ].filter(({ name }) => processes.pid(name) === undefined);
+  for (const { name, purpose, port } of wanted) {
+    if (await portInUse(LOOPBACK, port)) {
+      throw new ClusterProblem(
+        `Port ${port} (for ${name}, ${purpose}) is in use. Stop what listens there, perhaps a cluster in another data folder, or choose other ports with --port-base.`,
+      );
+    }
+  }
+}
+
+/** Stops every process of the folder's cluster, those that serve first, those they depend on last. */
+export async function down(dataDir: string) {
+  const cluster = Cluster.load(dataDir);
+  if (!cluster) return;
+  const { processes, topology } = cluster;
+  const stop = ({ name }: Process) => processes.stop(name, STOP_TIMEOUT_MS);
+  const onWait = () => {};
+  await withLock(join(dataDir, "launcher.lock"), { onWait }, () =>
+    step("stop the cluster", async (report) => {
+      report("vtgate and vtorc");
+      // Without vtorc first, stopping a primary would start an election.
+      await Promise.all([stop(topology.vtgate), stop(topology.vtorc)]);
+      report("tablets");
+      await Promise.all(topology.tablets.map((tablet) => stop(tablet.vttablet)));
+      report("MySQL servers");
+      await Promise.all(topology.tablets.map((tablet) => stopMysqld(processes, tablet)));
+      report("vtctld and etcd");
+      await stop(topology.vtctld);
+      await stop(topology.etcd);
+    }),
+  );
+}
+
+/** Stops the cluster and deletes its data. */
+export async function reset(dataDir: string) {
+  const cluster = Cluster.load(dataDir);
+  if (!cluster) return;
+  await down(dataDir);
+  const { tablets } = cluster.topology;
+  for (const name of ["etcd", "logs", "run", "backups", "extra.cnf", "vtgate-users.json", "cluster.json"]) {
+    rmSync(join(dataDir, name), { recursive: true, force: true });
+  }
+  for (const { dir } of tablets) rmSync(dir, { recursive: true, force: true });
+}
+
+/** What runs, in which role; undefined where the folder holds no cluster. */
+export async function status(dataDir: string): Promise<ClusterStatus | undefined> {
+  const cluster = Cluster.load(dataDir);
+  return cluster && (await readStatus(cluster));
+}
+
+async function runInReverse(stops: (() => Promise<void>)[]) {
+  for (const stop of stops.reverse()) await stop();
+}

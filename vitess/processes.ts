@@ -1,0 +1,230 @@
+// Starts processes that outlive this one, finds them again, and stops them: by process id and start time,
+// so that a reused id is never mistaken for ours.
+
+import { spawn } from "node:child_process";
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ClusterProblem } from "./problem.ts";
+
+/** The servers refuse to run as root; as root they are started as this user, who then owns the data folder. */
+const UNPRIVILEGED = { user: "nobody", uid: 65534, gid: 65534 };
+const isRoot = process.getuid?.() === 0;
+
+export interface Command {
+  file: string;
+  args: string[];
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
+/** Makes a folder that the servers can write to. */
+export function makeDataDir(dir: string) {
+  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  if (isRoot) chownSync(dir, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
+}
+
+/** Writes a file that only the servers' user, and root, can read. */
+export function writePrivateFile(path: string, content: string) {
+  writeFileSync(path, content, { mode: 0o600 });
+  if (isRoot) chownSync(path, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
+}
+
+function asServerUser({ file, args }: Command): [string, string[]] {
+  if (!isRoot) return [file, args];
+  const { user, gid } = UNPRIVILEGED;
+  return ["setpriv", [`--reuid=${user}`, `--regid=${gid}`, "--clear-groups", "--", file, ...args]];
+}
+
+interface RunOptions {
+  signal?: AbortSignal;
+  /** Called with each line that it prints, as it prints it. */
+  onLine?: (line: string) => void;
+  /** Keep the invoking user, even root: for installers, which start no server. */
+  keepUser?: boolean;
+}
+
+/** Runs a command to its end and returns what it printed; when the signal fires, its process group is stopped. */
+export async function run(command: Command, options: RunOptions = {}): Promise<string> {
+  const { signal, onLine, keepUser } = options;
+  signal?.throwIfAborted();
+  const [file, args] = keepUser ? [command.file, command.args] : asServerUser(command);
+  const child = spawn(file, args, {
+    cwd: command.cwd ?? "/",
+    detached: true,
+    env: { ...process.env, ...command.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const kill = () => signalGroup(child.pid, "SIGTERM");
+  signal?.addEventListener("abort", kill);
+  let stdout = "";
+  let stderr = "";
+  const collect = (chunk: string) => {
+    for (const line of chunk.split("\n")) if (line.trim()) onLine?.(line.trim());
+  };
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    stdout += chunk;
+    collect(chunk);
+  });
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    stderr += chunk;
+    collect(chunk);
+  });
+  try {
+    // "exit" and not "close": a daemon that the command leaves behind may hold its pipes open.
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("exit", (code) => setImmediate(resolve, code));
+    });
+    if (signal?.aborted) await groupGone(child.pid);
+    signal?.throwIfAborted();
+    if (code !== 0) {
+      const name = command.file.split("/").pop();
+      throw new ClusterProblem(`${name} ${command.args[0]} failed:\n${lastLines(stderr || stdout)}`);
+    }
+    return stdout;
+  } finally {
+    signal?.removeEventListener("abort", kill);
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+}
+
+/** Signals a process group; false when it is gone. */
+function signalGroup(pid: number | undefined, name: NodeJS.Signals | 0): boolean {
+  try {
+    return pid !== undefined && process.kill(-pid, name);
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until what an interrupted command started has ended too. */
+async function groupGone(pid: number | undefined) {
+  const deadline = Date.now() + 30_000;
+  while (signalGroup(pid, Date.now() > deadline ? "SIGKILL" : 0)) await sleep(50);
+}
+
+/** The processes of one data folder: `run/NAME.pid` and `logs/NAME.log` for each. */
+export class Processes {
+  constructor(private readonly dataDir: string) {}
+
+  logFile(name: string) {
+    return `${this.dataDir}/logs/${name}.log`;
+  }
+
+  private pidFile(name: string) {
+    return `${this.dataDir}/run/${name}.pid`;
+  }
+
+  /** Starts it in a session of its own, so that Ctrl-C in the terminal reaches only the launcher. */
+  start(name: string, command: Command): number {
+    for (const dir of ["run", "logs"]) makeDataDir(`${this.dataDir}/${dir}`);
+    const log = openSync(this.logFile(name), "a");
+    const [file, args] = asServerUser(command);
+    try {
+      const child = spawn(file, args, {
+        cwd: "/",
+        detached: true,
+        env: { ...process.env, ...command.env },
+        stdio: ["ignore", log, log],
+      });
+      // Without a listener a missing program would end the launcher; the wait for readiness reports it.
+      child.on("error", () => {});
+      child.unref();
+      if (child.pid === undefined) throw new ClusterProblem(`${file} can't be started`);
+      this.adopt(name, child.pid);
+      return child.pid;
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** Records a process that something else started (mysqlctl starts mysqld). */
+  adopt(name: string, pid: number) {
+    makeDataDir(`${this.dataDir}/run`);
+    writeFileSync(this.pidFile(name), `${pid} ${startTime(pid) ?? "?"}\n`);
+  }
+
+  /** Its process id while it runs; undefined when it does not, whatever a stale pid file says. */
+  pid(name: string): number | undefined {
+    if (!existsSync(this.pidFile(name))) return undefined;
+    const [pid, start] = readFileSync(this.pidFile(name), "utf8").trim().split(" ");
+    return start !== undefined && startTime(Number(pid)) === start ? Number(pid) : undefined;
+  }
+
+  /** Asks it to stop and waits; kills it only if it has not stopped after `timeoutMs`. */
+  async stop(name: string, timeoutMs: number) {
+    const pid = this.pid(name);
+    if (pid !== undefined) {
+      process.kill(pid, "SIGTERM");
+      // A stopped (SIGSTOP) process takes no SIGTERM until it goes on.
+      process.kill(pid, "SIGCONT");
+      const deadline = Date.now() + timeoutMs;
+      while (this.pid(name) === pid) {
+        if (Date.now() > deadline) process.kill(pid, "SIGKILL");
+        await sleep(50);
+      }
+    }
+    rmSync(this.pidFile(name), { force: true });
+  }
+
+  /** The end of its log, for an error message. */
+  logTail(name: string) {
+    return existsSync(this.logFile(name)) ? lastLines(readFileSync(this.logFile(name), "utf8")) : "";
+  }
+}
+
+/** Start time in clock ticks since boot, from field 22 of /proc/PID/stat; undefined when no such process runs. */
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The command, field 2, is in parentheses and may itself hold spaces and parentheses.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** True while any process has this id. */
+export function isAlive(pid: number): boolean {
+  return startTime(pid) !== undefined;
+}
+
+/** True when something listens on the port; a port that merely lingers in TIME_WAIT is free. */
+export function portInUse(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+/** True when the servers' user can enter the folder. */
+export function reachableByServers(dir: string): boolean {
+  if (!isRoot) return true;
+  for (let path = dir; path !== "/"; path = path.slice(0, path.lastIndexOf("/")) || "/") {
+    if (existsSync(path) && (statSync(path).mode & 0o001) === 0 && statSync(path).uid !== UNPRIVILEGED.uid) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function lastLines(text: string) {
+  return text.trim().split("\n").slice(-8).join("\n");
+}

@@ -1,0 +1,125 @@
+// What a cluster is doing, as vtgate and the process table tell it.
+
+import { createConnection, type RowDataPacket } from "mysql2/promise";
+import type { Processes } from "./processes.ts";
+import { KEYSPACE, SQL_USER, type Topology } from "./topology.ts";
+
+export interface ClusterStatus {
+  dataDir: string;
+  vtgate: {
+    host: string;
+    port: number;
+    socket: string;
+    user: string;
+    password: string;
+    database: string;
+    pid: number | null;
+  };
+  /** The same as one URL, for DATABASE_URL. */
+  url: string;
+  /** Address of its gRPC server, for `vtctldclient --server`. */
+  vtctld: { address: string; pid: number | null };
+  vtorc: { pid: number | null };
+  etcd: { address: string; pid: number | null };
+  shards: string[];
+  tablets: TabletStatus[];
+}
+
+export interface TabletStatus {
+  alias: string;
+  shard: string;
+  /** As vtgate sees it; "unknown" while vtgate can't be asked or does not know the tablet. */
+  role: "primary" | "replica" | "unknown";
+  serving: boolean;
+  /** Seconds behind the primary; null where that is not known, and for a primary. */
+  lagSeconds: number | null;
+  mysqlSocket: string;
+  mysqlPort: number;
+  pids: { mysqld: number | null; vttablet: number | null };
+}
+
+interface Sources {
+  dataDir: string;
+  password: string;
+  topology: Topology;
+  processes: Processes;
+}
+
+const HOST = "127.0.0.1";
+
+export async function readStatus(cluster: Sources): Promise<ClusterStatus> {
+  const { dataDir, password, topology, processes } = cluster;
+  const port = topology.vtgate.ports.mysql as number;
+  const vtgate = { host: HOST, port, user: SQL_USER, password, database: KEYSPACE };
+  const seen = await askVtgate(vtgate).catch(() => new Map<string, Seen>());
+  const pid = (name: string) => processes.pid(name) ?? null;
+  return {
+    dataDir,
+    vtgate: { ...vtgate, socket: `${dataDir}/vtgate.sock`, pid: pid("vtgate") },
+    url: `mysql://${SQL_USER}:${password}@${HOST}:${port}/${KEYSPACE}`,
+    vtctld: { address: `${HOST}:${topology.vtctld.ports.grpc}`, pid: pid("vtctld") },
+    vtorc: { pid: pid("vtorc") },
+    etcd: { address: `${HOST}:${topology.etcd.ports.http}`, pid: pid("etcd") },
+    shards: topology.shards,
+    tablets: topology.tablets.map((tablet) => ({
+      alias: tablet.alias,
+      shard: tablet.shard,
+      ...(seen.get(tablet.alias) ?? { role: "unknown", serving: false, lagSeconds: null }),
+      mysqlSocket: tablet.mysqlSocket,
+      mysqlPort: tablet.mysqlPort,
+      pids: { mysqld: pid(`mysqld-${tablet.uid}`), vttablet: pid(tablet.vttablet.name) },
+    })),
+  };
+}
+
+type Seen = Pick<TabletStatus, "role" | "serving" | "lagSeconds">;
+
+async function askVtgate(vtgate: Parameters<typeof createConnection>[0] & object): Promise<Map<string, Seen>> {
+  const connection = await createConnection({ ...vtgate, connectTimeout: 2000 });
+  try {
+    const query = (sql: string) => connection.query<RowDataPacket[]>({ sql, timeout: 3000 });
+    const [tablets] = await query("SHOW VITESS_TABLETS");
+    const [replicas] = await query("SHOW VITESS_REPLICATION_STATUS");
+    const lags = new Map(replicas.map((row) => [row.Alias, Number(row.ReplicationLag)]));
+    return new Map(
+      tablets.map((row) => {
+        const role = row.TabletType === "PRIMARY" ? "primary" : "replica";
+        const lag = lags.get(row.Alias);
+        return [
+          row.Alias,
+          { role, serving: row.State === "SERVING", lagSeconds: role === "replica" ? (lag ?? null) : null },
+        ];
+      }),
+    );
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** True when every shard has a serving primary and every tablet serves, so that each commit finds its second disk. */
+export function isServing({ shards, tablets }: ClusterStatus): boolean {
+  return (
+    tablets.every((tablet) => tablet.serving) &&
+    shards.every((shard) => tablets.some((tablet) => tablet.shard === shard && tablet.role === "primary"))
+  );
+}
+
+/** The status as a person reads it. */
+export function renderStatus(status: ClusterStatus): string {
+  const rows = status.tablets.map((tablet) => [
+    tablet.shard,
+    tablet.alias,
+    tablet.role,
+    tablet.serving ? "serving" : "not serving",
+    tablet.lagSeconds === null ? "" : `${tablet.lagSeconds} s`,
+    `${tablet.pids.mysqld ?? "stopped"}`,
+    `${tablet.pids.vttablet ?? "stopped"}`,
+  ]);
+  const table = [["SHARD", "TABLET", "ROLE", "STATE", "LAG", "MYSQLD", "VTTABLET"], ...rows];
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd());
+  const servers = (["vtgate", "vtctld", "vtorc", "etcd"] as const)
+    .map((name) => `${name} ${status[name].pid ?? "stopped"}`)
+    .join(", ");
+  return [...lines, "", `Processes: ${servers}`, `Data: ${status.dataDir}`, `SQL: ${status.url}`].join("\n");
+}

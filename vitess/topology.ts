@@ -1,0 +1,299 @@
+// The cluster, described once: every process, port, flag and memory size. The local launcher starts
+// what this file says, and compose.yaml and TOPOLOGY.md are rendered from it.
+
+export const VITESS_VERSION = "24.0.0";
+export const CELL = "zone1";
+export const KEYSPACE = "kv";
+export const SQL_USER = "kv";
+
+/** Largest message between vtgate and vttablet. An 8 MiB value is 16 MiB as a hex literal, plus its row's other columns. */
+const GRPC_MESSAGE_BYTES = 64 * 1024 * 1024;
+const BUFFER_POOL_MB = 512;
+/** mysqld outside its buffer pool, and each Vitess server, as resident memory under load. */
+const MYSQLD_OVERHEAD_MB = 250;
+const SERVER_MB = 256;
+
+export type Program =
+  | "etcd"
+  | "mysqlctl"
+  | "mysqld"
+  | "vtctld"
+  | "vtctldclient"
+  | "vtgate"
+  | "vtorc"
+  | "vttablet";
+
+/** What distinguishes one cluster from another; kept in its data folder, so that a second start finds the same cluster. */
+export interface Settings {
+  portBase: number;
+  tablets: TabletSettings[];
+}
+
+interface TabletSettings {
+  /** Unique in the cell; also its server id and the name of its folder. */
+  uid: number;
+  shard: string;
+}
+
+/** Where the processes run: all on one machine's loopback, or each in a container of its own. */
+export interface Place {
+  /** Folder for all data, as the processes see it. */
+  dataDir: string;
+  /** Address that the processes listen on. */
+  bind: string;
+  /** Address at which other processes reach the one named. */
+  hostOf: (processName: string) => string;
+}
+
+export interface Process {
+  name: string;
+  program: Program;
+  args: string[];
+  /** Every port that it opens, by purpose. */
+  ports: Record<string, number>;
+  memoryMb: number;
+  /** Answers 200 over HTTP at this path of its `http` port once it runs. */
+  readyPath: string;
+}
+
+export interface Tablet {
+  uid: number;
+  alias: string;
+  shard: string;
+  /** Folder of its mysqld, made by mysqlctl. */
+  dir: string;
+  mysqlSocket: string;
+  mysqlPort: number;
+  mysqlMemoryMb: number;
+  /** Arguments of `mysqlctl`, to be followed by `init` or `start`. */
+  mysqlctl: string[];
+  vttablet: Process;
+}
+
+export interface Topology {
+  etcd: Process;
+  vtctld: Process;
+  vtorc: Process;
+  vtgate: Process;
+  tablets: Tablet[];
+  shards: string[];
+  /** Calls of `vtctldclient` that make an empty cluster this one; each may be repeated. */
+  setup: string[][];
+}
+
+/** Key ranges of `count` equal shards (a power of two, up to 256), as Vitess names them: `-80`, `80-`. */
+export function shardNames(count: number): string[] {
+  if (!Number.isInteger(Math.log2(count)) || count > 256) {
+    throw new RangeError(`shards must be a power of two from 1 to 256, not ${count}`);
+  }
+  const bound = (i: number) =>
+    i === 0 || i === count
+      ? ""
+      : Math.round((i * 256) / count)
+          .toString(16)
+          .padStart(2, "0");
+  return Array.from({ length: count }, (_, i) => `${bound(i)}-${bound(i + 1)}`);
+}
+
+/** Settings of a new cluster: tablets 100, 101, … for the first shard, 200, 201, … for the second. */
+export function newSettings(shards: number, tabletsPerShard: number, portBase: number): Settings {
+  if (!Number.isInteger(tabletsPerShard) || tabletsPerShard < 1 || tabletsPerShard > 9) {
+    throw new RangeError(`tablets must be 1 to 9 a shard, not ${tabletsPerShard}`);
+  }
+  const tablets = shardNames(shards).flatMap((shard, s) =>
+    Array.from({ length: tabletsPerShard }, (_, t) => ({ uid: (s + 1) * 100 + t, shard })),
+  );
+  // Ports 0 to 49 above the base are the servers', from 50 on each tablet has three.
+  if (!Number.isInteger(portBase) || portBase < 1024 || portBase + 50 + 3 * tablets.length > 65535) {
+    throw new RangeError(`port base must leave room between 1024 and 65535, not ${portBase}`);
+  }
+  return { portBase, tablets };
+}
+
+/** The whole cluster, with every process's arguments. */
+export function topology(settings: Settings, place: Place): Topology {
+  const { portBase } = settings;
+  const { bind, dataDir, hostOf } = place;
+  const etcdPort = portBase;
+  const etcdPeerPort = portBase + 1;
+  const etcdAddress = `${hostOf("etcd")}:${etcdPort}`;
+  const topo = [
+    "--topo-implementation=etcd2",
+    `--topo-global-server-address=${etcdAddress}`,
+    "--topo-global-root=/vitess/global",
+  ];
+  const listen = (http: number, grpc?: number) => [
+    `--bind-address=${bind}`,
+    `--port=${http}`,
+    ...(grpc ? [`--grpc-bind-address=${bind}`, `--grpc-port=${grpc}`] : []),
+  ];
+  const messages = `--grpc-max-message-size=${GRPC_MESSAGE_BYTES}`;
+  const backups = [
+    "--backup-storage-implementation=file",
+    `--file-backup-storage-root=${dataDir}/backups`,
+  ];
+
+  const etcd: Process = {
+    name: "etcd",
+    program: "etcd",
+    args: [
+      "--name=etcd",
+      `--data-dir=${dataDir}/etcd`,
+      `--listen-client-urls=http://${bind}:${etcdPort}`,
+      `--advertise-client-urls=http://${etcdAddress}`,
+      `--listen-peer-urls=http://${bind}:${etcdPeerPort}`,
+      `--initial-advertise-peer-urls=http://${hostOf("etcd")}:${etcdPeerPort}`,
+      `--initial-cluster=etcd=http://${hostOf("etcd")}:${etcdPeerPort}`,
+      "--log-level=warn",
+    ],
+    ports: { http: etcdPort, peer: etcdPeerPort },
+    memoryMb: SERVER_MB,
+    readyPath: "/health",
+  };
+
+  const vtctld: Process = {
+    name: "vtctld",
+    program: "vtctld",
+    args: [
+      ...topo,
+      ...listen(portBase + 2, portBase + 3),
+      ...backups,
+      `--cell=${CELL}`,
+      "--service-map=grpc-vtctl,grpc-vtctld",
+    ],
+    ports: { http: portBase + 2, grpc: portBase + 3 },
+    memoryMb: SERVER_MB,
+    readyPath: "/debug/vars",
+  };
+
+  const vtorc: Process = {
+    name: "vtorc",
+    program: "vtorc",
+    args: [
+      ...topo,
+      ...listen(portBase + 4),
+      `--cell=${CELL}`,
+      // A dead primary is noticed within a second; the defaults are 5 and 15.
+      "--instance-poll-time=1s",
+      "--recovery-poll-duration=1s",
+      "--topo-information-refresh-duration=5s",
+    ],
+    ports: { http: portBase + 4 },
+    memoryMb: SERVER_MB,
+    readyPath: "/debug/vars",
+  };
+
+  const vtgate: Process = {
+    name: "vtgate",
+    program: "vtgate",
+    args: [
+      ...topo,
+      ...listen(portBase + 5, portBase + 6),
+      messages,
+      `--cell=${CELL}`,
+      `--cells-to-watch=${CELL}`,
+      "--tablet-types-to-wait=PRIMARY",
+      // New tablets are found within five seconds instead of a minute.
+      "--tablet-refresh-interval=5s",
+      "--service-map=grpc-vtgateservice",
+      `--mysql-server-bind-address=${bind}`,
+      `--mysql-server-port=${portBase + 7}`,
+      `--mysql-server-socket-path=${dataDir}/vtgate.sock`,
+      "--mysql-auth-server-impl=static",
+      `--mysql-auth-server-static-file=${dataDir}/vtgate-users.json`,
+      // Statements wait at vtgate through a planned failover instead of failing.
+      "--enable-buffer",
+      "--buffer-window=10s",
+      "--buffer-max-failover-duration=20s",
+      "--buffer-size=10000",
+    ],
+    ports: { http: portBase + 5, grpc: portBase + 6, mysql: portBase + 7 },
+    memoryMb: 2 * SERVER_MB,
+    readyPath: "/debug/vars",
+  };
+
+  const tablets = settings.tablets.map(({ uid, shard }, index): Tablet => {
+    const name = `vttablet-${uid}`;
+    const alias = `${CELL}-${String(uid).padStart(10, "0")}`;
+    const dir = `${dataDir}/vt_${String(uid).padStart(10, "0")}`;
+    const [http, grpc, mysqlPort] = [0, 1, 2].map((n) => portBase + 50 + 3 * index + n) as [
+      number,
+      number,
+      number,
+    ];
+    return {
+      uid,
+      alias,
+      shard,
+      dir,
+      mysqlSocket: `${dir}/mysql.sock`,
+      mysqlPort,
+      mysqlMemoryMb: BUFFER_POOL_MB + MYSQLD_OVERHEAD_MB,
+      mysqlctl: [`--tablet-uid=${uid}`, `--mysql-port=${mysqlPort}`],
+      vttablet: {
+        name,
+        program: "vttablet",
+        args: [
+          ...topo,
+          ...listen(http, grpc),
+          ...backups,
+          messages,
+          `--tablet-path=${alias}`,
+          `--tablet-hostname=${hostOf(name)}`,
+          `--init-keyspace=${KEYSPACE}`,
+          `--init-shard=${shard}`,
+          "--init-tablet-type=replica",
+          "--service-map=grpc-queryservice,grpc-tabletmanager,grpc-updatestream",
+          "--health-check-interval=1s",
+          "--degraded-threshold=5s",
+          "--unhealthy-threshold=60s",
+          // A consolidated read may share the result of a statement that was sent before
+          // a write was acknowledged: harmless on replicas, a stale read on a primary.
+          "--enable-consolidator=false",
+          "--enable-consolidator-replicas=true",
+          "--queryserver-config-pool-size=64",
+          "--queryserver-config-transaction-cap=64",
+          "--queryserver-config-query-timeout=20s",
+        ],
+        ports: { http, grpc },
+        memoryMb: SERVER_MB,
+        readyPath: "/debug/vars",
+      },
+    };
+  });
+
+  return {
+    etcd,
+    vtctld,
+    vtorc,
+    vtgate,
+    tablets,
+    shards: [...new Set(settings.tablets.map((tablet) => tablet.shard))],
+    setup: [
+      ["AddCellInfo", `--root=/vitess/${CELL}`, `--server-address=${etcdAddress}`, CELL],
+      // A commit is acknowledged once a second machine has it on disk.
+      ["CreateKeyspace", "--durability-policy=semi_sync", KEYSPACE],
+    ],
+  };
+}
+
+/** Lines of my.cnf, beyond those that mysqlctl writes itself, for every mysqld. */
+export function mysqlSettings(bind: string): string[] {
+  return [
+    `bind-address=${bind}`,
+    "sync_binlog=1",
+    "innodb_flush_log_at_trx_commit=1",
+    // No gap locks: two writers of different keys never wait for each other.
+    "transaction-isolation=READ-COMMITTED",
+    // Statements read the clock with SYSDATE(), whose conversion to epoch time is exact in UTC only.
+    "default-time-zone=+00:00",
+    `innodb_buffer_pool_size=${BUFFER_POOL_MB}M`,
+    "innodb_lock_wait_timeout=10",
+    "max_connections=1000",
+  ];
+}
+
+/** The user that vtgate accepts, in the form of its `--mysql-auth-server-static-file`. */
+export function vtgateUsers(password: string): string {
+  return JSON.stringify({ [SQL_USER]: [{ Password: password, UserData: SQL_USER }] });
+}
