@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
-import { type ClusterOptions, DEFAULTS, defaultDataDir, down, reset, status, up } from "./cluster.ts";
+import { type ClusterOptions, clusterStatus, DEFAULTS, defaultDataDir, down, reset, up } from "./cluster.ts";
 import { ClusterProblem } from "./problem.ts";
 import { isServing, renderStatus } from "./status.ts";
 
@@ -35,8 +35,8 @@ const main = defineCommand({
             tablets: integer("--tablets", args.tablets),
             portBase: integer("--port-base", args["port-base"]),
           };
-          const now = await up(options, signal);
-          console.log(args.json ? JSON.stringify(now, undefined, 2) : renderStatus(now));
+          const { status } = await up(options, signal);
+          console.log(args.json ? JSON.stringify(status, undefined, 2) : renderStatus(status));
         }),
     }),
     down: defineCommand({
@@ -49,7 +49,7 @@ const main = defineCommand({
       args: { ...data, ...json },
       run: ({ args }) =>
         guard(async () => {
-          const now = await status(resolve(args.data));
+          const now = await clusterStatus(resolve(args.data));
           if (!now) throw new ClusterProblem(`There is no cluster in ${resolve(args.data)}. Start one with 'up'.`);
           console.log(args.json ? JSON.stringify(now, undefined, 2) : renderStatus(now));
           if (!isServing(now)) process.exitCode = 1;

@@ -107,19 +107,27 @@ class Cluster {
   }
 }
 
-/** Starts what is not running yet and waits until every shard serves; on failure or abort stops what it started. */
-export async function up(options: ClusterOptions, signal?: AbortSignal): Promise<ClusterStatus> {
+/**
+ * Starts what is not running yet and waits until every shard serves; on failure or abort stops what it started.
+ * `started` is false when all of it was running already.
+ */
+export async function up(
+  options: ClusterOptions,
+  signal?: AbortSignal,
+): Promise<{ status: ClusterStatus; started: boolean }> {
   const { dataDir } = options;
   const cluster = Cluster.open(options);
   await checkPlace(cluster);
   const parts = await findParts(signal);
   const stops: (() => Promise<void>)[] = [];
   makeDataDir(dataDir);
-  const onWait = (holder: number) => console.error(`waiting for process ${holder}, which is starting or stopping this cluster`);
+  const onWait = (holder: number) =>
+    console.error(`waiting for process ${holder}, which is starting or stopping this cluster`);
   return await withLock(join(dataDir, "launcher.lock"), { signal, onWait }, async () => {
     cluster.save();
     try {
-      return await start(cluster, parts, stops, signal);
+      const status = await start(cluster, parts, stops, signal);
+      return { status, started: stops.length > 0 };
     } catch (error) {
       if (stops.length > 0) await step("stop what was started", () => runInReverse(stops));
       throw error;
@@ -155,11 +163,7 @@ async function start(
       await launch(vtctld);
       await setUpKeyspace(cluster, parts, signal);
     }),
-    startMysqlds(
-      cluster,
-      (args) => run({ file: parts.programs.mysqlctl, args, env }, { signal }),
-      stops,
-    ),
+    startMysqlds(cluster, (args) => run({ file: parts.programs.mysqlctl, args, env }, { signal }), stops),
   ]);
   // vtorc and vtgate look for tablets when they start, and again only seconds later.
   await step(`${tablets.length} tablets`, () => Promise.all(tablets.map((tablet) => launch(tablet.vttablet))));
@@ -172,7 +176,9 @@ async function start(
       const primaries = now.tablets.filter((tablet) => tablet.role === "primary").length;
       report(`${primaries} of ${topology.shards.length} shards have one`);
       if (Date.now() > deadline) {
-        throw new ClusterProblem(`Not every shard serves after ${START_TIMEOUT_MS / 1000} s. See the logs in ${cluster.dataDir}/logs.`);
+        throw new ClusterProblem(
+          `Not every shard serves after ${START_TIMEOUT_MS / 1000} s. See the logs in ${cluster.dataDir}/logs.`,
+        );
       }
       await sleep(200, undefined, { signal });
     }
@@ -257,7 +263,9 @@ async function untilReady(processes: Processes, spec: Process, signal?: AbortSig
     if (answer?.ok) return;
     signal?.throwIfAborted();
     if (processes.pid(spec.name) === undefined || Date.now() > deadline) {
-      throw new ClusterProblem(`${spec.name} did not start. The end of ${processes.logFile(spec.name)}:\n${processes.logTail(spec.name)}`);
+      throw new ClusterProblem(
+        `${spec.name} did not start. The end of ${processes.logFile(spec.name)}:\n${processes.logTail(spec.name)}`,
+      );
     }
     await sleep(100, undefined, { signal });
   }
@@ -333,7 +341,7 @@ export async function reset(dataDir: string) {
 }
 
 /** What runs, in which role; undefined where the folder holds no cluster. */
-export async function status(dataDir: string): Promise<ClusterStatus | undefined> {
+export async function clusterStatus(dataDir: string): Promise<ClusterStatus | undefined> {
   const cluster = Cluster.load(dataDir);
   return cluster && (await readStatus(cluster));
 }

@@ -225,7 +225,9 @@ export function requireSpace(dir: string, mb: number) {
   const { bavail, bsize } = statfsSync(dir);
   const free = Math.floor((bavail * bsize) / 1e6);
   if (free < mb) {
-    throw new ClusterProblem(`${dir} has ${free} MB free and ${mb} MB are needed. Free some space or choose another folder.`);
+    throw new ClusterProblem(
+      `${dir} has ${free} MB free and ${mb} MB are needed. Free some space or choose another folder.`,
+    );
   }
 }
 

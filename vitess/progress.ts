@@ -6,10 +6,7 @@ const terminal = process.stderr.isTTY === true;
 let timer: ReturnType<typeof setInterval> | undefined;
 
 /** Runs `work` as a named step; `report` says how far it is. */
-export async function step<T>(
-  title: string,
-  work: (report: (detail: string) => void) => Promise<T>,
-): Promise<T> {
+export async function step<T>(title: string, work: (report: (detail: string) => void) => Promise<T>): Promise<T> {
   const state = { since: performance.now(), detail: "" };
   running.set(title, state);
   timer ??= setInterval(show, terminal ? 200 : 10_000);

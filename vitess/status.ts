@@ -117,7 +117,12 @@ export function renderStatus(status: ClusterStatus): string {
   ]);
   const table = [["SHARD", "TABLET", "ROLE", "STATE", "LAG", "MYSQLD", "VTTABLET"], ...rows];
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd());
+  const lines = table.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
   const servers = (["vtgate", "vtctld", "vtorc", "etcd"] as const)
     .map((name) => `${name} ${status[name].pid ?? "stopped"}`)
     .join(", ");

@@ -13,15 +13,7 @@ const BUFFER_POOL_MB = 512;
 const MYSQLD_OVERHEAD_MB = 250;
 const SERVER_MB = 256;
 
-export type Program =
-  | "etcd"
-  | "mysqlctl"
-  | "mysqld"
-  | "vtctld"
-  | "vtctldclient"
-  | "vtgate"
-  | "vtorc"
-  | "vttablet";
+export type Program = "etcd" | "mysqlctl" | "mysqld" | "vtctld" | "vtctldclient" | "vtgate" | "vtorc" | "vttablet";
 
 /** What distinguishes one cluster from another; kept in its data folder, so that a second start finds the same cluster. */
 export interface Settings {
@@ -128,10 +120,7 @@ export function topology(settings: Settings, place: Place): Topology {
     ...(grpc ? [`--grpc-bind-address=${bind}`, `--grpc-port=${grpc}`] : []),
   ];
   const messages = `--grpc-max-message-size=${GRPC_MESSAGE_BYTES}`;
-  const backups = [
-    "--backup-storage-implementation=file",
-    `--file-backup-storage-root=${dataDir}/backups`,
-  ];
+  const backups = ["--backup-storage-implementation=file", `--file-backup-storage-root=${dataDir}/backups`];
 
   const etcd: Process = {
     name: "etcd",
@@ -216,11 +205,7 @@ export function topology(settings: Settings, place: Place): Topology {
     const name = `vttablet-${uid}`;
     const alias = `${CELL}-${String(uid).padStart(10, "0")}`;
     const dir = `${dataDir}/vt_${String(uid).padStart(10, "0")}`;
-    const [http, grpc, mysqlPort] = [0, 1, 2].map((n) => portBase + 50 + 3 * index + n) as [
-      number,
-      number,
-      number,
-    ];
+    const [http, grpc, mysqlPort] = [0, 1, 2].map((n) => portBase + 50 + 3 * index + n) as [number, number, number];
     return {
       uid,
       alias,

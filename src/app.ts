@@ -1,0 +1,86 @@
+// The HTTP application over a store: what happens to every request, in order. Names no runtime.
+
+import { Hono } from "hono";
+import { type RequestIdVariables, requestId } from "hono/request-id";
+import { routePath } from "hono/route";
+import { secureHeaders } from "hono/secure-headers";
+import type { Logger } from "pino";
+import { keyOf, rawPath } from "./http/key.ts";
+import { keyRoutes } from "./http/keys.ts";
+import { operationRoutes } from "./http/operations.ts";
+import { Problem, problemOf, problemResponse } from "./http/problem.ts";
+import { ttlRoutes } from "./http/ttl.ts";
+import { StoreError } from "./store/errors.ts";
+import type { Store } from "./store/store.ts";
+
+export interface AppEnv {
+  Variables: RequestIdVariables;
+}
+
+export interface AppOptions {
+  /** Largest value in bytes; a larger one is a 413. */
+  maxValueBytes: number;
+  log: Logger;
+  /** True once the server takes no new work: /readyz then fails. */
+  isDraining: () => boolean;
+}
+
+export function createApp(store: Store, { maxValueBytes, log, isDraining }: AppOptions) {
+  // Routing works on the path as it was sent, so that an escaped slash stays part of a key.
+  const app = new Hono<AppEnv>({ getPath: rawPath });
+
+  app.use(requestId());
+  app.use(async (c, next) => {
+    const start = performance.now();
+    await next();
+    // The route's pattern and not the path, which holds the key.
+    const ms = Math.round((performance.now() - start) * 10) / 10;
+    log.debug(
+      { request_id: c.get("requestId"), method: c.req.method, route: routePath(c, -1), status: c.res.status, ms },
+      "request",
+    );
+  });
+  app.use(
+    secureHeaders({
+      // Stored content can be anything, an HTML page too: it must not be sniffed, and must not run on this origin.
+      contentSecurityPolicy: { defaultSrc: ["'none'"], sandbox: [] },
+      crossOriginResourcePolicy: false,
+      crossOriginOpenerPolicy: false,
+      originAgentCluster: false,
+      referrerPolicy: false,
+      strictTransportSecurity: false,
+      xDnsPrefetchControl: false,
+      xDownloadOptions: false,
+      xFrameOptions: false,
+      xPermittedCrossDomainPolicies: false,
+      xXssProtection: false,
+    }),
+  );
+
+  keyRoutes(app, store, maxValueBytes);
+  ttlRoutes(app, store);
+  operationRoutes(app, store, isDraining);
+  app.all("/v1/kv/:ns/", (c) => {
+    // An empty key, and what a URL parser leaves of the key `.`.
+    keyOf(c.req.raw);
+    return c.notFound();
+  });
+
+  app.notFound((c) => problemResponse(c, new Problem(404, "no_such_route", "There is nothing at this path.")));
+  app.onError((error, c) => {
+    if (error instanceof Problem) return problemResponse(c, error);
+    const request_id = c.get("requestId");
+    if (error instanceof StoreError) {
+      log.warn({ request_id, code: error.code, reason: error.reason }, "store error");
+      return problemResponse(c, problemOf(error));
+    }
+    // Reading the body failed: the client went away in the middle of it.
+    if (c.req.raw.signal.aborted || error.name === "AbortError") {
+      return problemResponse(c, new Problem(400, "incomplete_body", "The body ended early; nothing was changed."));
+    }
+    // Its message may quote anything; the stack below it holds only code.
+    log.error({ request_id, name: error.name, stack: error.stack?.split("\n    at ").slice(1) }, "unexpected error");
+    return problemResponse(c, new Problem(500, "internal", "Something went wrong in the server."));
+  });
+  return app;
+}

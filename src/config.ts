@@ -1,0 +1,28 @@
+// The environment, validated once. Every variable is in the README's table.
+
+import { z } from "zod";
+import { VALUE_BYTES_CEILING } from "./limits.ts";
+
+const count = (fallback: number, most: number) => z.coerce.number().int().min(1).max(most).default(fallback);
+
+const schema = z.object({
+  PORT: z.coerce.number().int().min(0).max(65535).default(8787),
+  KV_HOST: z.string().min(1).default("127.0.0.1"),
+  DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
+  KV_DATA_DIR: z.string().min(1).optional(),
+  KV_MAX_VALUE_BYTES: count(1024 * 1024, VALUE_BYTES_CEILING),
+  KV_DEADLINE_MS: count(10_000, 600_000),
+  KV_CONNECTIONS: count(32, 10_000),
+  KV_QUEUE_LIMIT: count(20_000, 10_000_000),
+  KV_DRAIN_MS: count(30_000, 600_000),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+});
+
+export type Config = z.infer<typeof schema>;
+
+/** Throws an Error whose message names every wrong variable, but no value: DATABASE_URL holds a password. */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const { success, data, error } = schema.safeParse(environment);
+  if (success) return data;
+  throw new Error(error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
+}

@@ -1,0 +1,62 @@
+// Entity tags and preconditions as RFC 9110 (sections 8.8.3 and 13) words them, turned into versions.
+
+import type { Context } from "hono";
+import { ETAGS } from "../limits.ts";
+import type { Condition, Version } from "../store/store.ts";
+import { badRequest } from "./problem.ts";
+
+interface EntityTag {
+  weak: boolean;
+  opaque: string;
+}
+
+const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e]*)"$/;
+
+/** The entity tag of a version: it stands for the value with its content type and metadata. */
+export function etagOf(version: Version): string {
+  return `"${version}"`;
+}
+
+/**
+ * The conditions that a write's headers set. Tags that this store never gave out match nothing; weak ones match
+ * nothing in If-Match, which compares strongly.
+ */
+export function conditionOf(c: Context): Condition {
+  const ifMatch = parse(c, "If-Match");
+  const ifNoneMatch = parse(c, "If-None-Match");
+  return {
+    ...(ifMatch && { ifMatch: ifMatch === "*" ? "*" : versions(ifMatch.filter((tag) => !tag.weak)) }),
+    ...(ifNoneMatch && { ifNoneMatch: ifNoneMatch === "*" ? "*" : versions(ifNoneMatch) }),
+  };
+}
+
+/** For calls that If-None-Match makes no sense for: it is refused rather than ignored. */
+export function ifMatchOnly(c: Context): Condition["ifMatch"] {
+  const { ifMatch, ifNoneMatch } = conditionOf(c);
+  if (ifNoneMatch) throw badRequest("invalid_precondition", "If-None-Match is not supported on this call.");
+  return ifMatch;
+}
+
+/** What a read's headers ask for, given the version that is there: the entry, 304, or 412. */
+export function evaluateRead(c: Context, version: Version): "send" | "not_modified" | "failed" {
+  const { ifMatch, ifNoneMatch } = conditionOf(c);
+  if (ifMatch && ifMatch !== "*" && !ifMatch.includes(version)) return "failed";
+  if (ifNoneMatch && (ifNoneMatch === "*" || ifNoneMatch.includes(version))) return "not_modified";
+  return "send";
+}
+
+function versions(tags: EntityTag[]): Version[] {
+  return tags.map((tag) => tag.opaque).filter((opaque) => /^[0-9a-f]{32}$/.test(opaque));
+}
+
+function parse(c: Context, header: string): "*" | EntityTag[] | undefined {
+  const text = c.req.header(header)?.trim();
+  if (text === undefined) return undefined;
+  if (text === "*") return "*";
+  // Our own tags hold no comma, and one that does is not ours and matches nothing.
+  const tags = text.split(",").map((part) => ENTITY_TAG.exec(part.trim()));
+  if (tags.length > ETAGS || tags.some((tag) => tag === null)) {
+    throw badRequest("invalid_precondition", `${header} takes * or up to ${ETAGS} quoted entity tags.`);
+  }
+  return tags.map((tag) => ({ weak: tag?.[1] !== undefined, opaque: tag?.[2] ?? "" }));
+}

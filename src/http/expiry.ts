@@ -1,0 +1,54 @@
+// When an entry shall expire, as a query string or a JSON document says it.
+
+import type { Context } from "hono";
+import { z } from "zod";
+import { TTL_MS } from "../limits.ts";
+import type { ExpiryTime } from "../store/store.ts";
+import { badRequest } from "./problem.ts";
+
+const positive = z.number().int().positive();
+/** The three spellings: seconds from now, milliseconds from now, seconds since the epoch. */
+export const expiryFields = { ttl: positive.optional(), ttl_ms: positive.optional(), expires_at: positive.optional() };
+
+/** The expiry asked for, if any. Throws a 400 when two are, or one too far away. */
+export function expiryOf(fields: { ttl?: number; ttl_ms?: number; expires_at?: number }): ExpiryTime | undefined {
+  const { ttl, ttl_ms, expires_at } = fields;
+  const given = [ttl, ttl_ms, expires_at].filter((field) => field !== undefined);
+  if (given.length > 1) throw badRequest("invalid_ttl", "Give one of ttl, ttl_ms and expires_at.");
+  if (given.length === 0) return undefined;
+  const expiry: ExpiryTime =
+    expires_at === undefined ? { afterMs: ttl_ms ?? (ttl ?? 0) * 1000 } : { atMs: expires_at * 1000 };
+  // This process's clock serves for nothing but this bound on what is plausible.
+  const afterMs = "atMs" in expiry ? expiry.atMs - Date.now() : expiry.afterMs;
+  if (afterMs > TTL_MS) throw badRequest("invalid_ttl", "An expiry is at most 100 years away.");
+  return expiry;
+}
+
+const decimal = z
+  .string()
+  .regex(/^\d{1,15}$/, "must be a whole number")
+  .transform(Number)
+  .pipe(positive)
+  .optional();
+/** The same as query parameters. */
+export const expiryParameters = { ttl: decimal, ttl_ms: decimal, expires_at: decimal };
+
+/** The query string as the schema's fields: unknown and repeated parameters are errors, never ignored. */
+export function queryOf<T>(c: Context, schema: z.ZodType<T>): T {
+  const query: Record<string, string> = {};
+  for (const [name, values] of Object.entries(c.req.queries())) {
+    if (values.length !== 1) throw badRequest("invalid_parameter", "A query parameter is given twice.");
+    query[name] = values[0] ?? "";
+  }
+  return validated(schema, query, "invalid_parameter");
+}
+
+/** A value that must fit a schema; the 400 names the field, not what was in it. */
+export function validated<T>(schema: z.ZodType<T>, input: unknown, code: string): T {
+  const { success, data, error } = schema.safeParse(input);
+  if (success) return data;
+  const [issue] = error.issues;
+  const field = String(issue?.path[0] ?? "");
+  const detail = issue?.code === "unrecognized_keys" ? "There is an unknown parameter" : `${field}: ${issue?.message}`;
+  throw badRequest(field in expiryFields ? "invalid_ttl" : code, `${detail}.`);
+}

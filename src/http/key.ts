@@ -1,0 +1,44 @@
+// Which key a URL names: one percent-encoded segment, decoded strictly to bytes.
+
+import { KEY_BYTES, NAMESPACE_PATTERN } from "../limits.ts";
+import { type EntryKey, entryKey } from "../store/store.ts";
+import { badRequest } from "./problem.ts";
+
+/** Where in the path segments `/v1/kv/{ns}/{key}` stand. */
+const NAMESPACE_SEGMENT = 3;
+const KEY_SEGMENT = 4;
+
+/** The path as it was sent, still encoded: routing on it can never mistake an escaped slash for a real one. */
+export function rawPath({ url }: { url: string }): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const end = url.slice(start).search(/[?#]/);
+  return end === -1 ? url.slice(start) : url.slice(start, start + end);
+}
+
+/** The entry that a request's URL names. Throws a 400 when it names none. */
+export function keyOf(request: { url: string }): EntryKey {
+  const segments = rawPath(request).split("/");
+  const namespace = decodeSegment(segments[NAMESPACE_SEGMENT] ?? "", "invalid_namespace").toString("latin1");
+  if (!NAMESPACE_PATTERN.test(namespace)) {
+    throw badRequest("invalid_namespace", "A namespace is 1 to 64 letters, digits, '_' or '-'.");
+  }
+  // A URL's fragment is never sent: a '#' here was meant as part of the key.
+  if (request.url.includes("#")) throw badRequest("invalid_key", "A '#' in a key must be sent as %23.");
+  const key = decodeSegment(segments[KEY_SEGMENT] ?? "", "invalid_key");
+  if (key.length === 0 || key.length > KEY_BYTES) {
+    throw badRequest("invalid_key", `A key is 1 to ${KEY_BYTES} bytes.`);
+  }
+  return entryKey(namespace, key);
+}
+
+/** The bytes of one path segment: `%XX` is that byte, any other ASCII character itself, anything else an error. */
+function decodeSegment(segment: string, code: string): Buffer {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is all of ASCII
+  if (!/^(?:%[0-9A-Fa-f]{2}|[\x00-\x24\x26-\x7f])*$/.test(segment)) {
+    throw badRequest(code, "The path holds a malformed percent escape or a character that must be escaped.");
+  }
+  return Buffer.from(
+    segment.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+    "latin1",
+  );
+}

@@ -1,0 +1,26 @@
+// Every bound of the store, each with its reason. What an operator may change is in config.ts.
+
+/** A namespace is a word that needs no escaping in a URL, a log or a metric. */
+export const NAMESPACE_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+export const NAMESPACE_BYTES = 64;
+
+/** With its namespace and a slash a key fits InnoDB's index (3,072 bytes) five times over. */
+export const KEY_BYTES = 512;
+
+/** Fits the column; longer media types do not occur. */
+export const CONTENT_TYPE_BYTES = 255;
+
+/** What Cloudflare KV allows. */
+export const METADATA_BYTES = 1024;
+
+/** The most that KV_MAX_VALUE_BYTES may be: as a hex literal it doubles, and a gRPC message must hold it. */
+export const VALUE_BYTES_CEILING = 8 * 1024 * 1024;
+
+/** Expiry further away than this is a mistake in units. */
+export const TTL_MS = 36_525 * 24 * 3600 * 1000;
+
+/** A TTL request is a few dozen bytes of JSON. */
+export const TTL_BODY_BYTES = 1024;
+
+/** Entity tags accepted in one If-Match or If-None-Match. */
+export const ETAGS = 32;

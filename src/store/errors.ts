@@ -1,0 +1,94 @@
+// What an error of the database means to a caller: whether a write surely did not happen, may have happened,
+// or can never happen. This is the only file that reads MySQL's and Vitess's error codes and messages.
+
+export type StoreErrorCode =
+  /** Nothing was changed; the same call may succeed later. */
+  | "unavailable"
+  /** Nothing was changed; more calls wait for the database than may. */
+  | "overloaded"
+  /** A write was sent and its answer never came: it may have happened, or may yet. */
+  | "outcome_unknown"
+  /** Nothing was changed; the database refuses the statement, now and later: a fault in the set-up or in this program. */
+  | "internal";
+
+/** A failed call. The message never holds a key or a value, nor does its cause, which is one line for the log. */
+export class StoreError extends Error {
+  constructor(
+    readonly code: StoreErrorCode,
+    readonly reason: string,
+  ) {
+    super(`${code}: ${reason}`);
+  }
+}
+
+/** How far a statement got when it failed. */
+export type Phase = "connecting" | "sent";
+
+/** What is read of a mysql2 error. Its own message can quote the statement, so it is matched but never kept. */
+interface DriverError {
+  code?: string;
+  errno?: number;
+  sqlState?: string;
+  message?: string;
+}
+
+/** MySQL refused before it changed anything, or rolled the statement back, for a reason that passes. */
+const NOT_APPLIED = new Set([
+  1040, // too many connections
+  1203, // too many connections of this user
+  1205, // lock wait timeout: the statement is rolled back
+  1213, // deadlock: the statement is rolled back
+  1226, // a resource limit of this user
+  1290, // read-only, as every replica is: the primary has moved
+  1836, // read-only mode
+  2002, // vttablet could not connect to its mysqld
+  2003, // the same, over TCP
+]);
+
+/** The statement itself is wrong: unknown table or column, denied, malformed, out of range, too large. */
+const REFUSED_SQL_STATES = new Set(["42000", "42S02", "42S22", "22001", "22003", "22007", "28000", "HY006"]);
+
+/**
+ * vtgate gives most failures of its own as error 1105 or the like with a text. These texts mean that no tablet
+ * has executed the statement: it was not routed, not admitted, or met a tablet that does not serve.
+ */
+const NOT_EXECUTED_TEXTS = [
+  "no healthy tablet available",
+  "primary is not serving",
+  "operation not allowed in state",
+  "wrong tablet type",
+  "is being resharded",
+  "enforce denied tables",
+  "disallowed due to rule",
+  "failover buffering",
+  "buffer full",
+  "pool timed out",
+  "resource pool",
+  "connection limit exceeded",
+  "too many requests",
+  "server is running with the --read-only option",
+  "server is running with the --super-read-only option",
+  "connect: connection refused",
+  "no valid tablet",
+];
+
+/** Turns whatever a query threw into a StoreError. `writes` says whether the statement could change anything. */
+export function storeError(error: unknown, phase: Phase, writes: boolean): StoreError {
+  if (error instanceof StoreError) return error;
+  const { code = "", errno = 0, sqlState = "", message = "" } = error as DriverError;
+  const reason = [code || (error as Error).name, sqlState].filter(Boolean).join(" ");
+  if (message === "Queue limit reached.") return new StoreError("overloaded", "connection queue is full");
+  if (phase === "connecting") {
+    return new StoreError(REFUSED_SQL_STATES.has(sqlState) ? "internal" : "unavailable", `connect: ${reason}`);
+  }
+  if (REFUSED_SQL_STATES.has(sqlState) && !isTransientText(message)) return new StoreError("internal", reason);
+  if (!writes || NOT_APPLIED.has(errno) || isTransientText(message)) {
+    return new StoreError("unavailable", reason);
+  }
+  return new StoreError("outcome_unknown", reason);
+}
+
+function isTransientText(message: string): boolean {
+  const text = message.toLowerCase();
+  return NOT_EXECUTED_TEXTS.some((fragment) => text.includes(fragment));
+}

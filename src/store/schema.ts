@@ -1,0 +1,31 @@
+// The one table: one row per key. drizzle-kit makes the migrations from it.
+
+import { bigint, customType, index, mysqlTable, varchar } from "drizzle-orm/mysql-core";
+import { CONTENT_TYPE_BYTES, KEY_BYTES, METADATA_BYTES, NAMESPACE_BYTES } from "../limits.ts";
+
+// Drizzle's own varbinary goes through strings, which corrupts bytes, and it has no BLOB.
+const varbinary = customType<{ data: Buffer; config: { length: number }; configRequired: true }>({
+  dataType: ({ length }) => `varbinary(${length})`,
+});
+const binary = customType<{ data: Buffer; config: { length: number }; configRequired: true }>({
+  dataType: ({ length }) => `binary(${length})`,
+});
+const mediumblob = customType<{ data: Buffer }>({ dataType: () => "mediumblob" });
+
+export const VERSION_BYTES = 16;
+
+export const entries = mysqlTable(
+  "entries",
+  {
+    /** `namespace/key`; Vitess shards by its xxhash. */
+    key: varbinary("key", { length: NAMESPACE_BYTES + 1 + KEY_BYTES }).primaryKey(),
+    /** Random and new with every write of the value. */
+    version: binary("version", { length: VERSION_BYTES }).notNull(),
+    /** Epoch milliseconds by the clock of the shard's primary; NULL never expires. */
+    expiresAt: bigint("expires_at", { mode: "number" }),
+    contentType: varchar("content_type", { length: CONTENT_TYPE_BYTES }).notNull(),
+    metadata: varchar("metadata", { length: METADATA_BYTES }),
+    value: mediumblob("value").notNull(),
+  },
+  (table) => [index("entries_expires_at").on(table.expiresAt)],
+);

@@ -1,0 +1,90 @@
+// What a store promises: read this page first. Every layer below is a Store, and every layer above uses one.
+
+/** An entry's primary key, `namespace/key` as bytes. Made by `entryKey` only. */
+export type EntryKey = Buffer & { readonly brand: unique symbol };
+
+/** Joins a namespace, which holds no slash, and a key of any bytes; no two pairs give the same result. */
+export function entryKey(namespace: string, key: Uint8Array): EntryKey {
+  return Buffer.concat([Buffer.from(`${namespace}/`), key]) as EntryKey;
+}
+
+/** Identifies one write of one value, in hexadecimal; no two writes share one, whatever was deleted in between. */
+export type Version = string;
+
+/** Everything about an entry but its value. */
+export interface EntryInfo {
+  version: Version;
+  contentType: string;
+  /** The JSON text given with the value. */
+  metadata: string | null;
+  valueBytes: number;
+  /** When it expires and how long that is from now, by the clock of the shard's primary; null if never. */
+  expiry: { atMs: number; ttlMs: number } | null;
+}
+
+export interface Entry extends EntryInfo {
+  value: Buffer;
+}
+
+export interface NewEntry {
+  value: Buffer;
+  contentType: string;
+  metadata: string | null;
+  expiry: NewExpiry;
+}
+
+/** An expiry as a caller asks for it. `atMs` may be past: the entry is then gone at once. */
+export type ExpiryTime = { afterMs: number } | { atMs: number };
+
+/** `keep` leaves the expiry that the entry has; a new entry then has none. */
+export type NewExpiry = ExpiryTime | "never" | "keep";
+
+/**
+ * Versions under which a write may happen (RFC 9110, sections 13.1.1 and 13.1.2). `*` is any live entry.
+ * `ifMatch` never holds for an absent entry, `ifNoneMatch` always does.
+ */
+export interface Condition {
+  ifMatch?: "*" | Version[];
+  ifNoneMatch?: "*" | Version[];
+}
+
+/** What `nx`, `xx`, `gt` and `lt` mean to Redis's EXPIRE: an entry without expiry counts as infinitely far from it. */
+export type ExpiryCondition = "nx" | "xx" | "gt" | "lt";
+
+export type ExpireResult =
+  | { outcome: "set"; atMs: number; ttlMs: number }
+  | { outcome: "absent" }
+  | { outcome: "condition_failed" };
+
+/**
+ * A linearizable map from keys to entries, in which an expired entry is absent to every call from its
+ * millisecond on. Times are judged by the clock of the shard's primary, never by the caller's.
+ *
+ * Every call settles within the store's deadline. It throws `StoreError`: `unavailable` and `overloaded` when
+ * nothing was changed, `outcome_unknown` when a write may or may not have happened.
+ */
+export interface Store {
+  get(key: EntryKey): Promise<Entry | null>;
+
+  /** The entry without its value. */
+  head(key: EntryKey): Promise<EntryInfo | null>;
+
+  /** Writes the entry and returns its new version, or null when the condition does not hold. */
+  put(key: EntryKey, entry: NewEntry, condition?: Condition): Promise<Version | null>;
+
+  /** Removes the entry, if any; false when `ifMatch` does not hold. */
+  delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean>;
+
+  /** Changes when a live entry expires; its version stays. */
+  expire(
+    key: EntryKey,
+    expiry: ExpiryTime,
+    condition?: { if?: ExpiryCondition; ifMatch?: Condition["ifMatch"] },
+  ): Promise<ExpireResult>;
+
+  /** Makes a live entry permanent; false when there is none. */
+  persist(key: EntryKey): Promise<boolean>;
+
+  /** Asks the database for a sign of life. */
+  ping(): Promise<void>;
+}
