@@ -80,7 +80,10 @@ async function askVtgate(vtgate: Parameters<typeof createConnection>[0] & object
     const query = (sql: string) => connection.query<RowDataPacket[]>({ sql, timeout: 3000 });
     const [tablets] = await query("SHOW VITESS_TABLETS");
     const [replicas] = await query("SHOW VITESS_REPLICATION_STATUS");
-    const lags = new Map(replicas.map((row) => [row.Alias, Number(row.ReplicationLag)]));
+    // The lag is no number while replication does not run.
+    const lags = new Map(
+      replicas.map((row) => [row.Alias, /^\d+$/.test(row.ReplicationLag) ? Number(row.ReplicationLag) : null]),
+    );
     return new Map(
       tablets.map((row) => {
         const role = row.TabletType === "PRIMARY" ? "primary" : "replica";
@@ -96,10 +99,10 @@ async function askVtgate(vtgate: Parameters<typeof createConnection>[0] & object
   }
 }
 
-/** True when every shard has a serving primary and every tablet serves, so that each commit finds its second disk. */
+/** True when every shard has a primary, every tablet serves and every replica replicates: each commit finds its second disk. */
 export function isServing({ shards, tablets }: ClusterStatus): boolean {
   return (
-    tablets.every((tablet) => tablet.serving) &&
+    tablets.every((tablet) => tablet.serving && (tablet.role === "primary" || tablet.lagSeconds !== null)) &&
     shards.every((shard) => tablets.some((tablet) => tablet.shard === shard && tablet.role === "primary"))
   );
 }

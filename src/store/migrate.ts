@@ -63,10 +63,10 @@ async function online(connection: Connection, ddl: Connection): Promise<Connecti
   return new Proxy(connection, {
     get(target, property) {
       if (property === "query") {
-        return async (query: string | { sql: string }, values?: unknown) => {
-          const sql = typeof query === "string" ? query : query.sql;
+        return async (query: { sql: string }, values?: unknown[]) => {
+          const { sql } = query;
           if (!/^\s*(create|alter|drop|rename)\s/i.test(sql) || sql.includes("__drizzle_migrations")) {
-            return target.query(query as string, values);
+            return target.query(query, values);
           }
           const [rows] = await ddl.query<RowDataPacket[]>(sql);
           await completed(ddl, rows[0]?.uuid);

@@ -1,0 +1,59 @@
+// Starts the real server as a process of its own and stops it, for tests.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+const SERVER = join(import.meta.dirname, "../src/server.ts");
+
+export interface RunningServer {
+  url: string;
+  pid: number;
+  /** Everything it has printed so far. */
+  output: () => string;
+  signal: (name: NodeJS.Signals) => void;
+  /** Its exit code, once it has ended. */
+  exited: Promise<number | null>;
+  stop: () => Promise<void>;
+}
+
+/** Starts a server on a free port and waits until it serves; throws what it printed when it ends instead. */
+export async function startServer(environment: Record<string, string>): Promise<RunningServer> {
+  const { output, child, exited } = launchServer({ PORT: "0", ...environment });
+  const url = await new Promise<string>((resolve, reject) => {
+    exited.then(() => reject(new Error(`the server ended:\n${output()}`)));
+    child.stdout.on("data", () => {
+      const line = output()
+        .split("\n")
+        .find((text) => text.includes('"serving"'));
+      if (line) resolve(JSON.parse(line).url.replace(/\/$/, ""));
+    });
+  });
+  return {
+    url,
+    pid: child.pid as number,
+    output,
+    signal: (name) => child.kill(name),
+    exited,
+    stop: async () => {
+      child.kill("SIGTERM");
+      await exited;
+    },
+  };
+}
+
+/** Starts a server without waiting for anything. */
+export function launchServer(environment: Record<string, string>) {
+  const child = spawn(process.execPath, [SERVER], {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (chunk) => {
+      output += chunk;
+    });
+  }
+  const exited = once(child, "exit").then(([code]) => code as number | null);
+  return { child, output: () => output, exited };
+}

@@ -1,0 +1,55 @@
+// What the tests run against, as test/run.ts started it: a server over Vitess and one over a plain MySQL.
+
+import { type Connection, createConnection } from "mysql2/promise";
+import type { ClusterStatus } from "../vitess/status.ts";
+
+export interface Targets {
+  vitess: { url: string; databaseUrl: string; status: ClusterStatus };
+  mysql: { url: string; databaseUrl: string; socket: string };
+}
+
+export const targets: Targets = JSON.parse(
+  process.env.KV_TEST_TARGETS ?? fail("run the tests with `npm test`, which starts what they need"),
+);
+
+/** The names of the servers that the contract is tested on. */
+export const BACKENDS = ["vitess", "mysql"] as const;
+
+function fail(message: string): never {
+  throw new Error(message);
+}
+
+/** Shorter than the suite's own limit for one test, longer than any call should take. */
+const CALL_TIMEOUT_MS = 30_000;
+
+export function call(url: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(url, { ...init, signal: init.signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS) });
+}
+
+let keys = 0;
+
+/** A URL below `base` that no other test uses. */
+export function freshKeyUrl(base: string, namespace = "test"): string {
+  keys += 1;
+  return `${base}/v1/kv/${namespace}/${process.pid}-${Date.now()}-${keys}`;
+}
+
+/** The row's primary key, as the table holds it, for a key URL that has no escapes. */
+export function rowKey(keyUrl: string): Buffer {
+  return Buffer.from(new URL(keyUrl).pathname.slice("/v1/kv/".length));
+}
+
+/** A session at the MySQL server that is the primary of the key's shard, past vtgate: to hold locks and look around. */
+export async function connectToPrimaryOf(keyUrl: string): Promise<Connection> {
+  for (const primary of targets.vitess.status.tablets.filter((tablet) => tablet.role === "primary")) {
+    const connection = await connectToTablet(primary.mysqlSocket);
+    const [rows] = await connection.query("SELECT 1 FROM entries WHERE `key` = ?", [rowKey(keyUrl)]);
+    if ((rows as unknown[]).length > 0) return connection;
+    connection.destroy();
+  }
+  throw new Error("no shard holds the key");
+}
+
+export function connectToTablet(socketPath: string): Promise<Connection> {
+  return createConnection({ socketPath, user: "vt_dba", database: "vt_kv" });
+}
