@@ -35,6 +35,8 @@ export interface TabletStatus {
   lagSeconds: number | null;
   mysqlSocket: string;
   mysqlPort: number;
+  /** Of vttablet's own pages, such as /debug/vars. */
+  httpPort: number;
   pids: { mysqld: number | null; vttablet: number | null };
 }
 
@@ -67,6 +69,7 @@ export async function readStatus(cluster: Sources): Promise<ClusterStatus> {
       ...(seen.get(tablet.alias) ?? { role: "unknown", serving: false, lagSeconds: null }),
       mysqlSocket: tablet.mysqlSocket,
       mysqlPort: tablet.mysqlPort,
+      httpPort: tablet.vttablet.ports.http as number,
       pids: { mysqld: pid(`mysqld-${tablet.uid}`), vttablet: pid(tablet.vttablet.name) },
     })),
   };

@@ -1,0 +1,122 @@
+// Asks the running cluster, not its configuration, whether it can keep the promises: reads see acknowledged writes,
+// and acknowledged writes are on two disks.
+
+import { expect, test } from "bun:test";
+import { createConnection, type RowDataPacket } from "mysql2/promise";
+import { call, connectToTablet, targets } from "./targets.ts";
+
+const { status } = targets.vitess;
+const primaries = status.tablets.filter((tablet) => tablet.role === "primary");
+
+async function variables(socket: string, scope: "VARIABLES" | "STATUS", pattern: string) {
+  const connection = await connectToTablet(socket);
+  try {
+    const [rows] = await connection.query<RowDataPacket[]>(`SHOW GLOBAL ${scope} LIKE '${pattern}'`);
+    return Object.fromEntries(rows.map((row) => [row.Variable_name, row.Value]));
+  } finally {
+    connection.destroy();
+  }
+}
+
+test("there are two shards of three tablets, one of them primary, with replicas that keep up", () => {
+  expect(status.shards).toEqual(["-80", "80-"]);
+  for (const shard of status.shards) {
+    const tablets = status.tablets.filter((tablet) => tablet.shard === shard);
+    expect(tablets.map((tablet) => tablet.role).sort()).toEqual(["primary", "replica", "replica"]);
+    expect(tablets.every((tablet) => tablet.serving)).toBe(true);
+  }
+});
+
+test("a commit on a primary waits for a replica's disk, however long that takes", async () => {
+  for (const { mysqlSocket } of primaries) {
+    const settings = await variables(mysqlSocket, "VARIABLES", "rpl_semi_sync_source%");
+    expect(settings.rpl_semi_sync_source_enabled).toBe("ON");
+    expect(settings.rpl_semi_sync_source_wait_point).toBe("AFTER_SYNC");
+    expect(settings.rpl_semi_sync_source_wait_no_replica).toBe("ON");
+    expect(Number(settings.rpl_semi_sync_source_wait_for_replica_count)).toBeGreaterThanOrEqual(1);
+    // Milliseconds: over 30 years before it would give up and commit alone.
+    expect(Number(settings.rpl_semi_sync_source_timeout)).toBeGreaterThan(1e12);
+    const state = await variables(mysqlSocket, "STATUS", "Rpl_semi_sync_source%");
+    expect(state.Rpl_semi_sync_source_status).toBe("ON");
+    expect(Number(state.Rpl_semi_sync_source_clients)).toBeGreaterThanOrEqual(1);
+    expect(Number(state.Rpl_semi_sync_source_no_tx)).toBe(0);
+  }
+});
+
+test("each tablet's commit is on its own disk before it counts", async () => {
+  for (const { mysqlSocket } of status.tablets) {
+    expect(await variables(mysqlSocket, "VARIABLES", "sync_binlog")).toEqual({ sync_binlog: "1" });
+    const flush = "innodb_flush_log_at_trx_commit";
+    expect(await variables(mysqlSocket, "VARIABLES", flush)).toEqual({ [flush]: "1" });
+    expect(await variables(mysqlSocket, "VARIABLES", "innodb_doublewrite")).toEqual({ innodb_doublewrite: "ON" });
+  }
+});
+
+test("statements run as the design assumes: read committed, in UTC, replicated by row", async () => {
+  for (const { mysqlSocket } of status.tablets) {
+    const isolation = await variables(mysqlSocket, "VARIABLES", "transaction_isolation");
+    expect(isolation).toEqual({ transaction_isolation: "READ-COMMITTED" });
+    expect(await variables(mysqlSocket, "VARIABLES", "time_zone")).toEqual({ time_zone: "+00:00" });
+    expect(await variables(mysqlSocket, "VARIABLES", "binlog_format")).toEqual({ binlog_format: "ROW" });
+  }
+});
+
+test("only a primary can be written to", async () => {
+  for (const { mysqlSocket, role } of status.tablets) {
+    const { super_read_only } = await variables(mysqlSocket, "VARIABLES", "super_read_only");
+    expect(super_read_only).toBe(role === "primary" ? "OFF" : "ON");
+  }
+});
+
+test("primaries give no caller the result of another's earlier statement", async () => {
+  for (const { httpPort } of status.tablets) {
+    const answer = await call(`http://127.0.0.1:${httpPort}/debug/env?format=json`);
+    expect((await answer.json()) as object).toHaveProperty("Consolidator", "notOnPrimary");
+  }
+});
+
+test("keys of one namespace are on every shard, each on one", async () => {
+  const namespace = `spread${Date.now()}`;
+  const keys = Array.from({ length: 200 }, (_, i) => `key-${i}`);
+  await Promise.all(
+    keys.map((key) => call(`${targets.vitess.url}/v1/kv/${namespace}/${key}`, { method: "PUT", body: "v" })),
+  );
+  const counts = await Promise.all(
+    status.shards.map(async (shard) => {
+      const connection = await createConnection({ ...login(), database: `kv:${shard}@primary` });
+      const [rows] = await connection.query<RowDataPacket[]>("SELECT COUNT(*) AS n FROM entries WHERE `key` LIKE ?", [
+        `${namespace}/%`,
+      ]);
+      connection.destroy();
+      return Number(rows[0]?.n);
+    }),
+  );
+  expect(counts.reduce((sum, n) => sum + n, 0)).toBe(keys.length);
+  for (const count of counts) expect(count).toBeGreaterThan(keys.length / 4);
+});
+
+test("vtgate takes no one without the password", async () => {
+  const wrong = createConnection({ ...login(), password: "guess" });
+  await expect(wrong).rejects.toThrow(/Access denied/);
+});
+
+test("nothing listens beyond loopback", () => {
+  const pids = new Set(
+    [status.vtgate.pid, status.vtctld.pid, status.vtorc.pid, status.etcd.pid].concat(
+      status.tablets.flatMap(({ pids }) => [pids.mysqld, pids.vttablet]),
+    ),
+  );
+  const { stdout } = Bun.spawnSync(["ss", "-Hltnp"]);
+  const ours = stdout
+    .toString()
+    .split("\n")
+    .filter((line) => [...line.matchAll(/pid=(\d+)/g)].some(([, pid]) => pids.has(Number(pid))));
+  expect(ours.length).toBeGreaterThanOrEqual(pids.size);
+  const addresses = ours.map((line) => line.trim().split(/\s+/)[3] ?? "");
+  expect(addresses.filter((address) => !/^(127\.0\.0\.1|\[::ffff:127\.0\.0\.1\]):/.test(address))).toEqual([]);
+});
+
+function login() {
+  const { host, port, user, password } = status.vtgate;
+  return { host, port, user, password };
+}

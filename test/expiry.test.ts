@@ -1,0 +1,117 @@
+// An expired key is gone at its millisecond and never comes back, whoever is in the middle of what.
+
+import { describe, expect, test } from "bun:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BACKENDS, call, connectToPrimaryOf, freshKeyUrl, rowKey, targets } from "./targets.ts";
+
+describe.each(BACKENDS)("expiry on %s", (backend) => {
+  const base = targets[backend].url;
+
+  test("a key with 300 ms is readable before and never after, on two connections", async () => {
+    const TTL_MS = 300;
+    const url = freshKeyUrl(base);
+    const sent = performance.now();
+    await call(`${url}?ttl_ms=${TTL_MS}`, { method: "PUT", body: "v" });
+    const acknowledged = performance.now();
+    let goneAt = Number.POSITIVE_INFINITY;
+    const poll = async (id: number) => {
+      let readable = 0;
+      while (performance.now() < acknowledged + TTL_MS + 400) {
+        const begun = performance.now();
+        const mustBeGone = begun > Math.min(goneAt, acknowledged + TTL_MS);
+        // A header of its own keeps each poller on a connection of its own in Bun's client.
+        const { status } = await call(url, { headers: { "X-Poller": String(id) }, keepalive: true });
+        if (mustBeGone) expect(status).toBe(404);
+        if (performance.now() < sent + TTL_MS) expect(status).toBe(200);
+        if (status === 404) goneAt = Math.min(goneAt, performance.now());
+        else readable += 1;
+      }
+      return readable;
+    };
+    const [first, second] = await Promise.all([poll(1), poll(2)]);
+    expect(first).toBeGreaterThan(0);
+    expect(second).toBeGreaterThan(0);
+  });
+
+  test("every way to see a key agrees that it has expired", async () => {
+    const url = freshKeyUrl(base);
+    const tag = (await call(`${url}?ttl_ms=50`, { method: "PUT", body: "v" })).headers.get("ETag") ?? "";
+    await sleep(60);
+    const statuses = await Promise.all(
+      [
+        ["GET", ""],
+        ["HEAD", ""],
+        ["GET", "/ttl"],
+        ["DELETE", "/ttl"],
+      ].map(async ([method, suffix]) => (await call(`${url}${suffix}`, { method })).status),
+    );
+    expect(statuses).toEqual([404, 404, 404, 404]);
+    expect((await call(`${url}/ttl`, { method: "PUT", body: '{"ttl":60}' })).status).toBe(404);
+    expect((await call(url, { method: "PUT", headers: { "If-Match": tag }, body: "x" })).status).toBe(412);
+    expect((await call(url, { method: "PUT", headers: { "If-None-Match": "*" }, body: "new" })).status).toBe(204);
+  });
+
+  test("a TTL that is extended in time keeps the key", async () => {
+    const url = freshKeyUrl(base);
+    await call(`${url}?ttl_ms=400`, { method: "PUT", body: "v" });
+    expect((await call(`${url}/ttl`, { method: "PUT", body: '{"ttl":60}' })).status).toBe(200);
+    await sleep(450);
+    expect((await call(url)).status).toBe(200);
+    expect((await call(`${url}/ttl`, { method: "DELETE" })).status).toBe(204);
+    expect(await (await call(`${url}/ttl`)).json()).toEqual({ ttl_ms: null, expires_at: null });
+  });
+});
+
+// What follows forces an order of events, with a second session at the shard's MySQL that holds the row's lock.
+describe("expiry while a writer is in the middle of it", () => {
+  const base = targets.vitess.url;
+
+  test("a read waits for an extension that was in time, instead of denying the key and then showing it", async () => {
+    const url = freshKeyUrl(base);
+    await call(`${url}?ttl_ms=400`, { method: "PUT", body: "v" });
+    const writer = await connectToPrimaryOf(url);
+    try {
+      await writer.query("START TRANSACTION");
+      await writer.query("UPDATE entries SET expires_at = expires_at + 60000 WHERE `key` = ?", [rowKey(url)]);
+      await sleep(450);
+      const reads = [call(url), call(url, { method: "HEAD" }), call(`${url}/ttl`)];
+      expect(await Promise.race([...reads, sleep(300, "waiting")])).toBe("waiting");
+      await writer.query("COMMIT");
+      expect((await Promise.all(reads)).map((answer) => answer.status)).toEqual([200, 200, 200]);
+    } finally {
+      writer.destroy();
+    }
+  });
+
+  // Each of these reaches the row's lock while the key lives and gets it only when the key has expired.
+  test.each([
+    ["PUT /ttl", 404],
+    ["DELETE /ttl", 404],
+    ["PUT If-Match", 412],
+    ["DELETE If-Match", 412],
+    ["PUT If-None-Match: *", 204],
+  ] as const)("%s that waited for the lock past the expiry finds no key", async (what, status) => {
+    const url = freshKeyUrl(base);
+    const put = await call(`${url}?ttl_ms=500`, { method: "PUT", body: "v" });
+    const expires = performance.now() + 500;
+    const tag = put.headers.get("ETag") ?? "";
+    const holder = await connectToPrimaryOf(url);
+    try {
+      await holder.query("START TRANSACTION");
+      await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [rowKey(url)]);
+      const write = {
+        "PUT /ttl": () => call(`${url}/ttl`, { method: "PUT", body: '{"ttl":60}' }),
+        "DELETE /ttl": () => call(`${url}/ttl`, { method: "DELETE" }),
+        "PUT If-Match": () => call(url, { method: "PUT", headers: { "If-Match": tag }, body: "late" }),
+        "DELETE If-Match": () => call(url, { method: "DELETE", headers: { "If-Match": tag } }),
+        "PUT If-None-Match: *": () => call(url, { method: "PUT", headers: { "If-None-Match": "*" }, body: "new" }),
+      }[what]();
+      await sleep(expires - performance.now() + 100);
+      await holder.query("COMMIT");
+      expect((await write).status).toBe(status);
+      expect((await call(url)).status).toBe(status === 204 ? 200 : 404);
+    } finally {
+      holder.destroy();
+    }
+  });
+});
