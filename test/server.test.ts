@@ -1,0 +1,180 @@
+// The server as a process: how it starts, refuses to, answers while the database does not, and ends.
+
+import { expect, test } from "bun:test";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { launchServer, type RunningServer, startServer } from "./server.ts";
+import { call, connectToPrimaryOf, freshKeyUrl, rowKey, targets } from "./targets.ts";
+
+const DATABASE_URL = targets.vitess.databaseUrl;
+
+async function withServer(environment: Record<string, string>, work: (server: RunningServer) => Promise<void>) {
+  const server = await startServer({ DATABASE_URL, ...environment });
+  try {
+    await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Keeps the key's row locked while `work` runs, so that a write to it stays in flight. */
+async function whileLocked(url: string, work: (unlock: () => Promise<void>) => Promise<void>) {
+  const holder = await connectToPrimaryOf(url);
+  try {
+    await holder.query("START TRANSACTION");
+    await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [rowKey(url)]);
+    await work(async () => {
+      await holder.query("COMMIT");
+    });
+  } finally {
+    holder.destroy();
+  }
+}
+
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "on %s it finishes what is in flight and takes nothing new",
+  async (signal) => {
+    const server = await startServer({ DATABASE_URL });
+    const url = freshKeyUrl(server.url);
+    await call(url, { method: "PUT", body: "old" });
+    await whileLocked(url, async (unlock) => {
+      const inFlight = call(url, { method: "PUT", body: "new" });
+      await sleep(200);
+      server.signal(signal);
+      await sleep(200);
+      await expect(call(`${server.url}/healthz`, { headers: { Connection: "close" } })).rejects.toThrow();
+      await unlock();
+      expect((await inFlight).status).toBe(204);
+    });
+    expect(await server.exited).toBe(0);
+    expect(await (await call(url.replace(server.url, targets.vitess.url))).text()).toBe("new");
+  },
+);
+
+test("idle keep-alive connections do not hold up its end", async () => {
+  const server = await startServer({ DATABASE_URL, KV_DRAIN_MS: "20000" });
+  const { port } = new URL(server.url);
+  const idle = connect(Number(port), "127.0.0.1");
+  idle.on("error", () => {});
+  idle.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  await new Promise((resolve) => idle.once("data", resolve));
+  const begun = performance.now();
+  server.signal("SIGTERM");
+  expect(await server.exited).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(15_000);
+  idle.destroy();
+});
+
+test("a write that the database does not answer in time is reported as unknown", async () => {
+  await withServer({ KV_DEADLINE_MS: "700" }, async (server) => {
+    const url = freshKeyUrl(server.url);
+    await call(url, { method: "PUT", body: "old" });
+    await whileLocked(url, async () => {
+      const answer = await call(url, { method: "PUT", body: "new" });
+      expect([answer.status, await code(answer)]).toEqual([503, "outcome_unknown"]);
+      // A read needs no lock.
+      expect(await (await call(url)).text()).toBe("old");
+    });
+  });
+});
+
+test("while vtgate does not answer, reads and readiness fail in time, liveness does not", async () => {
+  await withServer({ KV_DEADLINE_MS: "700" }, async (server) => {
+    const url = freshKeyUrl(server.url);
+    await call(url, { method: "PUT", body: "v" });
+    const vtgate = targets.vitess.status.vtgate.pid as number;
+    process.kill(vtgate, "SIGSTOP");
+    try {
+      const read = await call(url);
+      expect([read.status, await code(read), read.headers.get("Retry-After")]).toEqual([503, "unavailable", "1"]);
+      expect((await call(`${server.url}/readyz`)).status).toBe(503);
+      expect((await call(`${server.url}/healthz`)).status).toBe(200);
+    } finally {
+      process.kill(vtgate, "SIGCONT");
+    }
+    expect(await (await call(url)).text()).toBe("v");
+    expect((await call(`${server.url}/readyz`)).status).toBe(200);
+  });
+});
+
+test("more calls than may wait are turned away at once", async () => {
+  await withServer({ KV_CONNECTIONS: "1", KV_QUEUE_LIMIT: "1" }, async (server) => {
+    const url = freshKeyUrl(server.url);
+    await call(url, { method: "PUT", body: "v" });
+    await whileLocked(url, async (unlock) => {
+      const writes = Array.from({ length: 10 }, () => call(url, { method: "PUT", body: "w" }));
+      const first = await Promise.race(writes);
+      expect([first.status, await code(first), first.headers.get("Retry-After")]).toEqual([503, "overloaded", "1"]);
+      await unlock();
+      const statuses = (await Promise.all(writes)).map((answer) => answer.status).sort();
+      expect(statuses).toEqual([204, 204, ...Array(8).fill(503)]);
+    });
+  });
+});
+
+test("neither keys nor values are in its logs", async () => {
+  const server = await startServer({ DATABASE_URL, LOG_LEVEL: "trace", KV_DEADLINE_MS: "700" });
+  const secret = `secret${Date.now()}`;
+  const url = `${server.url}/v1/kv/test/${secret}`;
+  const body = `${secret}-value`;
+  await call(url, { method: "PUT", headers: { "KV-Metadata": `"${secret}"`, "If-Match": `"${secret}"` }, body });
+  await call(url, { method: "PUT", body });
+  await call(`${url}?ttl=${secret}`, { method: "PUT", body });
+  await call(`${url}/ttl`, { method: "PUT", body: secret });
+  await call(`${url}/${secret}`);
+  await whileLocked(url, async () => {
+    expect((await call(url, { method: "PUT", body })).status).toBe(503);
+  });
+  await server.stop();
+  expect(server.output()).toContain("outcome_unknown");
+  expect(server.output()).toContain('"route":"/v1/kv/:ns/:key"');
+  expect(server.output()).not.toContain(secret);
+  expect(server.output()).not.toContain(Buffer.from(secret).toString("hex"));
+});
+
+test.each([
+  [{ PORT: "http" }, /PORT/],
+  [{ KV_MAX_VALUE_BYTES: "9000000" }, /KV_MAX_VALUE_BYTES/],
+  [{ KV_DEADLINE_MS: "0" }, /KV_DEADLINE_MS/],
+  [{ DATABASE_URL: "postgres://user:hunter2@127.0.0.1/kv" }, /DATABASE_URL/],
+  [{ DATABASE_URL: "mysql://kv:hunter2@127.0.0.1:1/kv" }, /ECONNREFUSED/],
+  [{ PORT: new URL(targets.vitess.url).port }, /in use/],
+] as [Record<string, string>, RegExp][])("it refuses to start with %j and says why", async (environment, reason) => {
+  const { output, exited } = launchServer({ DATABASE_URL, PORT: "0", ...environment });
+  expect(await exited).toBe(1);
+  expect(output()).toMatch(reason);
+  expect(output()).not.toContain("hunter2");
+  expect(output()).not.toMatch(/\n\s+at /);
+});
+
+test("the largest value it can be configured for goes through Vitess", async () => {
+  await withServer({ KV_MAX_VALUE_BYTES: String(8 * 1024 * 1024) }, async (server) => {
+    const url = freshKeyUrl(server.url);
+    const value = Buffer.alloc(8 * 1024 * 1024, "0123456789abcdef'\\\0\xff", "latin1");
+    expect((await call(url, { method: "PUT", body: value })).status).toBe(204);
+    expect(Buffer.from(await (await call(url)).arrayBuffer()).equals(value)).toBe(true);
+    expect((await call(url, { method: "PUT", body: Buffer.concat([value, value.subarray(0, 1)]) })).status).toBe(413);
+    await call(url, { method: "DELETE" });
+  });
+});
+
+test("servers that start together on an empty database migrate it once", async () => {
+  const { createConnection } = await import("mysql2/promise");
+  const connection = await createConnection({ socketPath: targets.mysql.socket, user: "root" });
+  try {
+    await connection.query("CREATE DATABASE together");
+    await connection.query("GRANT ALL ON together.* TO kv@'127.0.0.1'");
+    const url = targets.mysql.databaseUrl.replace(/kv$/, "together");
+    const servers = await Promise.all(Array.from({ length: 3 }, () => startServer({ DATABASE_URL: url })));
+    await Promise.all(servers.map((server) => server.stop()));
+    const [rows] = await connection.query("SELECT COUNT(*) AS n FROM together.__drizzle_migrations");
+    expect(rows).toEqual([{ n: 1 }] as never);
+  } finally {
+    await connection.query("DROP DATABASE together");
+    connection.destroy();
+  }
+});
+
+async function code(answer: Response) {
+  return ((await answer.json()) as { code: string }).code;
+}
