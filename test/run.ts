@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { reset, up } from "../vitess/cluster.ts";
+import { clusterExists, reset, up } from "../vitess/cluster.ts";
 import { ClusterProblem } from "../vitess/problem.ts";
 import { step } from "../vitess/progress.ts";
 import { startPlainMysql } from "./mysqld.ts";
@@ -37,11 +37,12 @@ async function main(): Promise<number> {
 }
 
 async function startTargets(stops: (() => Promise<void>)[]): Promise<Targets> {
-  await reset(DATA_DIR);
-  stops.push(async () => {
-    await reset(DATA_DIR);
+  const clear = async () => {
+    if (clusterExists(DATA_DIR)) await reset(DATA_DIR);
     rmSync(DATA_DIR, { recursive: true, force: true });
-  });
+  };
+  await clear();
+  stops.push(clear);
   const { status } = await up({ dataDir: DATA_DIR, portBase: PORT_BASE }, stop.signal);
   const mysql = await startPlainMysql(join(DATA_DIR, "plain"), MYSQL_PORT, stop.signal);
   stops.push(mysql.stop);

@@ -50,7 +50,6 @@ const main = defineCommand({
       run: ({ args }) =>
         guard(async () => {
           const now = await clusterStatus(resolve(args.data));
-          if (!now) throw new ClusterProblem(`There is no cluster in ${resolve(args.data)}. Start one with 'up'.`);
           console.log(args.json ? JSON.stringify(now, undefined, 2) : renderStatus(now));
           if (!isServing(now)) process.exitCode = 1;
         }),

@@ -10,6 +10,7 @@ import { ClusterProblem } from "./problem.ts";
 import { makeDataDir, Processes, portInUse, reachableByServers, run, writePrivateFile } from "./processes.ts";
 import { step } from "./progress.ts";
 import { type ClusterStatus, isServing, readStatus } from "./status.ts";
+import { together } from "./together.ts";
 import {
   KEYSPACE,
   mysqlSettings,
@@ -27,6 +28,7 @@ const LOOPBACK = "127.0.0.1";
 const SOCKET_PATH_BYTES = 107;
 /** Redo logs, system tablespaces and binary logs of a fresh mysqld. */
 const TABLET_DISK_MB = 350;
+const PORT_TIMEOUT_MS = 2_000;
 const START_TIMEOUT_MS = 120_000;
 /** A server that has not stopped by then is killed; what it acknowledged is on disk either way. */
 const STOP_TIMEOUT_MS = 60_000;
@@ -116,15 +118,13 @@ export async function up(
   signal?: AbortSignal,
 ): Promise<{ status: ClusterStatus; started: boolean }> {
   const { dataDir } = options;
-  const cluster = Cluster.open(options);
-  await checkPlace(cluster);
+  await checkPlace(Cluster.open(options));
   const parts = await findParts(signal);
-  const stops: (() => Promise<void>)[] = [];
   makeDataDir(dataDir);
-  const onWait = (holder: number) =>
-    console.error(`waiting for process ${holder}, which is starting or stopping this cluster`);
-  return await withLock(join(dataDir, "launcher.lock"), { signal, onWait }, async () => {
+  return await withLock(join(dataDir, "launcher.lock"), { signal, onWait: sayWaiting }, async () => {
+    const cluster = Cluster.open(options);
     cluster.save();
+    const stops: (() => Promise<void>)[] = [];
     try {
       const status = await start(cluster, parts, stops, signal);
       return { status, started: stops.length > 0 };
@@ -133,6 +133,10 @@ export async function up(
       throw error;
     }
   });
+}
+
+function sayWaiting(holder: number) {
+  console.error(`… waiting for process ${holder}, which is starting or stopping this cluster`);
 }
 
 async function start(
@@ -149,7 +153,7 @@ async function start(
   // What mysqlctl, and vttablet in its place, need to know about mysqld.
   const env = { VTDATAROOT: cluster.dataDir, VT_MYSQL_ROOT: parts.mysqlRoot, EXTRA_MY_CNF: extra };
 
-  const launch = async (spec: Process) => {
+  const launch = (spec: Process) => async (signal: AbortSignal) => {
     if (processes.pid(spec.name) === undefined) {
       processes.start(spec.name, { file: parts.programs[spec.program], args: spec.args, env });
       stops.push(() => processes.stop(spec.name, STOP_TIMEOUT_MS));
@@ -157,17 +161,23 @@ async function start(
     await untilReady(processes, spec, signal);
   };
 
-  await Promise.all([
-    step("etcd, vtctld and the keyspace", async () => {
-      await launch(etcd);
-      await launch(vtctld);
-      await setUpKeyspace(cluster, parts, signal);
-    }),
-    startMysqlds(cluster, (args) => run({ file: parts.programs.mysqlctl, args, env }, { signal }), stops),
+  await together(signal, [
+    (signal) =>
+      step("etcd, vtctld and the keyspace", async () => {
+        await launch(etcd)(signal);
+        await launch(vtctld)(signal);
+        await setUpKeyspace(cluster, parts, signal);
+      }),
+    (signal) => startMysqlds(cluster, { mysqlctl: parts.programs.mysqlctl, env, stops, signal }),
   ]);
   // vtorc and vtgate look for tablets when they start, and again only seconds later.
-  await step(`${tablets.length} tablets`, () => Promise.all(tablets.map((tablet) => launch(tablet.vttablet))));
-  await step("vtorc and vtgate", () => Promise.all([vtorc, vtgate].map(launch)));
+  await step(`${tablets.length} tablets`, () =>
+    together(
+      signal,
+      tablets.map((tablet) => launch(tablet.vttablet)),
+    ),
+  );
+  await step("vtorc and vtgate", () => together(signal, [vtorc, vtgate].map(launch)));
   return await step("elect primaries", async (report) => {
     const deadline = Date.now() + START_TIMEOUT_MS;
     for (;;) {
@@ -187,27 +197,31 @@ async function start(
 
 async function startMysqlds(
   { processes, topology }: Cluster,
-  mysqlctl: (args: string[]) => Promise<string>,
-  stops: (() => Promise<void>)[],
+  options: { mysqlctl: string; env: Record<string, string>; stops: (() => Promise<void>)[]; signal: AbortSignal },
 ) {
+  const { mysqlctl, env, stops, signal } = options;
   let started = 0;
   await step(`${topology.tablets.length} MySQL servers`, (report) =>
-    Promise.all(
-      topology.tablets.map(async (tablet) => {
-        const name = mysqldName(tablet);
-        if (processes.pid(name) === undefined) {
+    together(
+      signal,
+      topology.tablets.map((tablet) => async (signal) => {
+        const call = (command: string) => run({ file: mysqlctl, args: [...tablet.mysqlctl, command], env }, { signal });
+        if (!mysqldRuns(processes, tablet)) {
           stops.push(() => stopMysqld(processes, tablet));
           const initialized = join(tablet.dir, "initialized");
           if (existsSync(initialized)) {
-            await mysqlctl([...tablet.mysqlctl, "reinit_config"]);
-            await mysqlctl([...tablet.mysqlctl, "start"]);
+            // Left by a mysqld that was killed; mysqlctl would wait for whatever process has its id now.
+            for (const file of ["mysql.pid", "mysql.sock.lock"]) rmSync(join(tablet.dir, file), { force: true });
+            await call("reinit_config");
+            await call("start");
           } else {
             // An earlier init was interrupted, or there was none: such a folder holds no data yet.
             rmSync(tablet.dir, { recursive: true, force: true });
-            await mysqlctl([...tablet.mysqlctl, "init"]);
+            await call("init");
             writeFileSync(initialized, "");
           }
-          adoptMysqld(processes, tablet);
+          if (!mysqldRuns(processes, tablet))
+            throw new ClusterProblem(`mysqld-${tablet.uid} ended right after its start.`);
         }
         report(`${++started} of ${topology.tablets.length} started`);
       }),
@@ -219,20 +233,23 @@ function mysqldName(tablet: Tablet) {
   return `mysqld-${tablet.uid}`;
 }
 
-/** mysqlctl leaves mysqld running and its process id in a file; a stale file names no process with this my.cnf. */
-function adoptMysqld(processes: Processes, tablet: Tablet) {
+/**
+ * Whether the tablet's mysqld runs. mysqlctl, which starts it, leaves its process id in a file; a stale file names
+ * no process with this my.cnf.
+ */
+function mysqldRuns(processes: Processes, tablet: Tablet): boolean {
+  if (processes.pid(mysqldName(tablet)) !== undefined) return true;
   const pidFile = join(tablet.dir, "mysql.pid");
-  if (!existsSync(pidFile)) return;
+  if (!existsSync(pidFile)) return false;
   const pid = Number(readFileSync(pidFile, "utf8"));
   const commandLine = `/proc/${pid}/cmdline`;
-  if (existsSync(commandLine) && readFileSync(commandLine, "utf8").includes(`${tablet.dir}/my.cnf`)) {
-    processes.adopt(mysqldName(tablet), pid);
-  }
+  if (!existsSync(commandLine) || !readFileSync(commandLine, "utf8").includes(`${tablet.dir}/my.cnf`)) return false;
+  processes.adopt(mysqldName(tablet), pid);
+  return processes.pid(mysqldName(tablet)) !== undefined;
 }
 
 async function stopMysqld(processes: Processes, tablet: Tablet) {
-  if (processes.pid(mysqldName(tablet)) === undefined) adoptMysqld(processes, tablet);
-  await processes.stop(mysqldName(tablet), STOP_TIMEOUT_MS);
+  if (mysqldRuns(processes, tablet)) await processes.stop(mysqldName(tablet), STOP_TIMEOUT_MS);
 }
 
 async function setUpKeyspace(cluster: Cluster, parts: Parts, signal?: AbortSignal) {
@@ -297,10 +314,15 @@ async function checkPorts({ processes, topology }: Cluster) {
     ...tablets.map((tablet) => ({ name: mysqldName(tablet), purpose: "mysql", port: tablet.mysqlPort })),
   ].filter(({ name }) => processes.pid(name) === undefined);
   for (const { name, purpose, port } of wanted) {
-    if (await portInUse(LOOPBACK, port)) {
-      throw new ClusterProblem(
-        `Port ${port} (for ${name}, ${purpose}) is in use. Stop what listens there, perhaps a cluster in another data folder, or choose other ports with --port-base.`,
-      );
+    // A process that was just killed may take a moment to let go of its port.
+    const deadline = Date.now() + PORT_TIMEOUT_MS;
+    while (await portInUse(LOOPBACK, port)) {
+      if (Date.now() > deadline) {
+        throw new ClusterProblem(
+          `Port ${port} (for ${name}, ${purpose}) is in use. Stop what listens there, perhaps a cluster in another data folder, or choose other ports with --port-base.`,
+        );
+      }
+      await sleep(100);
     }
   }
 }
@@ -308,11 +330,10 @@ async function checkPorts({ processes, topology }: Cluster) {
 /** Stops every process of the folder's cluster, those that serve first, those they depend on last. */
 export async function down(dataDir: string) {
   const cluster = Cluster.load(dataDir);
-  if (!cluster) return;
+  if (!cluster) throw noCluster(dataDir);
   const { processes, topology } = cluster;
   const stop = ({ name }: Process) => processes.stop(name, STOP_TIMEOUT_MS);
-  const onWait = () => {};
-  await withLock(join(dataDir, "launcher.lock"), { onWait }, () =>
+  await withLock(join(dataDir, "launcher.lock"), { onWait: sayWaiting }, () =>
     step("stop the cluster", async (report) => {
       report("vtgate and vtorc");
       // Without vtorc first, stopping a primary would start an election.
@@ -331,7 +352,7 @@ export async function down(dataDir: string) {
 /** Stops the cluster and deletes its data. */
 export async function reset(dataDir: string) {
   const cluster = Cluster.load(dataDir);
-  if (!cluster) return;
+  if (!cluster) throw noCluster(dataDir);
   await down(dataDir);
   const { tablets } = cluster.topology;
   for (const name of ["etcd", "logs", "run", "backups", "extra.cnf", "vtgate-users.json", "cluster.json"]) {
@@ -340,10 +361,20 @@ export async function reset(dataDir: string) {
   for (const { dir } of tablets) rmSync(dir, { recursive: true, force: true });
 }
 
-/** What runs, in which role; undefined where the folder holds no cluster. */
-export async function clusterStatus(dataDir: string): Promise<ClusterStatus | undefined> {
+/** What runs, in which role. */
+export async function clusterStatus(dataDir: string): Promise<ClusterStatus> {
   const cluster = Cluster.load(dataDir);
-  return cluster && (await readStatus(cluster));
+  if (!cluster) throw noCluster(dataDir);
+  return await readStatus(cluster);
+}
+
+/** Whether the folder holds a cluster, running or not. */
+export function clusterExists(dataDir: string): boolean {
+  return Cluster.load(dataDir) !== undefined;
+}
+
+function noCluster(dataDir: string) {
+  return new ClusterProblem(`There is no cluster in ${dataDir}. Start one with 'up', or name its folder with --data.`);
 }
 
 async function runInReverse(stops: (() => Promise<void>)[]) {

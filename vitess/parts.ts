@@ -20,6 +20,7 @@ import { withLock } from "./lock.ts";
 import { ClusterProblem } from "./problem.ts";
 import { reachableByServers, run } from "./processes.ts";
 import { step } from "./progress.ts";
+import { together } from "./together.ts";
 import { type Program, VITESS_VERSION } from "./topology.ts";
 
 const VITESS_PROGRAMS = ["mysqlctl", "vtctld", "vtctldclient", "vtgate", "vtorc", "vttablet"] as const;
@@ -51,21 +52,20 @@ function cacheDir(): string {
 
 /** All programs, installing what is missing. */
 export async function findParts(signal?: AbortSignal): Promise<Parts> {
-  const [vitess, debian] = await Promise.all([findVitess(signal), findMysqlAndEtcd(signal)]);
-  return { ...debian, programs: { ...vitess, ...debian.programs } };
+  const [vitess, debian] = (await together<Partial<Parts>>(signal, [findVitess, findMysqlAndEtcd])) as [Parts, Parts];
+  return { ...debian, programs: { ...vitess.programs, ...debian.programs } };
 }
 
-async function findVitess(signal?: AbortSignal) {
+async function findVitess(signal: AbortSignal): Promise<Pick<Parts, "programs">> {
   const major = VITESS_VERSION.split(".")[0];
   const onPath = VITESS_PROGRAMS.map((program) => versionOnPath(program, /Version: (\d+)\./));
   const fits = onPath.every((found) => found !== undefined && found.version[0] === Number(major));
   const dir = fits ? undefined : await installVitess(signal);
-  return Object.fromEntries(
-    VITESS_PROGRAMS.map((program, i) => [program, dir ? join(dir, program) : onPath[i]?.path]),
-  ) as Record<(typeof VITESS_PROGRAMS)[number], string>;
+  const paths = VITESS_PROGRAMS.map((program, i) => [program, dir ? join(dir, program) : onPath[i]?.path]);
+  return { programs: Object.fromEntries(paths) };
 }
 
-async function installVitess(signal?: AbortSignal): Promise<string> {
+async function installVitess(signal: AbortSignal): Promise<string> {
   const source = import.meta.dirname;
   const pinned = ["go.mod", "go.sum"].map((file) => readFileSync(join(source, file), "utf8")).join();
   return install(`vitess-${VITESS_VERSION}-${hash(pinned)}`, 5000, signal, async (partial, report) => {
@@ -92,7 +92,7 @@ async function installVitess(signal?: AbortSignal): Promise<string> {
   });
 }
 
-async function findMysqlAndEtcd(signal?: AbortSignal): Promise<Parts> {
+async function findMysqlAndEtcd(signal: AbortSignal): Promise<Parts> {
   const mysqld = versionOnPath("mysqld", /^(?!.*MariaDB).*Ver (\d+)\.(\d+)/);
   const etcd = versionOnPath("etcd", /Version: (\d+)\.(\d+)/);
   const mysqlFits = mysqld && (mysqld.version[0] > 8 || (mysqld.version[0] === 8 && mysqld.version[1] >= 4));
@@ -121,7 +121,7 @@ async function findMysqlAndEtcd(signal?: AbortSignal): Promise<Parts> {
 }
 
 /** Debian packages with all they depend on, libc included, unpacked side by side. */
-function installDebian(packages: string[], signal?: AbortSignal): Promise<string> {
+function installDebian(packages: string[], signal: AbortSignal): Promise<string> {
   const name = `debian-${hash(packages.join())}`;
   return install(name, 1500, signal, async (partial, report) => {
     const wanted = packages.join(", ");
@@ -199,7 +199,7 @@ function debianMirror(): string {
 async function install(
   name: string,
   freeMb: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   fill: (partial: string, report: (detail: string) => void) => Promise<void>,
 ): Promise<string> {
   const dir = join(cacheDir(), name);

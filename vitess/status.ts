@@ -25,7 +25,7 @@ export interface ClusterStatus {
   tablets: TabletStatus[];
 }
 
-export interface TabletStatus {
+interface TabletStatus {
   alias: string;
   shard: string;
   /** As vtgate sees it; "unknown" while vtgate can't be asked or does not know the tablet. */

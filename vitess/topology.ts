@@ -2,7 +2,7 @@
 // what this file says, and compose.yaml and TOPOLOGY.md are rendered from it.
 
 export const VITESS_VERSION = "24.0.0";
-export const CELL = "zone1";
+const CELL = "zone1";
 export const KEYSPACE = "kv";
 export const SQL_USER = "kv";
 

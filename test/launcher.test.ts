@@ -1,0 +1,231 @@
+// The cluster's command line, on a small cluster of its own: what goes wrong gets a sentence, and nothing is left running.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createConnection, type RowDataPacket } from "mysql2/promise";
+import { requireSpace } from "../vitess/parts.ts";
+import type { ClusterStatus } from "../vitess/status.ts";
+
+const CLI = join(import.meta.dirname, "../vitess/cli.ts");
+const PORT_BASE = 18000;
+/** Short, for the sockets in it. */
+const DATA_DIR = join(tmpdir(), `vitess-kv-launcher-${process.getuid?.() ?? 0}`);
+const SMALL = ["--data", DATA_DIR, "--shards", "1", "--tablets", "2", "--port-base", String(PORT_BASE)];
+
+function launch(args: string[], environment: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk) => {
+    stdout += chunk;
+    output += chunk;
+  });
+  child.stderr.setEncoding("utf8").on("data", (chunk) => {
+    output += chunk;
+  });
+  const exited = once(child, "close").then(([code]) => ({ code: code as number | null, output, stdout }));
+  return { child, exited };
+}
+
+const cluster = (...args: string[]) => launch(args).exited;
+
+/** Processes that name the folder in their command line: everything a cluster in it is made of. */
+function processesIn(dataDir: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      const commandLine = /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : "";
+      return commandLine.includes(dataDir) && !commandLine.includes(CLI);
+    } catch {
+      return false; // ended meanwhile
+    }
+  });
+}
+
+async function clear() {
+  if (existsSync(DATA_DIR)) await cluster("reset", "--data", DATA_DIR);
+  rmSync(DATA_DIR, { recursive: true, force: true });
+}
+
+describe("a cluster's life", () => {
+  beforeAll(clear);
+  afterAll(clear);
+
+  async function rows(status: ClusterStatus, sql: string) {
+    const connection = await createConnection(status.url);
+    try {
+      const [result] = await connection.query<RowDataPacket[]>(sql);
+      return result;
+    } finally {
+      connection.destroy();
+    }
+  }
+
+  test("Ctrl-C in the middle of a start stops all of it", async () => {
+    const { child, exited } = launch(["up", ...SMALL]);
+    // By then MySQL is initializing its data folders, the longest part.
+    while (processesIn(DATA_DIR).length < 3) await sleep(50);
+    await sleep(500);
+    child.kill("SIGINT");
+    expect((await exited).code).toBe(130);
+    expect(processesIn(DATA_DIR)).toEqual([]);
+  });
+
+  test("a start after that works, and a second one changes nothing", async () => {
+    const first = await cluster("up", ...SMALL, "--json");
+    expect(first).toMatchObject({ code: 0 });
+    const status: ClusterStatus = JSON.parse(first.stdout);
+    expect(status.shards).toEqual(["-"]);
+    expect(status.tablets.map((tablet) => tablet.role).sort()).toEqual(["primary", "replica"]);
+    await rows(status, "CREATE TABLE entries (`key` VARBINARY(9) PRIMARY KEY)");
+    await rows(status, "INSERT INTO entries (`key`) VALUES ('kept')");
+
+    const again = await cluster("up", ...SMALL, "--json");
+    const withoutLag = ({ tablets, ...rest }: ClusterStatus) => ({
+      ...rest,
+      tablets: tablets.map((tablet) => ({ ...tablet, lagSeconds: null })),
+    });
+    expect(withoutLag(JSON.parse(again.stdout))).toEqual(withoutLag(status));
+  });
+
+  test("status is for people and for programs", async () => {
+    const { code, stdout } = await cluster("status", "--data", DATA_DIR);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/SHARD +TABLET +ROLE +STATE +LAG/);
+    const status: ClusterStatus = JSON.parse((await cluster("status", "--data", DATA_DIR, "--json")).stdout);
+    expect(status.vtgate).toMatchObject({ host: "127.0.0.1", port: PORT_BASE + 7, user: "kv", database: "kv" });
+    for (const { pids, mysqlSocket } of status.tablets) {
+      expect(readFileSync(`/proc/${pids.mysqld}/cmdline`, "utf8")).toContain("mysqld");
+      expect(readFileSync(`/proc/${pids.vttablet}/cmdline`, "utf8")).toContain("vttablet");
+      expect(existsSync(mysqlSocket)).toBe(true);
+    }
+  });
+
+  test("another shape for an existing cluster is refused", async () => {
+    const { code, output } = await cluster("up", "--data", DATA_DIR, "--shards", "4");
+    expect(code).toBe(1);
+    expect(output).toContain("was made with --shards 1, not 4");
+  });
+
+  test("its ports can't be taken by another cluster", async () => {
+    const other = `${DATA_DIR}-other`;
+    const { code, output } = await cluster("up", "--data", other, "--port-base", String(PORT_BASE));
+    expect(code).toBe(1);
+    expect(output).toMatch(/Port 1800\d \(for .*\) is in use/);
+    expect(processesIn(`${other}/`)).toEqual([]);
+    rmSync(other, { recursive: true });
+  });
+
+  test("what was killed is started again, with its data", async () => {
+    const { stdout } = await cluster("status", "--data", DATA_DIR, "--json");
+    const [tablet] = (JSON.parse(stdout) as ClusterStatus).tablets;
+    process.kill(tablet?.pids.mysqld as number, "SIGKILL");
+    process.kill(tablet?.pids.vttablet as number, "SIGKILL");
+    const again = await cluster("up", "--data", DATA_DIR, "--json");
+    expect(again).toMatchObject({ code: 0 });
+    expect(await rows(JSON.parse(again.stdout), "SELECT `key` FROM entries")).toHaveLength(1);
+  });
+
+  test("down leaves nothing running; stale pid files fool nobody; the data is kept", async () => {
+    expect((await cluster("down", "--data", DATA_DIR)).code).toBe(0);
+    expect(processesIn(DATA_DIR)).toEqual([]);
+    expect((await cluster("status", "--data", DATA_DIR)).code).toBe(1);
+    expect((await cluster("down", "--data", DATA_DIR)).code).toBe(0);
+
+    const bystander = spawn("sleep", ["600"]);
+    try {
+      mkdirSync(join(DATA_DIR, "run"), { recursive: true });
+      for (const name of ["etcd", "vtgate", "mysqld-100"]) {
+        writeFileSync(join(DATA_DIR, "run", `${name}.pid`), `${bystander.pid} 1\n`);
+      }
+      for (const name of ["mysql.pid", "mysql.sock.lock"]) {
+        writeFileSync(join(DATA_DIR, "vt_0000000100", name), `${bystander.pid}\n`);
+      }
+      writeFileSync(join(DATA_DIR, "launcher.lock"), "999999999");
+      const again = await cluster("up", "--data", DATA_DIR, "--json");
+      expect(again.code).toBe(0);
+      expect(await rows(JSON.parse(again.stdout), "SELECT `key` FROM entries")).toHaveLength(1);
+      expect(bystander.exitCode).toBe(null);
+    } finally {
+      bystander.kill();
+    }
+  });
+
+  test("reset deletes it", async () => {
+    expect((await cluster("reset", "--data", DATA_DIR)).code).toBe(0);
+    expect(processesIn(DATA_DIR)).toEqual([]);
+    expect((await cluster("status", "--data", DATA_DIR)).output).toContain("There is no cluster");
+  });
+});
+
+describe("what can't work gets a sentence", () => {
+  const scratch = mkdtempSync(join(tmpdir(), "vitess-kv-problems-"));
+  chmodSync(scratch, 0o755);
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  async function expectProblem(args: string[], sentence: RegExp, environment: Record<string, string> = {}) {
+    const { code, output } = await launch(args, environment).exited;
+    expect(output).toMatch(sentence);
+    expect(output).not.toMatch(/\n\s+at /);
+    expect(code).toBe(1);
+  }
+
+  test("a port that something else listens on", async () => {
+    const server = createServer().listen(PORT_BASE + 5, "127.0.0.1");
+    await once(server, "listening");
+    await expectProblem(["up", "--data", join(scratch, "a"), "--port-base", String(PORT_BASE)], /Port 18005 .*in use/);
+    server.close();
+    expect(processesIn(scratch)).toEqual([]);
+  });
+
+  test("a data folder whose path is too long for a socket", () =>
+    expectProblem(["up", "--data", join(scratch, "x".repeat(90))], /bytes too long for a Unix socket/));
+
+  test("a number of shards or tablets, or a port, that can't be", async () => {
+    const data = ["--data", join(scratch, "b")];
+    await expectProblem(["up", ...data, "--shards", "3"], /power of two/);
+    await expectProblem(["up", ...data, "--shards", "many"], /--shards takes a whole number/);
+    await expectProblem(["up", ...data, "--tablets", "0"], /1 to 9/);
+    await expectProblem(["up", ...data, "--port-base", "70000"], /between 1024 and 65535/);
+  });
+
+  test("neither Vitess nor Go; no download goes on behind it", async () => {
+    const cache = join(scratch, "cache");
+    const PATH = (process.env.PATH ?? "")
+      .split(":")
+      .filter((dir) => !existsSync(join(dir, "go")) && !existsSync(join(dir, "vtgate")))
+      .join(":");
+    await expectProblem(["up", "--data", join(scratch, "c")], /Go, which builds it, isn't either/, {
+      PATH,
+      KV_CACHE_DIR: cache,
+    });
+    expect(processesIn(cache)).toEqual([]);
+  });
+
+  test("too little disk space", () => {
+    expect(() => requireSpace(scratch, 1e9)).toThrow(/MB free and 1000000000 MB are needed/);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("as root, a folder that the servers' user can't enter", async () => {
+    const closed = join(scratch, "closed");
+    mkdirSync(closed, { mode: 0o700 });
+    await expectProblem(["up", "--data", join(closed, "data")], /can't enter/);
+  });
+});
