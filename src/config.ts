@@ -10,6 +10,8 @@ const schema = z.object({
   KV_HOST: z.string().min(1).default("127.0.0.1"),
   DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
   KV_DATA_DIR: z.string().min(1).optional(),
+  // Read where programs are looked for, which the cluster's command line does too.
+  KV_CACHE_DIR: z.string().min(1).optional(),
   KV_MAX_VALUE_BYTES: count(1024 * 1024, VALUE_BYTES_CEILING),
   KV_DEADLINE_MS: count(10_000, 600_000),
   KV_CONNECTIONS: count(32, 10_000),
@@ -17,6 +19,9 @@ const schema = z.object({
   KV_DRAIN_MS: count(30_000, 600_000),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
+
+/** The names of all variables, for the README's table. */
+export const VARIABLES = Object.keys(schema.shape);
 
 export type Config = z.infer<typeof schema>;
 

@@ -68,28 +68,34 @@ async function findVitess(signal: AbortSignal): Promise<Pick<Parts, "programs">>
 async function installVitess(signal: AbortSignal): Promise<string> {
   const source = import.meta.dirname;
   const pinned = ["go.mod", "go.sum"].map((file) => readFileSync(join(source, file), "utf8")).join();
-  return install(`vitess-${VITESS_VERSION}-${hash(pinned)}`, 5000, signal, async (partial, report) => {
-    if (!Bun.which("go")) {
-      throw new ClusterProblem(
-        `Vitess ${VITESS_VERSION} is not on PATH, and Go, which builds it, isn't either. Install Go 1.26 or later (go.dev/doc/install), or put Vitess's programs on PATH.`,
-      );
-    }
-    const go = (args: string[], onLine?: (line: string) => void) =>
-      run(
-        { file: "go", args, cwd: source, env: { GOBIN: partial, GOFLAGS: "-mod=readonly" } },
-        { keepUser: true, signal, onLine },
-      );
-    let modules = 0;
-    const packages = await go(["list", "-deps", "tool"], (line) => {
-      if (line.startsWith("go: downloading")) report(`${++modules} modules downloaded`);
-    });
-    const total = packages.trim().split("\n").length;
-    let compiled = 0;
-    const cores = availableParallelism();
-    await go(["install", "-v", "-trimpath", "-ldflags=-s -w", "tool"], () => {
-      report(`${++compiled} of at most ${total} packages compiled on ${cores} cores`);
-    });
-  });
+  return install(
+    `vitess-${VITESS_VERSION}-${hash(pinned)}`,
+    `Build Vitess ${VITESS_VERSION}`,
+    5000,
+    signal,
+    async (partial, report) => {
+      if (!Bun.which("go")) {
+        throw new ClusterProblem(
+          `Vitess ${VITESS_VERSION} is not on PATH, and Go, which builds it, isn't either. Install Go 1.26 or later (go.dev/doc/install), or put Vitess's programs on PATH.`,
+        );
+      }
+      const go = (args: string[], onLine?: (line: string) => void) =>
+        run(
+          { file: "go", args, cwd: source, env: { GOBIN: partial, GOFLAGS: "-mod=readonly" } },
+          { keepUser: true, signal, onLine },
+        );
+      let modules = 0;
+      const packages = await go(["list", "-deps", "tool"], (line) => {
+        if (line.startsWith("go: downloading")) report(`${++modules} modules downloaded`);
+      });
+      const total = packages.trim().split("\n").length;
+      let compiled = 0;
+      const cores = availableParallelism();
+      await go(["install", "-v", "-trimpath", "-ldflags=-s -w", "tool"], () => {
+        report(`${++compiled} of at most ${total} packages compiled on ${cores} cores`);
+      });
+    },
+  );
 }
 
 async function findMysqlAndEtcd(signal: AbortSignal): Promise<Parts> {
@@ -123,7 +129,7 @@ async function findMysqlAndEtcd(signal: AbortSignal): Promise<Parts> {
 /** Debian packages with all they depend on, libc included, unpacked side by side. */
 function installDebian(packages: string[], signal: AbortSignal): Promise<string> {
   const name = `debian-${hash(packages.join())}`;
-  return install(name, 1500, signal, async (partial, report) => {
+  return install(name, `Fetch ${packages.join(", ")}`, 1500, signal, async (partial, report) => {
     const wanted = packages.join(", ");
     if (!Bun.which("apt-get") || !Bun.which("dpkg-deb") || !existsSync(KEYRING)) {
       throw new ClusterProblem(
@@ -196,15 +202,16 @@ function debianMirror(): string {
 }
 
 /** Fills a folder of the cache once: into a partial folder, renamed when complete, while a lock keeps others waiting. */
-async function install(
+export async function install(
   name: string,
+  title: string,
   freeMb: number,
   signal: AbortSignal,
   fill: (partial: string, report: (detail: string) => void) => Promise<void>,
 ): Promise<string> {
   const dir = join(cacheDir(), name);
   if (existsSync(dir)) return dir;
-  await step(`install ${name.replace(/-[^-]*$/, "")} into the cache`, async (report) => {
+  await step(`${title} (once)`, async (report) => {
     mkdirSync(dirname(dir), { recursive: true });
     requireSpace(dirname(dir), freeMb);
     const onWait = (holder: number) => report(`process ${holder} is at it already`);
