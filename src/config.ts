@@ -15,7 +15,11 @@ const schema = z.object({
   KV_MAX_VALUE_BYTES: count(1024 * 1024, VALUE_BYTES_CEILING),
   KV_DEADLINE_MS: count(10_000, 600_000),
   KV_CONNECTIONS: count(32, 10_000),
-  KV_QUEUE_LIMIT: count(20_000, 10_000_000),
+  KV_COALESCE: z.enum(["true", "false"]).default("true"),
+  KV_STATEMENTS: count(1, 1000),
+  KV_BATCH_ROWS: count(500, 5_000),
+  KV_QUEUE_CALLS: count(20_000, 10_000_000),
+  KV_QUEUE_BYTES: count(256 * 1024 * 1024, 64 * 1024 ** 3),
   KV_DRAIN_MS: count(30_000, 600_000),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });

@@ -24,3 +24,6 @@ export const TTL_BODY_BYTES = 1024;
 
 /** Entity tags accepted in one If-Match or If-None-Match. */
 export const ETAGS = 32;
+
+/** A statement doubles it, as hex literals, and must fit a gRPC message of 16 MiB, Vitess's default. */
+export const BATCH_BYTES = 4 * 1024 * 1024;

@@ -9,9 +9,13 @@ import { ClusterProblem } from "../vitess/problem.ts";
 import { portInUse } from "../vitess/processes.ts";
 import { createApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
+import { BATCH_BYTES } from "./limits.ts";
+import { CoalescingStore } from "./store/coalesce.ts";
 import { connect, requireUtc } from "./store/connect.ts";
 import { migrate } from "./store/migrate.ts";
+import { watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
+import type { Store } from "./store/store.ts";
 
 /** Slower clients than this, between two reads or writes, are cut off. */
 const IDLE_TIMEOUT_SECONDS = 60;
@@ -53,11 +57,24 @@ async function serve(config: Config, databaseUrl: string, log: Logger) {
   const database = connect({
     url: databaseUrl,
     connections: config.KV_CONNECTIONS,
-    queueLimit: config.KV_QUEUE_LIMIT,
+    queueLimit: config.KV_QUEUE_CALLS,
   });
   try {
     await requireUtc(database, config.KV_DEADLINE_MS);
-    const store = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
+    const direct = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
+    const shards = await watchShards(database, (key) => Bun.hash.xxHash64(key));
+    const store: Store =
+      config.KV_COALESCE === "false"
+        ? direct
+        : new CoalescingStore(direct, {
+            statements: { reads: config.KV_STATEMENTS, writes: 1 },
+            batchRows: config.KV_BATCH_ROWS,
+            batchBytes: BATCH_BYTES,
+            maxCalls: config.KV_QUEUE_CALLS,
+            maxBytes: config.KV_QUEUE_BYTES,
+            deadlineMs: config.KV_DEADLINE_MS,
+            shardOf: shards.shardOf,
+          });
     const app = createApp(store, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       log,

@@ -98,7 +98,7 @@ test("while vtgate does not answer, reads and readiness fail in time, liveness d
 });
 
 test("more calls than may wait are turned away at once", async () => {
-  await withServer({ KV_CONNECTIONS: "1", KV_QUEUE_LIMIT: "1" }, async (server) => {
+  await withServer({ KV_QUEUE_CALLS: "2" }, async (server) => {
     const url = freshKeyUrl(server.url);
     await call(url, { method: "PUT", body: "v" });
     await whileLocked(url, async (unlock) => {

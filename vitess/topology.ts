@@ -190,7 +190,11 @@ export function topology(settings: Settings, place: Place): Topology {
       `--mysql-server-socket-path=${dataDir}/vtgate.sock`,
       "--mysql-auth-server-impl=static",
       `--mysql-auth-server-static-file=${dataDir}/vtgate-users.json`,
-      // Statements wait at vtgate through a planned failover instead of failing.
+      // vtgate itself repeats a statement whose tablet went away in the middle of it, on the next primary, and by
+      // then reports only the last attempt. So a write could happen twice, once of them after a newer one, or be
+      // called not executed when it was. The store repeats what surely did not happen, within its own deadline.
+      "--retry-count=0",
+      // For clients that do not.
       "--enable-buffer",
       "--buffer-window=10s",
       "--buffer-max-failover-duration=20s",

@@ -37,6 +37,17 @@ export interface ConnectOptions {
   queueLimit: number;
 }
 
+const UNKNOWN_SYSTEM_VARIABLE = 1193;
+
+const SESSION_SETTINGS = [
+  // For a plain MySQL: no gap locks, hence no deadlocks between writers of different keys, and exact conversion to
+  // epoch time. vtgate ignores both, so for Vitess the time zone is checked once (`requireUtc`).
+  { sql: "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00'" },
+  // For vtgate: a write to several shards fails as a whole instead of committing one by one. Then an error is about
+  // every row of a statement alike.
+  { sql: "SET transaction_mode = 'single'", foreignTo: UNKNOWN_SYSTEM_VARIABLE },
+];
+
 /** Connections are opened when first needed; nothing is contacted yet. */
 export function connect({ url, connections, queueLimit }: ConnectOptions): Database {
   const pool = createPool({
@@ -48,12 +59,12 @@ export function connect({ url, connections, queueLimit }: ConnectOptions): Datab
     // affectedRows then counts changed rows, which tells whether a condition held.
     flags: ["-FOUND_ROWS"],
   });
-  // vtgate ignores both, so for Vitess they are checked once (`requireUtc`); a plain MySQL obeys.
-  // No gap locks, hence no deadlocks between writers of different keys; and exact conversion to epoch time.
   pool.on("connection", (connection) => {
-    connection.query("SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00'", (error) => {
-      if (error) connection.destroy();
-    });
+    for (const { sql, foreignTo } of SESSION_SETTINGS) {
+      connection.query(sql, (error) => {
+        if (error && error.errno !== foreignTo) connection.destroy();
+      });
+    }
   });
   return {
     async execute<T extends Rows | Written>(statement: Statement, timeoutMs: number) {

@@ -72,6 +72,9 @@ const NOT_EXECUTED_TEXTS = [
   "no valid tablet",
 ];
 
+/** vtgate's words for a write to several shards, which it has undone: the map of shards that grouped its rows is stale. */
+const SEVERAL_SHARDS_TEXT = "multi-db transaction attempted";
+
 /** Turns whatever a query threw into a StoreError. `writes` says whether the statement could change anything. */
 export function storeError(error: unknown, phase: Phase, writes: boolean): StoreError {
   if (error instanceof StoreError) return error;
@@ -81,6 +84,7 @@ export function storeError(error: unknown, phase: Phase, writes: boolean): Store
   if (phase === "connecting") {
     return new StoreError(REFUSED_SQL_STATES.has(sqlState) ? "internal" : "unavailable", `connect: ${reason}`);
   }
+  if (message.includes(SEVERAL_SHARDS_TEXT)) return new StoreError("internal", "rows of several shards");
   if (REFUSED_SQL_STATES.has(sqlState) && !isTransientText(message)) return new StoreError("internal", reason);
   if (!writes || NOT_APPLIED.has(errno) || isTransientText(message)) {
     return new StoreError("unavailable", reason);

@@ -1,30 +1,31 @@
 // The only file that issues SQL on entries: one named statement per operation, each in one shard.
 //
 // Time. SYSDATE, unlike NOW, is read while the statement holds the row's lock, not when it begins to wait for it.
-// So a writer never revives an entry that a reader has already found expired: see `confirmAbsent`.
+// So a writer never revives an entry that a reader has already found expired: see `isPast`.
 // An assignment list evaluates the clock at most once per decision: two readings may fall on either side of an expiry.
 //
 // Assignments in UPDATE and ON DUPLICATE KEY UPDATE happen from left to right, and later ones see the earlier.
 
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type SQL, sql } from "drizzle-orm";
 import { MySqlDialect } from "drizzle-orm/mysql-core";
 import type { Database, Rows, Statement, Written } from "./connect.ts";
 import { StoreError } from "./errors.ts";
-import { entries, VERSION_BYTES } from "./schema.ts";
-import type {
-  Condition,
-  Entry,
-  EntryInfo,
-  EntryKey,
-  ExpireResult,
-  ExpiryCondition,
-  ExpiryTime,
-  NewEntry,
-  NewExpiry,
-  Store,
-  Version,
+import { entries } from "./schema.ts";
+import {
+  type BatchStore,
+  type Condition,
+  type Entry,
+  type EntryInfo,
+  type EntryKey,
+  type ExpireCondition,
+  type ExpireResult,
+  type ExpiryTime,
+  type NewEntry,
+  type NewExpiry,
+  newVersion,
+  type Put,
+  type Version,
 } from "./store.ts";
 
 const dialect = new MySqlDialect();
@@ -47,44 +48,56 @@ export interface SqlStoreOptions {
   deadlineMs: number;
 }
 
-export class SqlStore implements Store {
+export class SqlStore implements BatchStore {
   constructor(
     private readonly database: Database,
     private readonly options: SqlStoreOptions,
   ) {}
 
   async get(entry: EntryKey): Promise<Entry | null> {
-    const row = await this.read(entry, [infoColumns, sql`${value} AS value`]);
-    return row && { ...info(row), value: row.value };
+    const [found] = await this.getMany([entry], this.deadline());
+    return found ?? null;
+  }
+
+  async getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null)[]> {
+    const rows = await this.read(keys, [infoColumns, sql`${value} AS value`], deadline);
+    return rows.map((row) => row && { ...info(row), value: row.value });
   }
 
   async head(entry: EntryKey): Promise<EntryInfo | null> {
-    const row = await this.read(entry, [infoColumns]);
-    return row && info(row);
+    const [row] = await this.read([entry], [infoColumns], this.deadline());
+    return row ? info(row) : null;
   }
 
   async put(entry: EntryKey, next: NewEntry, condition: Condition = {}): Promise<Version | null> {
-    const id = randomBytes(VERSION_BYTES);
-    const statement = condition.ifMatch
-      ? updateStatement(entry, id, next, condition)
-      : upsertStatement(entry, id, next, condition);
+    const put = { key: entry, version: newVersion(), entry: next };
+    const statement = condition.ifMatch ? updateStatement(put, condition) : upsertStatement([put], condition);
     const { affectedRows } = await this.write("put", statement);
-    return affectedRows > 0 ? id.toString("hex") : null;
+    return affectedRows > 0 ? put.version : null;
+  }
+
+  async putMany(puts: Put[], deadline: number): Promise<void> {
+    const ordered = puts.toSorted((a, b) => Buffer.compare(a.key, b.key));
+    await this.write("put", upsertStatement(ordered), deadline);
   }
 
   async delete(entry: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean> {
+    if (ifMatch === undefined) {
+      await this.deleteMany([entry], this.deadline());
+      return true;
+    }
     const { affectedRows } = await this.write(
       "delete",
-      sql`DELETE FROM ${entries} WHERE ${key} = ${entry}${ifMatch && sql` AND ${isLive} AND ${matches(ifMatch)}`}`,
+      sql`DELETE FROM ${entries} WHERE ${key} = ${entry} AND ${isLive} AND ${matches(ifMatch)}`,
     );
-    return ifMatch === undefined || affectedRows > 0;
+    return affectedRows > 0;
   }
 
-  async expire(
-    entry: EntryKey,
-    expiry: ExpiryTime,
-    condition: { if?: ExpiryCondition; ifMatch?: Condition["ifMatch"] } = {},
-  ): Promise<ExpireResult> {
+  async deleteMany(keys: EntryKey[], deadline: number): Promise<void> {
+    await this.write("delete", sql`DELETE FROM ${entries} WHERE ${isOneOf(keys)}`, deadline);
+  }
+
+  async expire(entry: EntryKey, expiry: ExpiryTime, condition: ExpireCondition = {}): Promise<ExpireResult> {
     const { insertId, affectedRows } = await this.write("expire", expireStatement(entry, expiry, condition));
     if (insertId === 0) return { outcome: "absent" };
     const moved = affectedRows > 0;
@@ -98,7 +111,7 @@ export class SqlStore implements Store {
   async persist(entry: EntryKey): Promise<boolean> {
     const { insertId } = await this.write(
       "persist",
-      sql`UPDATE ${entries} SET ${expiresAt} = NULLIF(LAST_INSERT_ID(1), 1) WHERE ${key} = ${entry} AND ${isLive}`,
+      sql`UPDATE ${entries} SET ${bare(expiresAt)} = NULLIF(LAST_INSERT_ID(1), 1) WHERE ${key} = ${entry} AND ${isLive}`,
     );
     return insertId !== 0;
   }
@@ -107,33 +120,40 @@ export class SqlStore implements Store {
     await this.run<Rows>("ping", false, sql`SELECT ${expiresAt} FROM ${entries} WHERE ${key} = ${Buffer.of()}`);
   }
 
-  /** The entry's columns if it lives. */
-  private async read(entry: EntryKey, columns: SQL[]): Promise<Rows[number] | null> {
-    const select = sql`SELECT ${sql.join(columns, sql`, `)} FROM ${entries} WHERE ${key} = ${entry}`;
-    const [row] = await this.run<Rows>("get", false, select);
-    if (!row || row.ttl_ms === null || row.ttl_ms > 0) return row ?? null;
-    return await this.confirmAbsent(select);
+  /** The rows of the keys that live, in the keys' order. */
+  private async read(keys: EntryKey[], columns: SQL[], deadline: number): Promise<(Rows[number] | null)[]> {
+    const select = (wanted: EntryKey[]) =>
+      sql`SELECT ${key} AS id, ${sql.join(columns, sql`, `)} FROM ${entries} WHERE ${isOneOf(wanted)}`;
+    const id = (each: EntryKey) => each.toString("latin1");
+    const found = byKey(await this.run<Rows>("get", false, select(keys), deadline));
+    const expired = keys.filter((each) => isPast(found.get(id(each))));
+    if (expired.length > 0) {
+      const confirmed = byKey(await this.run<Rows>("get_locked", false, sql`${select(expired)} FOR SHARE`, deadline));
+      for (const each of expired) {
+        const row = confirmed.get(id(each));
+        if (row && !isPast(row)) found.set(id(each), row);
+        else found.delete(id(each));
+      }
+    }
+    return keys.map((each) => found.get(id(each)) ?? null);
   }
 
-  /**
-   * An entry that reads as expired may be in the middle of being extended: by a statement that judged it in time,
-   * holds its lock and has not committed. Answering "absent" and then showing it alive again would be a lie, so this
-   * waits for such a writer, and one that comes later finds the entry expired. Only expired rows that are not
-   * reclaimed yet come here.
-   */
-  private async confirmAbsent(select: SQL): Promise<Rows[number] | null> {
-    const [row] = await this.run<Rows>("get_locked", false, sql`${select} FOR SHARE`);
-    return row && (row.ttl_ms === null || row.ttl_ms > 0) ? row : null;
+  private deadline(): number {
+    return performance.now() + this.options.deadlineMs;
   }
 
-  private write(name: string, statement: SQL): Promise<Written> {
-    return this.run<Written>(name, true, statement);
+  private write(name: string, statement: SQL, deadline?: number): Promise<Written> {
+    return this.run<Written>(name, true, statement, deadline);
   }
 
   /** Runs a statement, again while it surely changed nothing and the deadline allows. */
-  private async run<T extends Rows | Written>(name: string, writes: boolean, query: SQL): Promise<T> {
+  private async run<T extends Rows | Written>(
+    name: string,
+    writes: boolean,
+    query: SQL,
+    deadline = this.deadline(),
+  ): Promise<T> {
     const statement: Statement = { name, writes, ...dialect.sqlToQuery(query) };
-    const deadline = performance.now() + this.options.deadlineMs;
     for (let delayMs = RETRY_DELAY_MS.first; ; delayMs = Math.min(2 * delayMs, RETRY_DELAY_MS.most)) {
       try {
         return await this.database.execute<T>(statement, deadline - performance.now());
@@ -145,6 +165,27 @@ export class SqlStore implements Store {
       }
     }
   }
+}
+
+function byKey(rows: Rows): Map<string, Rows[number]> {
+  return new Map(rows.map((row) => [row.id.toString("latin1"), row]));
+}
+
+/**
+ * Whether a row reads as expired. It may be in the middle of being extended: by a statement that judged it in time,
+ * holds its lock and has not committed. Answering "absent" and then showing it alive again would be a lie, so such
+ * rows are read again FOR SHARE, which waits for that writer; one that comes later finds the entry expired. Only
+ * expired rows that are not reclaimed yet cost this second read.
+ */
+function isPast(row: Rows[number] | undefined): boolean {
+  return row !== undefined && row.ttl_ms !== null && row.ttl_ms <= 0;
+}
+
+/** Keys in their order, which is the order in which every statement locks. */
+function isOneOf(keys: EntryKey[]): SQL {
+  const ordered = keys.toSorted(Buffer.compare);
+  const list = ordered.map((each) => sql`${each}`);
+  return list.length === 1 ? sql`${key} = ${list[0]}` : sql`${key} IN (${sql.join(list, sql`, `)})`;
 }
 
 const infoColumns = sql.join(
@@ -199,38 +240,46 @@ function matches(versions: "*" | Version[]): SQL {
 }
 
 /** Replaces a live entry whose version is among those wanted. */
-function updateStatement(entry: EntryKey, id: Buffer, next: NewEntry, condition: Condition): SQL {
+function updateStatement(put: Put, condition: Condition): SQL {
   const { ifMatch = "*", ifNoneMatch = [] } = condition;
-  return sql`UPDATE ${entries} SET ${bare(version)} = ${id}, ${
-    next.expiry === "keep" ? sql`` : sql`${bare(expiresAt)} = ${newExpiry(next.expiry)}, `
-  }${bare(contentType)} = ${bytes(next.contentType)}, ${bare(metadata)} = ${bytes(next.metadata)}, ${bare(value)} = ${
-    next.value
-  } WHERE ${key} = ${entry} AND ${isLive} AND ${matches(ifMatch)} AND NOT ${matches(ifNoneMatch)}`;
+  const { expiry, contentType: type, metadata: meta, value: bytesOfValue } = put.entry;
+  const assignments = [
+    sql`${bare(version)} = ${Buffer.from(put.version, "hex")}`,
+    ...(expiry === "keep" ? [] : [sql`${bare(expiresAt)} = ${newExpiry(expiry)}`]),
+    sql`${bare(contentType)} = ${bytes(type)}`,
+    sql`${bare(metadata)} = ${bytes(meta)}`,
+    sql`${bare(value)} = ${bytesOfValue}`,
+  ];
+  const where = sql`${key} = ${put.key} AND ${isLive} AND ${matches(ifMatch)} AND NOT ${matches(ifNoneMatch)}`;
+  return sql`UPDATE ${entries} SET ${sql.join(assignments, sql`, `)} WHERE ${where}`;
 }
 
 /**
- * Creates the entry or replaces the one that is there. With a condition, the version is decided first, and every
- * other column follows it: it is the new one, which no other write has, exactly if the condition held.
+ * Creates entries or replaces those that are there; `keep` and a condition are for a single one. With a condition,
+ * the version is decided first, and every other column follows it: it is the new one, which no other write has,
+ * exactly if the condition held.
  */
-function upsertStatement(entry: EntryKey, id: Buffer, next: NewEntry, { ifNoneMatch }: Condition): SQL {
+function upsertStatement(puts: Put[], { ifNoneMatch }: Condition = {}): SQL {
   const columns = [key, version, expiresAt, contentType, metadata, value];
+  const rows = puts.map(({ key: entry, version: hex, entry: next }) => {
+    const id = Buffer.from(hex, "hex");
+    return sql`(${entry}, ${id}, ${newExpiry(next.expiry)}, ${bytes(next.contentType)}, ${bytes(next.metadata)}, ${next.value})`;
+  });
   const fresh = (column: { name: string }) => sql`fresh.${bare(column)}`;
   const holds = ifNoneMatch && sql`(${isExpired} OR NOT ${matches(ifNoneMatch)})`;
   const applied = sql`${version} = ${fresh(version)}`;
   const assign = (column: { name: string }, replacement: SQL) =>
     sql`${bare(column)} = ${holds ? sql`IF(${applied}, ${replacement}, ${column})` : replacement}`;
-  const kept = sql`IF(${isExpired}, NULL, ${expiresAt})`;
-  return sql`INSERT INTO ${entries} (${sql.join(columns.map(bare), sql`, `)}) VALUES (${entry}, ${id}, ${newExpiry(
-    next.expiry,
-  )}, ${bytes(next.contentType)}, ${bytes(next.metadata)}, ${next.value}) AS fresh ON DUPLICATE KEY UPDATE ${bare(
-    version,
-  )} = ${holds ? sql`IF(${holds}, ${fresh(version)}, ${version})` : fresh(version)}, ${sql.join(
-    [
-      assign(expiresAt, next.expiry === "keep" ? kept : fresh(expiresAt)),
-      ...[contentType, metadata, value].map((column) => assign(column, fresh(column))),
-    ],
+  const keeps = puts.some((put) => put.entry.expiry === "keep");
+  const assignments = [
+    sql`${bare(version)} = ${holds ? sql`IF(${holds}, ${fresh(version)}, ${version})` : fresh(version)}`,
+    assign(expiresAt, keeps ? sql`IF(${isExpired}, NULL, ${expiresAt})` : fresh(expiresAt)),
+    ...[contentType, metadata, value].map((column) => assign(column, fresh(column))),
+  ];
+  return sql`INSERT INTO ${entries} (${sql.join(columns.map(bare), sql`, `)}) VALUES ${sql.join(
+    rows,
     sql`, `,
-  )}`;
+  )} AS fresh ON DUPLICATE KEY UPDATE ${sql.join(assignments, sql`, `)}`;
 }
 
 /**
@@ -239,11 +288,7 @@ function upsertStatement(entry: EntryKey, id: Buffer, next: NewEntry, { ifNoneMa
  * now, or the time left, for an instant. `gt` and `lt` compare and assign in one expression, with one reading of the
  * clock, so for them the condition held exactly if the row changed.
  */
-function expireStatement(
-  entry: EntryKey,
-  expiry: ExpiryTime,
-  condition: { if?: ExpiryCondition; ifMatch?: Condition["ifMatch"] },
-): SQL {
+function expireStatement(entry: EntryKey, expiry: ExpiryTime, condition: ExpireCondition): SQL {
   const relative = "afterMs" in expiry;
   const report = (instant: SQL) =>
     relative

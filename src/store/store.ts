@@ -1,5 +1,7 @@
 // What a store promises: read this page first. Every layer below is a Store, and every layer above uses one.
 
+import { randomBytes } from "node:crypto";
+
 /** An entry's primary key, `namespace/key` as bytes. Made by `entryKey` only. */
 export type EntryKey = Buffer & { readonly brand: unique symbol };
 
@@ -10,6 +12,13 @@ export function entryKey(namespace: string, key: Uint8Array): EntryKey {
 
 /** Identifies one write of one value, in hexadecimal; no two writes share one, whatever was deleted in between. */
 export type Version = string;
+
+/** Bytes of a version. */
+export const VERSION_BYTES = 16;
+
+export function newVersion(): Version {
+  return randomBytes(VERSION_BYTES).toString("hex");
+}
 
 /** Everything about an entry but its value. */
 export interface EntryInfo {
@@ -49,7 +58,13 @@ export interface Condition {
 }
 
 /** What `nx`, `xx`, `gt` and `lt` mean to Redis's EXPIRE: an entry without expiry counts as infinitely far from it. */
-export type ExpiryCondition = "nx" | "xx" | "gt" | "lt";
+type ExpiryCondition = "nx" | "xx" | "gt" | "lt";
+
+/** What must hold for an expiry to change. */
+export interface ExpireCondition {
+  if?: ExpiryCondition;
+  ifMatch?: Condition["ifMatch"];
+}
 
 export type ExpireResult =
   | { outcome: "set"; atMs: number; ttlMs: number }
@@ -76,15 +91,31 @@ export interface Store {
   delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean>;
 
   /** Changes when a live entry expires; its version stays. */
-  expire(
-    key: EntryKey,
-    expiry: ExpiryTime,
-    condition?: { if?: ExpiryCondition; ifMatch?: Condition["ifMatch"] },
-  ): Promise<ExpireResult>;
+  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition): Promise<ExpireResult>;
 
   /** Makes a live entry permanent; false when there is none. */
   persist(key: EntryKey): Promise<boolean>;
 
   /** Asks the database for a sign of life. */
   ping(): Promise<void>;
+}
+
+/** An unconditional write, with the version that it will have. */
+export interface Put {
+  key: EntryKey;
+  version: Version;
+  /** Its expiry is not `keep`. */
+  entry: NewEntry;
+}
+
+/**
+ * A store that does many calls in one statement. Keys of a call are distinct; `deadline` is an instant as
+ * performance.now() counts and bounds the call in the store's own deadline's place.
+ */
+export interface BatchStore extends Store {
+  /** What `get` would give, in the order of the keys. */
+  getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null)[]>;
+  /** Writes all entries. Where an error leaves the outcome open, it is open for each entry by itself. */
+  putMany(puts: Put[], deadline: number): Promise<void>;
+  deleteMany(keys: EntryKey[], deadline: number): Promise<void>;
 }

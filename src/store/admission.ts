@@ -1,0 +1,108 @@
+// Which calls are let in, and how long each may take: bounded numbers, bounded bytes, and one deadline that
+// includes all waiting.
+
+import { StoreError } from "./errors.ts";
+
+export interface AdmissionOptions {
+  /** Calls that may be waiting or under way at once; the next one is `overloaded`. */
+  maxCalls: number;
+  /** Bytes of their keys and values. */
+  maxBytes: number;
+  /** From a call's arrival to its answer. */
+  deadlineMs: number;
+}
+
+/** How often calls past their deadline are looked for. */
+const TICK_MS = 50;
+
+/** One call that was let in: settled once, by its result or by its deadline, whichever is first. */
+export class Call<R> {
+  readonly promise: Promise<R>;
+  /** Set when its statement goes to the database: from then on a write may happen, whatever its caller is told. */
+  sent = false;
+  settled = false;
+  private fulfil!: (result: R) => void;
+  private fail!: (error: unknown) => void;
+
+  constructor(
+    readonly bytes: number,
+    readonly writes: boolean,
+    /** As performance.now() counts. */
+    readonly deadline: number,
+    private readonly onSettled: (call: Call<R>) => void,
+  ) {
+    this.promise = new Promise((resolve, reject) => {
+      this.fulfil = resolve;
+      this.fail = reject;
+    });
+  }
+
+  resolve(result: R) {
+    if (this.settle()) this.fulfil(result);
+  }
+
+  reject(error: unknown) {
+    if (this.settle()) this.fail(error);
+  }
+
+  /** Does what the call is for, with no other call's help. */
+  async run(work: () => Promise<R>) {
+    if (this.settled) return;
+    this.sent = true;
+    try {
+      this.resolve(await work());
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+
+  private settle(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    this.onSettled(this);
+    return true;
+  }
+}
+
+export class Admission {
+  private calls = 0;
+  private bytes = 0;
+  /** In order of arrival, which is the order of their deadlines. */
+  private arrivals: Call<unknown>[] = [];
+
+  constructor(private readonly options: AdmissionOptions) {
+    setInterval(() => this.tick(), TICK_MS).unref?.();
+  }
+
+  /** Lets a call in, or throws `overloaded`. */
+  admit<R>(bytes: number, writes: boolean): Call<R> {
+    const { maxCalls, maxBytes, deadlineMs } = this.options;
+    if (this.calls >= maxCalls || (this.bytes + bytes > maxBytes && this.calls > 0)) {
+      throw new StoreError("overloaded", `${this.calls} calls with ${this.bytes} bytes are waiting`);
+    }
+    this.calls += 1;
+    this.bytes += bytes;
+    const call = new Call<R>(bytes, writes, performance.now() + deadlineMs, (settled) => {
+      this.calls -= 1;
+      this.bytes -= settled.bytes;
+    });
+    this.arrivals.push(call as Call<unknown>);
+    return call;
+  }
+
+  private tick() {
+    const now = performance.now();
+    let head = 0;
+    for (; head < this.arrivals.length; head++) {
+      const call = this.arrivals[head] as Call<unknown>;
+      if (call.settled) continue;
+      if (call.deadline > now) break;
+      call.reject(
+        call.sent && call.writes
+          ? new StoreError("outcome_unknown", "no answer within the deadline")
+          : new StoreError("unavailable", "no answer within the deadline"),
+      );
+    }
+    this.arrivals = this.arrivals.slice(head);
+  }
+}

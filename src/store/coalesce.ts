@@ -1,0 +1,171 @@
+// A Store around a Store: calls that arrive while a statement is under way become the next statement.
+//
+// Why this is linearizable, given a store that is:
+//  1. A call joins a batch only before its statement is sent, and is answered only after the statement has ended.
+//     So its effect lies between its beginning and its end, as if it had been sent alone.
+//  2. Hence a read that begins after a write was acknowledged is in a statement sent after that write's ended.
+//  3. Several reads of a key in one batch see one row: as if they had happened at the same instant.
+//  4. Of several writes of a key in one batch the last to arrive is sent. The others happened just before it,
+//     unseen, each with a version of its own that nobody will meet.
+//  5. Writes of one key that can't share a batch (a PUT and a DELETE, conditional writes, TTL calls) go one after the
+//     other in the order of arrival. Nothing requires that, as they are concurrent; but a caller who sends two without
+//     waiting finds them done in that order, and a hot key's callers wait here and not at its lock.
+//  6. A batch is for one shard, so it happens as a whole or not at all, and an error is about all of it alike. If the
+//     map of shards is stale, vtgate undoes the statement and says so, and the rows are sent one by one.
+
+import { Admission, type AdmissionOptions } from "./admission.ts";
+import { Lane, type LaneOptions } from "./lane.ts";
+import { KeyOrder } from "./order.ts";
+import {
+  type BatchStore,
+  type Condition,
+  type Entry,
+  type EntryInfo,
+  type EntryKey,
+  type ExpireCondition,
+  type ExpireResult,
+  type ExpiryTime,
+  type NewEntry,
+  newVersion,
+  type Put,
+  type Store,
+  type Version,
+} from "./store.ts";
+
+export interface CoalesceOptions extends AdmissionOptions {
+  /** Statements of one kind (reads, puts, deletes) under way at once in a shard. */
+  statements: { reads: number; writes: number };
+  /** Most rows, and bytes of their keys and values, in one statement. */
+  batchRows: number;
+  batchBytes: number;
+  /** Names the shard of a key; a wrong name costs speed only. */
+  shardOf: (key: EntryKey) => string;
+}
+
+export class CoalescingStore implements Store {
+  private readonly admission: Admission;
+  private readonly reads: (key: EntryKey) => Lane<EntryKey, Entry | null>;
+  private readonly puts: (key: EntryKey) => Lane<Put, Version>;
+  private readonly deletes: (key: EntryKey) => Lane<EntryKey, boolean>;
+  private readonly order = new KeyOrder(new Set(["put", "delete"]));
+
+  constructor(
+    private readonly store: BatchStore,
+    options: CoalesceOptions,
+  ) {
+    this.admission = new Admission(options);
+    const bounds = { maxRows: options.batchRows, maxBytes: options.batchBytes };
+    const lanes =
+      <T, R>(inFlight: number, send: LaneOptions<T, R>["send"]) =>
+      () =>
+        new Lane<T, R>({ ...bounds, inFlight, send });
+    const { reads, writes } = options.statements;
+    this.reads = perShard(
+      options.shardOf,
+      lanes(reads, async (keys, deadline) => {
+        const once = lastOfEach(keys, id);
+        const entries = await store.getMany(once, deadline);
+        const found = new Map(once.map((key, i) => [id(key), entries[i] ?? null]));
+        return keys.map((key) => found.get(id(key)) ?? null);
+      }),
+    );
+    this.puts = perShard(
+      options.shardOf,
+      lanes(writes, async (puts, deadline) => {
+        await store.putMany(
+          lastOfEach(puts, (put) => id(put.key)),
+          deadline,
+        );
+        return puts.map((put) => put.version);
+      }),
+    );
+    this.deletes = perShard(
+      options.shardOf,
+      lanes(writes, async (keys, deadline) => {
+        await store.deleteMany(lastOfEach(keys, id), deadline);
+        return keys.map(() => true);
+      }),
+    );
+  }
+
+  get(key: EntryKey): Promise<Entry | null> {
+    const call = this.admission.admit<Entry | null>(key.length, false);
+    this.reads(key).add(key, call);
+    return call.promise;
+  }
+
+  head(key: EntryKey): Promise<EntryInfo | null> {
+    const call = this.admission.admit<EntryInfo | null>(key.length, false);
+    call.run(() => this.store.head(key));
+    return call.promise;
+  }
+
+  put(key: EntryKey, entry: NewEntry, condition: Condition = {}): Promise<Version | null> {
+    const bytes = key.length + entry.value.length;
+    if (condition.ifMatch || condition.ifNoneMatch || entry.expiry === "keep") {
+      return this.alone(key, bytes, () => this.store.put(key, entry, condition));
+    }
+    const call = this.admission.admit<Version>(bytes, true);
+    this.order.run(id(key), "put", () => {
+      this.puts(key).add({ key, version: newVersion(), entry }, call);
+      return settled(call.promise);
+    });
+    return call.promise;
+  }
+
+  delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean> {
+    if (ifMatch) return this.alone(key, key.length, () => this.store.delete(key, ifMatch));
+    const call = this.admission.admit<boolean>(key.length, true);
+    this.order.run(id(key), "delete", () => {
+      this.deletes(key).add(key, call);
+      return settled(call.promise);
+    });
+    return call.promise;
+  }
+
+  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition): Promise<ExpireResult> {
+    return this.alone(key, key.length, () => this.store.expire(key, expiry, condition));
+  }
+
+  persist(key: EntryKey): Promise<boolean> {
+    return this.alone(key, key.length, () => this.store.persist(key));
+  }
+
+  ping(): Promise<void> {
+    return this.store.ping();
+  }
+
+  /** A write that is a statement of its own. */
+  private alone<R>(key: EntryKey, bytes: number, work: () => Promise<R>): Promise<R> {
+    const call = this.admission.admit<R>(bytes, true);
+    this.order.run(id(key), "alone", () => call.run(work));
+    return call.promise;
+  }
+}
+
+/** A key as something a Map can compare. */
+function id(key: EntryKey): string {
+  return key.toString("latin1");
+}
+
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise.catch(() => {});
+}
+
+function perShard<L>(shardOf: CoalesceOptions["shardOf"], make: () => L): (key: EntryKey) => L {
+  const lanes = new Map<string, L>();
+  return (key) => {
+    const shard = shardOf(key);
+    let lane = lanes.get(shard);
+    if (!lane) {
+      lane = make();
+      lanes.set(shard, lane);
+    }
+    return lane;
+  };
+}
+
+/** One item of each identity: the last, for it is the newest. */
+function lastOfEach<T>(items: T[], identity: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [identity(item), item])).values()];
+}

@@ -1,0 +1,90 @@
+// Calls of one kind to one shard: while a statement is under way they gather, and become the next one.
+
+import type { Call } from "./admission.ts";
+import { StoreError } from "./errors.ts";
+
+export interface LaneOptions<T, R> {
+  /** Statements under way at once. */
+  inFlight: number;
+  maxRows: number;
+  maxBytes: number;
+  /** Sends one statement for all items, and gives each its result. */
+  send: (items: T[], deadline: number) => Promise<R[]>;
+}
+
+interface Waiting<T, R> {
+  item: T;
+  call: Call<R>;
+}
+
+export class Lane<T, R> {
+  private queue: Waiting<T, R>[] = [];
+  private head = 0;
+  private underWay = 0;
+  private scheduled = false;
+
+  constructor(private readonly options: LaneOptions<T, R>) {}
+
+  add(item: T, call: Call<R>) {
+    this.queue.push({ item, call });
+    this.schedule();
+  }
+
+  /** An idle lane sends as soon as the calls that have arrived by now are read: no timer delays anyone. */
+  private schedule() {
+    if (this.scheduled || this.underWay >= this.options.inFlight) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      while (this.underWay < this.options.inFlight) {
+        const batch = this.take();
+        if (batch.length === 0) return;
+        this.underWay += 1;
+        this.send(batch).finally(() => {
+          this.underWay -= 1;
+          this.schedule();
+        });
+      }
+    });
+  }
+
+  /** The oldest calls that fit one statement; those whose deadline has passed have had their answer. */
+  private take(): Waiting<T, R>[] {
+    const batch: Waiting<T, R>[] = [];
+    let bytes = 0;
+    for (; this.head < this.queue.length && batch.length < this.options.maxRows; this.head++) {
+      const waiting = this.queue[this.head] as Waiting<T, R>;
+      if (waiting.call.settled) continue;
+      bytes += waiting.call.bytes;
+      if (bytes > this.options.maxBytes && batch.length > 0) break;
+      waiting.call.sent = true;
+      batch.push(waiting);
+    }
+    if (this.head === this.queue.length) {
+      this.queue = [];
+      this.head = 0;
+    } else if (this.head > 1024) {
+      this.queue = this.queue.slice(this.head);
+      this.head = 0;
+    }
+    return batch;
+  }
+
+  private async send(batch: Waiting<T, R>[]) {
+    const deadline = (batch[batch.length - 1] as Waiting<T, R>).call.deadline;
+    try {
+      const results = await this.options.send(
+        batch.map(({ item }) => item),
+        deadline,
+      );
+      for (const [i, { call }] of batch.entries()) call.resolve(results[i] as R);
+    } catch (error) {
+      // The database refused the statement, for one entry's sake perhaps: nothing was changed, and each can go alone.
+      if (batch.length > 1 && error instanceof StoreError && error.code === "internal") {
+        await Promise.all(batch.map((waiting) => this.send([waiting])));
+      } else {
+        for (const { call } of batch) call.reject(error);
+      }
+    }
+  }
+}
