@@ -60,8 +60,8 @@ export function createApp(store: Store, { maxValueBytes, log, isDraining }: AppO
   keyRoutes(app, store, maxValueBytes);
   ttlRoutes(app, store);
   operationRoutes(app, store, isDraining);
-  app.all("/v1/kv/:ns/", (c) => {
-    // An empty key, and what a URL parser leaves of the key `.`.
+  // An empty key, and what a URL parser leaves of the key `.`.
+  app.on("ALL", ["/v1/kv/:ns/", "/v1/kv/:ns//ttl"], (c) => {
     keyOf(c.req.raw);
     return c.notFound();
   });

@@ -3,17 +3,20 @@
 import { z } from "zod";
 import { VALUE_BYTES_CEILING } from "./limits.ts";
 
-const count = (fallback: number, most: number) => z.coerce.number().int().min(1).max(most).default(fallback);
+const whole = (least: number, most: number) =>
+  z.string().regex(/^\d+$/, "must be a whole number").transform(Number).pipe(z.number().min(least).max(most));
+const count = (fallback: number, most: number) => whole(1, most).default(fallback);
 
 const schema = z.object({
-  PORT: z.coerce.number().int().min(0).max(65535).default(8787),
+  PORT: whole(0, 65_535).default(8787),
   KV_HOST: z.string().min(1).default("127.0.0.1"),
   DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
   KV_DATA_DIR: z.string().min(1).optional(),
   // Read where programs are looked for, which the cluster's command line does too.
   KV_CACHE_DIR: z.string().min(1).optional(),
   KV_MAX_VALUE_BYTES: count(1024 * 1024, VALUE_BYTES_CEILING),
-  KV_DEADLINE_MS: count(10_000, 600_000),
+  // A server cuts off connections that are silent for longer than Bun allows, 255 s.
+  KV_DEADLINE_MS: count(10_000, 120_000),
   KV_CONNECTIONS: count(32, 10_000),
   KV_COALESCE: z.enum(["true", "false"]).default("true"),
   KV_STATEMENTS: count(1, 1000),

@@ -10,21 +10,22 @@ import { portInUse } from "../vitess/processes.ts";
 import { createApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
 import { BATCH_BYTES } from "./limits.ts";
+import { inspectBackend } from "./store/backend.ts";
 import { CoalescingStore } from "./store/coalesce.ts";
-import { connect, requireUtc } from "./store/connect.ts";
+import { connect } from "./store/connect.ts";
 import { migrate } from "./store/migrate.ts";
 import { watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
 import type { Store } from "./store/store.ts";
 
-/** Slower clients than this, between two reads or writes, are cut off. */
-const IDLE_TIMEOUT_SECONDS = 60;
+/** A connection on which nothing moves for this long, beyond the deadline of a call, is cut off. */
+const IDLE_SECONDS = 30;
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
 await main().catch((error) => {
-  if (stop.signal.aborted) process.exit(130);
+  if (stop.signal.aborted && error.name === "AbortError") process.exit(130);
   // A message and no stack: what fails here is set-up, and the sentence says what to do.
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
@@ -53,16 +54,17 @@ async function main() {
 
 /** Serves until a signal comes, then stops accepting, finishes what is in flight and closes the pool. */
 async function serve(config: Config, databaseUrl: string, log: Logger) {
-  await migrate(databaseUrl);
+  const backend = await inspectBackend(databaseUrl);
+  await migrate(databaseUrl, backend, stop.signal);
   const database = connect({
     url: databaseUrl,
+    backend,
     connections: config.KV_CONNECTIONS,
     queueLimit: config.KV_QUEUE_CALLS,
   });
   try {
-    await requireUtc(database, config.KV_DEADLINE_MS);
     const direct = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
-    const shards = await watchShards(database, (key) => Bun.hash.xxHash64(key));
+    const shards = await watchShards(database, backend, (key) => Bun.hash.xxHash64(key));
     const store: Store =
       config.KV_COALESCE === "false"
         ? direct
@@ -83,7 +85,7 @@ async function serve(config: Config, databaseUrl: string, log: Logger) {
     const server = Bun.serve({
       hostname: config.KV_HOST,
       port: config.PORT,
-      idleTimeout: IDLE_TIMEOUT_SECONDS,
+      idleTimeout: IDLE_SECONDS + Math.ceil(config.KV_DEADLINE_MS / 1000),
       // The app's own limits answer with a problem document; Bun's would close the connection without a word.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request) => app.fetch(request),

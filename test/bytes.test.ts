@@ -89,6 +89,11 @@ describe.each(BACKENDS)("bytes on %s", (backend) => {
     else expect((await call(url)).status).toBe(200);
   });
 
+  test("a key of 0 bytes has no TTL either", async () => {
+    const answer = await call(`${base}/v1/kv/${ns}//ttl`);
+    expect([answer.status, await code(answer)]).toEqual([400, "invalid_key"]);
+  });
+
   test.each(["a b", "a.b", "%00", "ä", "x".repeat(65), "%zz"])("the namespace %p is refused", async (namespace) => {
     const answer = await call(`${base}/v1/kv/${namespace}/k`, { method: "PUT", body: "v" });
     expect([answer.status, await code(answer)]).toEqual([400, "invalid_namespace"]);

@@ -274,19 +274,20 @@ describe("coalescing", () => {
 });
 
 describe("coalescing over Vitess", async () => {
-  const database = connect({ url: targets.vitess.databaseUrl, connections: 8, queueLimit: 100 });
+  const database = connect({ url: targets.vitess.databaseUrl, backend: "vitess", connections: 8, queueLimit: 100 });
   const direct = new SqlStore(database, { deadlineMs: 10_000 });
   const names = Array.from({ length: 50 }, (_, i) => `coalesced-${Date.now()}-${i}`);
   afterAll(() => database.close());
 
   test("the map of shards is vtgate's own", async () => {
-    const { shardOf } = await watchShards(database, (bytes) => Bun.hash.xxHash64(bytes));
+    const { shardOf } = await watchShards(database, "vitess", (bytes) => Bun.hash.xxHash64(bytes));
     await Promise.all(names.map((name) => direct.put(key(name), entry(name))));
     const rows = new Map<string, number>();
     for (const name of names) rows.set(shardOf(key(name)), (rows.get(shardOf(key(name))) ?? 0) + 1);
     for (const shard of targets.vitess.status.shards) {
       const there = connect({
         url: targets.vitess.databaseUrl.replace(/kv$/, encodeURIComponent(`kv:${shard}@primary`)),
+        backend: "vitess",
         connections: 1,
         queueLimit: 1,
       });

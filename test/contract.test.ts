@@ -145,6 +145,11 @@ const cases: Record<string, Step[]> = {
     { ...put, headers: { "If-Match": "*", "If-None-Match": "*" }, gives: 412 },
     { ...get, text: "three" },
   ],
+  "a list of tags may hold commas in its tags, and empty elements": [
+    { ...put, save: "v1" },
+    { ...put, headers: { "If-Match": '"a,b"' }, gives: 412 },
+    { ...put, headers: { "If-Match": ',"a,b",, $v1 ,' } },
+  ],
   "a deleted and recreated key has a tag of its own": [
     { ...put, save: "v1" },
     { send: "DELETE", gives: 204 },
@@ -173,6 +178,7 @@ const cases: Record<string, Step[]> = {
     { ...put, headers: { "If-Match": "unquoted" }, gives: 400, code: "invalid_precondition" },
     { ...put, headers: { "If-None-Match": '"open' }, gives: 400, code: "invalid_precondition" },
     { ...put, headers: { "If-None-Match": "" }, gives: 400, code: "invalid_precondition" },
+    { ...put, headers: { "If-Match": '"a" "b"' }, gives: 400, code: "invalid_precondition" },
     { ...put, headers: { "If-Match": Array(33).fill('"x"').join() }, gives: 400, code: "invalid_precondition" },
     gone,
   ],
@@ -224,6 +230,8 @@ const cases: Record<string, Step[]> = {
     { send: "PUT ?ttl=60&expires_at=99999999999", body: "v", gives: 400, code: "invalid_ttl" },
     { send: "PUT ?ttl=60&keep_ttl=true", body: "v", gives: 400, code: "invalid_ttl" },
     { send: "PUT ?ttl=60&ttl=61", body: "v", gives: 400, code: "invalid_parameter" },
+    { send: "PUT ?__proto__=60", body: "v", gives: 400, code: "invalid_parameter" },
+    { send: "PUT ?=60", body: "v", gives: 400, code: "invalid_parameter" },
     { send: "PUT ?tll=60", body: "v", gives: 400, code: "invalid_parameter" },
     { send: "PUT ?keep_ttl=yes", body: "v", gives: 400, code: "invalid_parameter" },
     gone,

@@ -47,6 +47,8 @@ test("a commit on a primary waits for a replica's disk, however long that takes"
 test("each tablet's commit is on its own disk before it counts", async () => {
   for (const { mysqlSocket } of status.tablets) {
     expect(await variables(mysqlSocket, "VARIABLES", "sync_binlog")).toEqual({ sync_binlog: "1" });
+    // What a replica acknowledges is in its relay log.
+    expect(await variables(mysqlSocket, "VARIABLES", "sync_relay_log")).toEqual({ sync_relay_log: "1" });
     const flush = "innodb_flush_log_at_trx_commit";
     expect(await variables(mysqlSocket, "VARIABLES", flush)).toEqual({ [flush]: "1" });
     expect(await variables(mysqlSocket, "VARIABLES", "innodb_doublewrite")).toEqual({ innodb_doublewrite: "ON" });
@@ -74,6 +76,10 @@ test("primaries give no caller the result of another's earlier statement", async
     const answer = await call(`http://127.0.0.1:${httpPort}/debug/env?format=json`);
     expect((await answer.json()) as object).toHaveProperty("Consolidator", "notOnPrimary");
   }
+});
+
+test("vtgate never repeats a statement by itself", () => {
+  expect(readFileSync(`/proc/${status.vtgate.pid}/cmdline`, "utf8").split("\0")).toContain("--retry-count=0");
 });
 
 test("keys of one namespace are on every shard, each on one", async () => {

@@ -21,22 +21,20 @@ const DATA_DIR = join(tmpdir(), `vitess-kv-test-${process.getuid?.() ?? 0}`);
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
-process.exit(await main());
-
-async function main(): Promise<number> {
-  const stops: (() => Promise<void>)[] = [];
-  try {
-    const targets = await startTargets(stops);
-    return await runSuite(targets, process.argv.slice(2));
-  } catch (error) {
-    if (!stop.signal.aborted) console.error(error instanceof ClusterProblem ? error.message : error);
-    return stop.signal.aborted ? 130 : 1;
-  } finally {
-    for (const each of stops.reverse()) await each();
-  }
+const stops: (() => Promise<void>)[] = [];
+let outcome: { code: number; counts?: string };
+try {
+  const targets = await startTargets();
+  outcome = await runSuite(targets, process.argv.slice(2));
+} catch (error) {
+  if (!stop.signal.aborted) console.error(error instanceof ClusterProblem ? error.message : error);
+  outcome = { code: stop.signal.aborted ? 130 : 1 };
 }
+for (const each of stops.reverse()) await each();
+if (outcome.counts) console.log(outcome.counts);
+process.exit(outcome.code);
 
-async function startTargets(stops: (() => Promise<void>)[]): Promise<Targets> {
+async function startTargets(): Promise<Targets> {
   const clear = async () => {
     if (clusterExists(DATA_DIR)) await reset(DATA_DIR);
     rmSync(DATA_DIR, { recursive: true, force: true });
@@ -56,7 +54,7 @@ async function startTargets(stops: (() => Promise<void>)[]): Promise<Targets> {
   };
 }
 
-async function runSuite(targets: Targets, patterns: string[]): Promise<number> {
+async function runSuite(targets: Targets, patterns: string[]) {
   const suite = spawn(process.execPath, ["test", "--timeout=120000", ...patterns], {
     stdio: ["ignore", "inherit", "pipe"],
     env: { ...process.env, KV_TEST_TARGETS: JSON.stringify(targets) },
@@ -72,6 +70,8 @@ async function runSuite(targets: Targets, patterns: string[]): Promise<number> {
   stop.signal.throwIfAborted();
   const count = (word: string) => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(report)?.[1] ?? 0);
   const [passed, failed, skipped] = [count("pass"), count("fail"), count("skip")];
-  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-  return code === 0 && failed === 0 && passed > 0 ? 0 : 1;
+  return {
+    code: code === 0 && failed === 0 && passed > 0 ? 0 : 1,
+    counts: `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`,
+  };
 }

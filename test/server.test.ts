@@ -1,8 +1,11 @@
 // The server as a process: how it starts, refuses to, answers while the database does not, and ends.
 
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Connection, createConnection } from "mysql2/promise";
 import { launchServer, type RunningServer, startServer } from "./server.ts";
 import { call, connectToPrimaryOf, freshKeyUrl, rowKey, targets } from "./targets.ts";
 
@@ -63,6 +66,21 @@ test("idle keep-alive connections do not hold up its end", async () => {
   expect(await server.exited).toBe(0);
   expect(performance.now() - begun).toBeLessThan(15_000);
   idle.destroy();
+});
+
+test("a database that does not answer does not hold up its end", async () => {
+  const server = await startServer({ DATABASE_URL, KV_DRAIN_MS: "300" });
+  const url = freshKeyUrl(server.url);
+  await call(url, { method: "PUT", body: "old" });
+  await whileLocked(url, async () => {
+    const lost = call(url, { method: "PUT", body: "new" }).catch(() => "cut off");
+    await sleep(200);
+    const begun = performance.now();
+    server.signal("SIGTERM");
+    expect(await server.exited).toBe(0);
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    expect(await lost).toBe("cut off");
+  });
 });
 
 test("a write that the database does not answer in time is reported as unknown", async () => {
@@ -134,6 +152,8 @@ test("neither keys nor values are in its logs", async () => {
 
 test.each([
   [{ PORT: "http" }, /PORT/],
+  [{ PORT: "" }, /PORT/],
+  [{ PORT: "0x50" }, /PORT/],
   [{ KV_MAX_VALUE_BYTES: "9000000" }, /KV_MAX_VALUE_BYTES/],
   [{ KV_DEADLINE_MS: "0" }, /KV_DEADLINE_MS/],
   [{ DATABASE_URL: "postgres://user:hunter2@127.0.0.1/kv" }, /DATABASE_URL/],
@@ -158,21 +178,39 @@ test("the largest value it can be configured for goes through Vitess", async () 
   });
 });
 
-test("servers that start together on an empty database migrate it once", async () => {
-  const { createConnection } = await import("mysql2/promise");
-  const connection = await createConnection({ socketPath: targets.mysql.socket, user: "root" });
+/** Runs `work` with the URL of an empty database on the plain MySQL, and a session that may do anything to it. */
+async function withEmptyDatabase(work: (url: string, root: Connection) => Promise<void>) {
+  const root = await createConnection({ socketPath: targets.mysql.socket, user: "root" });
   try {
-    await connection.query("CREATE DATABASE together");
-    await connection.query("GRANT ALL ON together.* TO kv@'127.0.0.1'");
-    const url = targets.mysql.databaseUrl.replace(/kv$/, "together");
+    await root.query("CREATE DATABASE scratch");
+    await root.query("GRANT ALL ON scratch.* TO kv@'127.0.0.1'");
+    await root.query("USE scratch");
+    await work(targets.mysql.databaseUrl.replace(/kv$/, "scratch"), root);
+  } finally {
+    await root.query("DROP DATABASE scratch");
+    root.destroy();
+  }
+}
+
+test("servers that start together on an empty database migrate it once", async () => {
+  await withEmptyDatabase(async (url, root) => {
     const servers = await Promise.all(Array.from({ length: 3 }, () => startServer({ DATABASE_URL: url })));
     await Promise.all(servers.map((server) => server.stop()));
-    const [rows] = await connection.query("SELECT COUNT(*) AS n FROM together.__drizzle_migrations");
+    const [rows] = await root.query("SELECT COUNT(*) AS n FROM __drizzle_migrations");
     expect(rows).toEqual([{ n: 1 }] as never);
-  } finally {
-    await connection.query("DROP DATABASE together");
-    connection.destroy();
-  }
+  });
+});
+
+test("a migration that was interrupted between two statements goes on", async () => {
+  await withEmptyDatabase(async (url, root) => {
+    const migration = readFileSync(join(import.meta.dirname, "../drizzle/0000_entries.sql"), "utf8");
+    await root.query(migration.split("--> statement-breakpoint")[0] as string);
+    const server = await startServer({ DATABASE_URL: url });
+    expect((await call(freshKeyUrl(server.url), { method: "PUT", body: "v" })).status).toBe(204);
+    await server.stop();
+    const [indexes] = await root.query("SHOW INDEX FROM entries WHERE Key_name = 'entries_expires_at'");
+    expect(indexes).toHaveLength(1);
+  });
 });
 
 async function code(answer: Response) {

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
 import { type ClusterOptions, clusterStatus, DEFAULTS, defaultDataDir, down, reset, up } from "./cluster.ts";
 import { ClusterProblem } from "./problem.ts";
-import { isServing, renderStatus } from "./status.ts";
+import { isWhole, renderStatus } from "./status.ts";
 
 const data = {
   data: {
@@ -42,22 +42,25 @@ const main = defineCommand({
     down: defineCommand({
       meta: { name: "down", description: "Stop it, keeping its data" },
       args: data,
-      run: ({ args }) => guard(() => down(resolve(args.data))),
+      run: ({ args }) => guard((signal) => down(resolve(args.data), signal)),
     }),
     status: defineCommand({
-      meta: { name: "status", description: "Show shards, roles, lag and processes; exits 1 unless all serve" },
+      meta: {
+        name: "status",
+        description: "Show shards, roles, lag and processes; exits 1 unless every tablet serves",
+      },
       args: { ...data, ...json },
       run: ({ args }) =>
         guard(async () => {
           const now = await clusterStatus(resolve(args.data));
           console.log(args.json ? JSON.stringify(now, undefined, 2) : renderStatus(now));
-          if (!isServing(now)) process.exitCode = 1;
+          if (!isWhole(now)) process.exitCode = 1;
         }),
     }),
     reset: defineCommand({
       meta: { name: "reset", description: "Stop it and delete its data" },
       args: data,
-      run: ({ args }) => guard(() => reset(resolve(args.data))),
+      run: ({ args }) => guard((signal) => reset(resolve(args.data), signal)),
     }),
   },
 });
@@ -75,11 +78,10 @@ async function guard(work: (signal: AbortSignal) => Promise<void>) {
   try {
     await work(abort.signal);
   } catch (error) {
-    if (abort.signal.aborted) {
-      process.exit(130);
-    }
-    console.error(error instanceof ClusterProblem || error instanceof RangeError ? error.message : error);
-    process.exit(1);
+    const interrupted = abort.signal.aborted && (error as Error).name === "AbortError";
+    if (!interrupted)
+      console.error(error instanceof ClusterProblem || error instanceof RangeError ? error.message : error);
+    process.exit(interrupted ? 130 : 1);
   }
   process.exit(process.exitCode ?? 0);
 }

@@ -9,7 +9,7 @@ import { findParts, type Parts, requireSpace } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { makeDataDir, Processes, portInUse, reachableByServers, run, writePrivateFile } from "./processes.ts";
 import { step } from "./progress.ts";
-import { type ClusterStatus, isServing, readStatus } from "./status.ts";
+import { type ClusterStatus, isHealthy, isServing, isWhole, readStatus } from "./status.ts";
 import { together } from "./together.ts";
 import {
   KEYSPACE,
@@ -23,12 +23,16 @@ import {
   vtgateUsers,
 } from "./topology.ts";
 
+const LOCK_FILE = "launcher.lock";
 const LOOPBACK = "127.0.0.1";
 /** The longest path of a Unix socket that Linux accepts, in bytes. */
 const SOCKET_PATH_BYTES = 107;
 /** Redo logs, system tablespaces and binary logs of a fresh mysqld. */
 const TABLET_DISK_MB = 350;
+const READY_TIMEOUT_MS = 2_000;
 const PORT_TIMEOUT_MS = 2_000;
+/** How long a start waits for tablets that their shard can do without. */
+const STRAGGLER_TIMEOUT_MS = 40_000;
 const START_TIMEOUT_MS = 120_000;
 /** A server that has not stopped by then is killed; what it acknowledged is on disk either way. */
 const STOP_TIMEOUT_MS = 60_000;
@@ -111,23 +115,26 @@ class Cluster {
 
 /**
  * Starts what is not running yet and waits until every shard serves; on failure or abort stops what it started.
- * `started` is false when all of it was running already.
+ * `started` is false when the cluster was up already, even if a part of it was not.
  */
 export async function up(
   options: ClusterOptions,
   signal?: AbortSignal,
 ): Promise<{ status: ClusterStatus; started: boolean }> {
   const { dataDir } = options;
+  // Whatever the invoking user's mask, the servers' user must be able to read what is made here.
+  process.umask(0o022);
   await checkPlace(Cluster.open(options));
   const parts = await findParts(signal);
   makeDataDir(dataDir);
-  return await withLock(join(dataDir, "launcher.lock"), { signal, onWait: sayWaiting }, async () => {
+  return await withLock(join(dataDir, LOCK_FILE), { signal, onWait: sayWaiting }, async () => {
     const cluster = Cluster.open(options);
     cluster.save();
     const stops: (() => Promise<void>)[] = [];
+    const { etcd, vtgate } = cluster.topology;
+    const started = [etcd, vtgate].every(({ name }) => cluster.processes.pid(name) === undefined);
     try {
-      const status = await start(cluster, parts, stops, signal);
-      return { status, started: stops.length > 0 };
+      return { status: await start(cluster, parts, stops, signal), started };
     } catch (error) {
       if (stops.length > 0) await step("stop what was started", () => runInReverse(stops));
       throw error;
@@ -178,21 +185,25 @@ async function start(
     ),
   );
   await step("vtorc and vtgate", () => together(signal, [vtorc, vtgate].map(launch)));
-  return await step("elect primaries", async (report) => {
-    const deadline = Date.now() + START_TIMEOUT_MS;
-    for (;;) {
-      const now = await readStatus(cluster);
-      if (isServing(now)) return now;
-      const primaries = now.tablets.filter((tablet) => tablet.role === "primary").length;
-      report(`${primaries} of ${topology.shards.length} shards have one`);
-      if (Date.now() > deadline) {
-        throw new ClusterProblem(
-          `Not every shard serves after ${START_TIMEOUT_MS / 1000} s. See the logs in ${cluster.dataDir}/logs.`,
-        );
-      }
-      await sleep(200, undefined, { signal });
+  return await step("every tablet serves", (report) => untilServing(cluster, report, signal));
+}
+
+/** Waits for every tablet, but not for ever: a shard serves, and keeps its promises, without one. */
+async function untilServing(cluster: Cluster, report: (detail: string) => void, signal?: AbortSignal) {
+  const begun = Date.now();
+  for (;;) {
+    const now = await readStatus(cluster);
+    const waited = Date.now() - begun;
+    if (isWhole(now) || (isServing(now) && waited > STRAGGLER_TIMEOUT_MS)) return now;
+    const missing = now.tablets.filter((tablet) => !isHealthy(tablet)).map((tablet) => tablet.alias);
+    report(`waiting for ${missing.join(", ") || "a primary"}`);
+    if (waited > START_TIMEOUT_MS) {
+      throw new ClusterProblem(
+        `Not every shard serves after ${START_TIMEOUT_MS / 1000} s. See the logs in ${cluster.dataDir}/logs.`,
+      );
     }
-  });
+    await sleep(200, undefined, { signal });
+  }
 }
 
 async function startMysqlds(
@@ -259,14 +270,12 @@ async function setUpKeyspace(cluster: Cluster, parts: Parts, signal?: AbortSigna
       { file: parts.programs.vtctldclient, args: [`--server=${LOOPBACK}:${vtctld.ports.grpc}`, ...args] },
       { signal },
     );
-  const keyspaces: string = await client(["GetKeyspaces"]);
-  if (!keyspaces.includes(`"${KEYSPACE}"`)) {
-    for (const call of setup) {
-      // A cell that an interrupted first start has added already stays as it is.
-      await client(call).catch((error) => {
-        if (!String(error).includes("node already exists")) throw error;
-      });
-    }
+  for (const { unless, call } of setup) {
+    await client(unless).catch((error) => {
+      signal?.throwIfAborted();
+      if (!(error instanceof ClusterProblem)) throw error;
+      return client(call);
+    });
   }
   const vschema = readFileSync(join(import.meta.dirname, "vschema.json"), "utf8");
   await client(["ApplyVSchema", `--vschema=${vschema}`, KEYSPACE]);
@@ -276,7 +285,10 @@ async function untilReady(processes: Processes, spec: Process, signal?: AbortSig
   const url = `http://${LOOPBACK}:${spec.ports.http}${spec.readyPath}`;
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    const answer = await fetch(url, { signal }).catch(() => undefined);
+    const limit = AbortSignal.timeout(READY_TIMEOUT_MS);
+    const answer = await fetch(url, { signal: signal ? AbortSignal.any([signal, limit]) : limit }).catch(
+      () => undefined,
+    );
     if (answer?.ok) return;
     signal?.throwIfAborted();
     if (processes.pid(spec.name) === undefined || Date.now() > deadline) {
@@ -308,11 +320,13 @@ async function checkPlace({ dataDir, topology }: Cluster) {
 async function checkPorts({ processes, topology }: Cluster) {
   const { etcd, vtctld, vtorc, vtgate, tablets } = topology;
   const wanted = [
-    ...[etcd, vtctld, vtorc, vtgate, ...tablets.map((tablet) => tablet.vttablet)].flatMap(({ name, ports }) =>
-      Object.entries(ports).map(([purpose, port]) => ({ name, purpose, port })),
-    ),
-    ...tablets.map((tablet) => ({ name: mysqldName(tablet), purpose: "mysql", port: tablet.mysqlPort })),
-  ].filter(({ name }) => processes.pid(name) === undefined);
+    ...[etcd, vtctld, vtorc, vtgate, ...tablets.map((tablet) => tablet.vttablet)]
+      .filter(({ name }) => processes.pid(name) === undefined)
+      .flatMap(({ name, ports }) => Object.entries(ports).map(([purpose, port]) => ({ name, purpose, port }))),
+    ...tablets
+      .filter((tablet) => !mysqldRuns(processes, tablet))
+      .map((tablet) => ({ name: mysqldName(tablet), purpose: "mysql", port: tablet.mysqlPort })),
+  ];
   for (const { name, purpose, port } of wanted) {
     // A process that was just killed may take a moment to let go of its port.
     const deadline = Date.now() + PORT_TIMEOUT_MS;
@@ -328,37 +342,39 @@ async function checkPorts({ processes, topology }: Cluster) {
 }
 
 /** Stops every process of the folder's cluster, those that serve first, those they depend on last. */
-export async function down(dataDir: string) {
+export async function down(dataDir: string, signal?: AbortSignal) {
   const cluster = Cluster.load(dataDir);
   if (!cluster) throw noCluster(dataDir);
-  const { processes, topology } = cluster;
-  const stop = ({ name }: Process) => processes.stop(name, STOP_TIMEOUT_MS);
-  await withLock(join(dataDir, "launcher.lock"), { onWait: sayWaiting }, () =>
-    step("stop the cluster", async (report) => {
-      report("vtgate and vtorc");
-      // Without vtorc first, stopping a primary would start an election.
-      await Promise.all([stop(topology.vtgate), stop(topology.vtorc)]);
-      report("tablets");
-      await Promise.all(topology.tablets.map((tablet) => stop(tablet.vttablet)));
-      report("MySQL servers");
-      await Promise.all(topology.tablets.map((tablet) => stopMysqld(processes, tablet)));
-      report("vtctld and etcd");
-      await stop(topology.vtctld);
-      await stop(topology.etcd);
-    }),
-  );
+  await withLock(join(dataDir, LOCK_FILE), { signal, onWait: sayWaiting }, () => stopAll(cluster));
 }
 
 /** Stops the cluster and deletes its data. */
-export async function reset(dataDir: string) {
+export async function reset(dataDir: string, signal?: AbortSignal) {
   const cluster = Cluster.load(dataDir);
   if (!cluster) throw noCluster(dataDir);
-  await down(dataDir);
-  const { tablets } = cluster.topology;
-  for (const name of ["etcd", "logs", "run", "backups", "extra.cnf", "vtgate-users.json", "cluster.json"]) {
-    rmSync(join(dataDir, name), { recursive: true, force: true });
-  }
-  for (const { dir } of tablets) rmSync(dir, { recursive: true, force: true });
+  await withLock(join(dataDir, LOCK_FILE), { signal, onWait: sayWaiting }, async () => {
+    await stopAll(cluster);
+    for (const { dir } of cluster.topology.tablets) rmSync(dir, { recursive: true, force: true });
+    for (const name of ["etcd", "logs", "run", "backups", "extra.cnf", "vtgate-users.json", "cluster.json"]) {
+      rmSync(join(dataDir, name), { recursive: true, force: true });
+    }
+  });
+}
+
+async function stopAll({ processes, topology }: Cluster) {
+  const stop = ({ name }: Process) => processes.stop(name, STOP_TIMEOUT_MS);
+  await step("stop the cluster", async (report) => {
+    report("vtgate and vtorc");
+    // Without vtorc first, stopping a primary would start an election.
+    await Promise.all([stop(topology.vtgate), stop(topology.vtorc)]);
+    report("tablets");
+    await Promise.all(topology.tablets.map((tablet) => stop(tablet.vttablet)));
+    report("MySQL servers");
+    await Promise.all(topology.tablets.map((tablet) => stopMysqld(processes, tablet)));
+    report("vtctld and etcd");
+    await stop(topology.vtctld);
+    await stop(topology.etcd);
+  });
 }
 
 /** What runs, in which role. */
@@ -377,6 +393,7 @@ function noCluster(dataDir: string) {
   return new ClusterProblem(`There is no cluster in ${dataDir}. Start one with 'up', or name its folder with --data.`);
 }
 
+/** Runs every stop, the last first, also when one fails. */
 async function runInReverse(stops: (() => Promise<void>)[]) {
-  for (const stop of stops.reverse()) await stop();
+  for (const stop of stops.reverse()) await stop().catch((error) => console.error(error));
 }

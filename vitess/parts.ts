@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { availableParallelism, homedir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { withLock } from "./lock.ts";
 import { ClusterProblem } from "./problem.ts";
 import { reachableByServers, run } from "./processes.ts";
@@ -37,11 +37,12 @@ export interface Parts {
 
 /** Where installed parts are kept. Root's own ~/.cache is closed to the user that the servers run as. */
 function cacheDir(): string {
-  const dir =
+  const dir = resolve(
     process.env.KV_CACHE_DIR ??
-    (process.getuid?.() === 0
-      ? "/var/cache/vitess-kv"
-      : join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "vitess-kv"));
+      (process.getuid?.() === 0
+        ? "/var/cache/vitess-kv"
+        : join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "vitess-kv")),
+  );
   if (!reachableByServers(dir)) {
     throw new ClusterProblem(
       `The servers don't run as root, and the user that they run as can't enter ${dir}. Set KV_CACHE_DIR to a folder that everyone can enter.`,
@@ -77,6 +78,12 @@ async function installVitess(signal: AbortSignal): Promise<string> {
       if (!Bun.which("go")) {
         throw new ClusterProblem(
           `Vitess ${VITESS_VERSION} is not on PATH, and Go, which builds it, isn't either. Install Go 1.26 or later (go.dev/doc/install), or put Vitess's programs on PATH.`,
+        );
+      }
+      const [, major = 0, minor = 0] = /go(\d+)\.(\d+)/.exec(Bun.spawnSync(["go", "version"]).stdout.toString()) ?? [];
+      if (Number(major) === 1 && Number(minor) < 21) {
+        throw new ClusterProblem(
+          `Go ${major}.${minor} is too old to build Vitess ${VITESS_VERSION}. Install Go 1.26 or later (go.dev/doc/install).`,
         );
       }
       const go = (args: string[], onLine?: (line: string) => void) =>
@@ -193,7 +200,9 @@ function writeWrappers(partial: string, prefix: string) {
 function debianMirror(): string {
   const files = ["/etc/apt/sources.list", ...globSync("/etc/apt/sources.list.d/*.{list,sources}")];
   for (const file of files.filter((path) => existsSync(path))) {
-    const mirror = /^(?:deb\s+(?:\[.*\]\s+)?|URIs:\s*)(\S+\/debian)\/?(?:\s|$)/m.exec(readFileSync(file, "utf8"));
+    const mirror = /^(?:deb\s+(?:\[.*\]\s+)?|URIs:\s*)(\S+\/debian\/?|mirror\+file:\S+\/debian\.list)(?:\s|$)/m.exec(
+      readFileSync(file, "utf8"),
+    );
     if (mirror?.[1]) return mirror[1];
   }
   throw new ClusterProblem(

@@ -21,6 +21,9 @@ import { ClusterProblem } from "./problem.ts";
 const UNPRIVILEGED = { user: "nobody", uid: 65534, gid: 65534 };
 const isRoot = process.getuid?.() === 0;
 
+/** How long what an interrupted command has started may take to stop. */
+const GROUP_STOP_MS = 30_000;
+
 export interface Command {
   file: string;
   args: string[];
@@ -56,8 +59,8 @@ interface RunOptions {
 
 /** Runs a command to its end and returns what it printed; when the signal fires, its process group is stopped. */
 export async function run(command: Command, options: RunOptions = {}): Promise<string> {
-  const { signal, onLine, keepUser } = options;
-  signal?.throwIfAborted();
+  const { signal: abort, onLine, keepUser } = options;
+  abort?.throwIfAborted();
   const [file, args] = keepUser ? [command.file, command.args] : asServerUser(command);
   const child = spawn(file, args, {
     cwd: command.cwd ?? "/",
@@ -65,8 +68,8 @@ export async function run(command: Command, options: RunOptions = {}): Promise<s
     env: { ...process.env, ...command.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const kill = () => signalGroup(child.pid, "SIGTERM");
-  signal?.addEventListener("abort", kill);
+  const kill = () => child.pid && signal(-child.pid, "SIGTERM");
+  abort?.addEventListener("abort", kill);
   let stdout = "";
   let stderr = "";
   const collect = (chunk: string) => {
@@ -86,33 +89,34 @@ export async function run(command: Command, options: RunOptions = {}): Promise<s
       child.on("error", reject);
       child.on("exit", (code) => setImmediate(resolve, code));
     });
-    if (signal?.aborted) await groupGone(child.pid);
-    signal?.throwIfAborted();
+    if (abort?.aborted && child.pid) await groupGone(child.pid);
+    abort?.throwIfAborted();
     if (code !== 0) {
       const name = command.file.split("/").pop();
       throw new ClusterProblem(`${name} ${command.args[0]} failed:\n${lastLines(stderr || stdout)}`);
     }
     return stdout;
   } finally {
-    signal?.removeEventListener("abort", kill);
+    abort?.removeEventListener("abort", kill);
     child.stdout.destroy();
     child.stderr.destroy();
   }
 }
 
-/** Signals a process group; false when it is gone. */
-function signalGroup(pid: number | undefined, name: NodeJS.Signals | 0): boolean {
+/** Signals a process, or a process group by its negative id; false when it is gone. */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
-    return pid !== undefined && process.kill(-pid, name);
-  } catch {
-    return false;
+    return process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
   }
 }
 
 /** Waits until what an interrupted command started has ended too. */
-async function groupGone(pid: number | undefined) {
-  const deadline = Date.now() + 30_000;
-  while (signalGroup(pid, Date.now() > deadline ? "SIGKILL" : 0)) await sleep(50);
+async function groupGone(leader: number) {
+  const deadline = Date.now() + GROUP_STOP_MS;
+  while (signal(-leader, Date.now() > deadline ? "SIGKILL" : 0)) await sleep(50);
 }
 
 /** The processes of one data folder: `run/NAME.pid` and `logs/NAME.log` for each. */
@@ -167,12 +171,12 @@ export class Processes {
   async stop(name: string, timeoutMs: number) {
     const pid = this.pid(name);
     if (pid !== undefined) {
-      process.kill(pid, "SIGTERM");
+      signal(pid, "SIGTERM");
       // A stopped (SIGSTOP) process takes no SIGTERM until it goes on.
-      process.kill(pid, "SIGCONT");
+      signal(pid, "SIGCONT");
       const deadline = Date.now() + timeoutMs;
       while (this.pid(name) === pid) {
-        if (Date.now() > deadline) process.kill(pid, "SIGKILL");
+        if (Date.now() > deadline) signal(pid, "SIGKILL");
         await sleep(50);
       }
     }
@@ -186,7 +190,7 @@ export class Processes {
 }
 
 /** Start time in clock ticks since boot, from field 22 of /proc/PID/stat; undefined when no such process runs. */
-function startTime(pid: number): string | undefined {
+export function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The command, field 2, is in parentheses and may itself hold spaces and parentheses.
@@ -195,11 +199,6 @@ function startTime(pid: number): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** True while any process has this id. */
-export function isAlive(pid: number): boolean {
-  return startTime(pid) !== undefined;
 }
 
 /** True when something listens on the port; a port that merely lingers in TIME_WAIT is free. */

@@ -53,7 +53,7 @@ export function renderCompose(): string {
   const client = ["vtctldclient", `--server=${vtctld.name}:${vtctld.ports.grpc}`].join(" ");
   const setup = [
     `until ${client} GetKeyspaces; do sleep 1; done`,
-    `${client} GetKeyspace ${KEYSPACE} || { ${cluster.setup.map((call) => `${client} ${call.join(" ")}`).join(" && ")}; }`,
+    ...cluster.setup.map(({ unless, call }) => `${client} ${unless.join(" ")} || ${client} ${call.join(" ")}`),
     `${client} ApplyVSchema --vschema='${JSON.stringify(vschema)}' ${KEYSPACE}`,
   ].join("\n");
   const document = {
@@ -67,7 +67,10 @@ export function renderCompose(): string {
           const mysqlctl = `mysqlctl ${tablet.mysqlctl.join(" ")}`;
           const start = [
             `if [ -e ${tablet.dir}/initialized ]; then ${mysqlctl} start; else rm -rf ${tablet.dir}; ${mysqlctl} init; touch ${tablet.dir}/initialized; fi`,
-            `exec ${tablet.vttablet.program} ${tablet.vttablet.args.join(" ")}`,
+            `${tablet.vttablet.program} ${tablet.vttablet.args.join(" ")} & tablet=$$!`,
+            // Compose turns $$ into $. First the tablet, then its mysqld, as the launcher does.
+            `trap 'kill $$tablet; wait $$tablet; ${mysqlctl} shutdown; exit 0' TERM INT`,
+            "wait $$tablet",
           ].join("\n");
           return [
             tablet.vttablet.name,

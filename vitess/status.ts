@@ -102,12 +102,23 @@ async function askVtgate(vtgate: Parameters<typeof createConnection>[0] & object
   }
 }
 
-/** True when every shard has a primary, every tablet serves and every replica replicates: each commit finds its second disk. */
+/** True when it serves, and replicates unless it is the primary. */
+export function isHealthy({ role, serving, lagSeconds }: TabletStatus): boolean {
+  return serving && (role === "primary" || lagSeconds !== null);
+}
+
+/** True when every shard has a primary, and a replica that gives each commit its second disk. */
 export function isServing({ shards, tablets }: ClusterStatus): boolean {
-  return (
-    tablets.every((tablet) => tablet.serving && (tablet.role === "primary" || tablet.lagSeconds !== null)) &&
-    shards.every((shard) => tablets.some((tablet) => tablet.shard === shard && tablet.role === "primary"))
-  );
+  return shards.every((shard) => {
+    const ours = tablets.filter((tablet) => tablet.shard === shard);
+    const healthy = ours.filter(isHealthy);
+    return healthy.some((tablet) => tablet.role === "primary") && healthy.length >= Math.min(2, ours.length);
+  });
+}
+
+/** True when besides no tablet is missing. */
+export function isWhole(status: ClusterStatus): boolean {
+  return isServing(status) && status.tablets.every(isHealthy);
 }
 
 /** The status as a person reads it. */

@@ -69,8 +69,8 @@ export interface Topology {
   vtgate: Process;
   tablets: Tablet[];
   shards: string[];
-  /** Calls of `vtctldclient` that make an empty cluster this one; each may be repeated. */
-  setup: string[][];
+  /** Calls of `vtctldclient` that make an empty cluster this one, each with a call that succeeds once it is done. */
+  setup: { unless: string[]; call: string[] }[];
 }
 
 /** Key ranges of `count` equal shards (a power of two, up to 256), as Vitess names them: `-80`, `80-`. */
@@ -194,7 +194,7 @@ export function topology(settings: Settings, place: Place): Topology {
       // then reports only the last attempt. So a write could happen twice, once of them after a newer one, or be
       // called not executed when it was. The store repeats what surely did not happen, within its own deadline.
       "--retry-count=0",
-      // For clients that do not.
+      // Waiting through a failover begins with a statement's second attempt, so it is idle while there is none.
       "--enable-buffer",
       "--buffer-window=10s",
       "--buffer-max-failover-duration=20s",
@@ -259,9 +259,12 @@ export function topology(settings: Settings, place: Place): Topology {
     tablets,
     shards: [...new Set(settings.tablets.map((tablet) => tablet.shard))],
     setup: [
-      ["AddCellInfo", `--root=/vitess/${CELL}`, `--server-address=${etcdAddress}`, CELL],
+      {
+        unless: ["GetCellInfo", CELL],
+        call: ["AddCellInfo", `--root=/vitess/${CELL}`, `--server-address=${etcdAddress}`, CELL],
+      },
       // A commit is acknowledged once a second machine has it on disk.
-      ["CreateKeyspace", "--durability-policy=semi_sync", KEYSPACE],
+      { unless: ["GetKeyspace", KEYSPACE], call: ["CreateKeyspace", "--durability-policy=semi_sync", KEYSPACE] },
     ],
   };
 }
@@ -272,6 +275,8 @@ export function mysqlSettings(bind: string): string[] {
     `bind-address=${bind}`,
     "sync_binlog=1",
     "innodb_flush_log_at_trx_commit=1",
+    // A replica acknowledges what is in its relay log: that too must be on disk by then.
+    "sync_relay_log=1",
     // No gap locks: two writers of different keys never wait for each other.
     "transaction-isolation=READ-COMMITTED",
     // Statements read the clock with SYSDATE(), whose conversion to epoch time is exact in UTC only.

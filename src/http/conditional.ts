@@ -10,7 +10,9 @@ interface EntityTag {
   opaque: string;
 }
 
-const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e]*)"$/;
+const ENTITY_TAG = /(W\/)?"([\x21\x23-\x7e]*)"/g;
+/** Tags and commas; empty elements are allowed (RFC 9110, section 5.6.1.2). */
+const TAG_LIST = /^[ \t,]*((W\/)?"[\x21\x23-\x7e]*"[ \t]*(,[ \t,]*|$))+$/;
 
 /** The entity tag of a version: it stands for the value with its content type and metadata. */
 export function etagOf(version: Version): string {
@@ -53,10 +55,9 @@ function parse(c: Context, header: string): "*" | EntityTag[] | undefined {
   const text = c.req.header(header)?.trim();
   if (text === undefined) return undefined;
   if (text === "*") return "*";
-  // Our own tags hold no comma, and one that does is not ours and matches nothing.
-  const tags = text.split(",").map((part) => ENTITY_TAG.exec(part.trim()));
-  if (tags.length > ETAGS || tags.some((tag) => tag === null)) {
+  const tags = TAG_LIST.test(text) ? [...text.matchAll(ENTITY_TAG)] : [];
+  if (tags.length === 0 || tags.length > ETAGS) {
     throw badRequest("invalid_precondition", `${header} takes * or up to ${ETAGS} quoted entity tags.`);
   }
-  return tags.map((tag) => ({ weak: tag?.[1] !== undefined, opaque: tag?.[2] ?? "" }));
+  return tags.map(([, weak, opaque]) => ({ weak: weak !== undefined, opaque: opaque ?? "" }));
 }

@@ -35,11 +35,12 @@ export const expiryParameters = { ttl: decimal, ttl_ms: decimal, expires_at: dec
 
 /** The query string as the schema's fields: unknown and repeated parameters are errors, never ignored. */
 export function queryOf<T>(c: Context, schema: z.ZodType<T>): T {
-  const query: Record<string, string> = {};
-  for (const [name, values] of Object.entries(c.req.queries())) {
-    if (values.length !== 1) throw badRequest("invalid_parameter", "A query parameter is given twice.");
-    query[name] = values[0] ?? "";
+  const query: Record<string, string> = Object.create(null);
+  for (const [name, value] of new URL(c.req.url).searchParams) {
+    if (name in query) throw badRequest("invalid_parameter", "A query parameter is given twice.");
+    query[name] = value;
   }
+  if ("" in query || "__proto__" in query) throw badRequest("invalid_parameter", "There is an unknown parameter.");
   return validated(schema, query, "invalid_parameter");
 }
 

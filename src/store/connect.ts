@@ -1,5 +1,6 @@
 // How statements reach the database on Bun: a bounded pool of mysql2 connections and a deadline on every call.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   createPool,
   type Pool,
@@ -8,6 +9,7 @@ import {
   type ResultSetHeader,
   type RowDataPacket,
 } from "mysql2";
+import type { Backend } from "./backend.ts";
 import { StoreError, storeError } from "./errors.ts";
 
 export interface Statement {
@@ -32,24 +34,27 @@ export interface Database {
 export interface ConnectOptions {
   /** `mysql://user:password@host:port/database`. */
   url: string;
+  backend: Backend;
   connections: number;
   /** Calls that may wait for a connection; one more fails with `overloaded`. */
   queueLimit: number;
 }
 
-const UNKNOWN_SYSTEM_VARIABLE = 1193;
+/** What each new connection is told before its first statement. */
+const SESSION_SETTINGS: Record<Backend, string> = {
+  // No gap locks, hence no deadlocks between writers of different keys; and exact conversion to epoch time.
+  mysql: "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00'",
+  // A write to several shards fails as a whole instead of committing one by one. Then an error is about every row of a
+  // statement alike. vtgate keeps this to itself; other settings it would first ask a tablet about.
+  vitess: "SET transaction_mode = 'single'",
+};
 
-const SESSION_SETTINGS = [
-  // For a plain MySQL: no gap locks, hence no deadlocks between writers of different keys, and exact conversion to
-  // epoch time. vtgate ignores both, so for Vitess the time zone is checked once (`requireUtc`).
-  { sql: "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00'" },
-  // For vtgate: a write to several shards fails as a whole instead of committing one by one. Then an error is about
-  // every row of a statement alike.
-  { sql: "SET transaction_mode = 'single'", foreignTo: UNKNOWN_SYSTEM_VARIABLE },
-];
+/** A server that has become a replica; a new connection may find the primary. */
+const READ_ONLY_ERRORS = new Set([1290, 1792, 1836]);
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Connections are opened when first needed; nothing is contacted yet. */
-export function connect({ url, connections, queueLimit }: ConnectOptions): Database {
+export function connect({ url, backend, connections, queueLimit }: ConnectOptions): Database {
   const pool = createPool({
     uri: url,
     connectionLimit: connections,
@@ -59,31 +64,42 @@ export function connect({ url, connections, queueLimit }: ConnectOptions): Datab
     // affectedRows then counts changed rows, which tells whether a condition held.
     flags: ["-FOUND_ROWS"],
   });
-  pool.on("connection", (connection) => {
-    for (const { sql, foreignTo } of SESSION_SETTINGS) {
-      connection.query(sql, (error) => {
-        if (error && error.errno !== foreignTo) connection.destroy();
-      });
+  const prepared = new WeakSet<PoolConnection>();
+  const prepare: Statement = { name: "session", sql: SESSION_SETTINGS[backend], params: [], writes: false };
+
+  async function ready(deadline: number): Promise<PoolConnection> {
+    const connection = await acquire(pool, deadline - performance.now());
+    if (prepared.has(connection)) return connection;
+    try {
+      await query(connection, prepare, deadline - performance.now());
+      prepared.add(connection);
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
     }
-  });
+  }
+
   return {
     async execute<T extends Rows | Written>(statement: Statement, timeoutMs: number) {
       const deadline = performance.now() + timeoutMs;
-      const connection = await acquire(pool, timeoutMs).catch((error) => {
+      const connection = await ready(deadline).catch((error) => {
         throw storeError(error, "connecting", statement.writes);
       });
       try {
-        const result = await query(connection, statement, Math.max(1, deadline - performance.now()));
+        const result = await query(connection, statement, deadline - performance.now());
         connection.release();
         return result as T;
       } catch (error) {
         // After an answer from the server the connection is in order; after anything else its state is unknown.
-        if ((error as QueryError).sqlState) connection.release();
+        const { sqlState, errno } = error as QueryError;
+        if (sqlState && !READ_ONLY_ERRORS.has(errno ?? 0)) connection.release();
         else connection.destroy();
         throw storeError(error, "sent", statement.writes);
       }
     },
-    close: () => new Promise((resolve) => pool.end(() => resolve())),
+    // The pool never reports its end when a connection is destroyed on the way.
+    close: () => Promise.race([new Promise<void>((resolve) => pool.end(() => resolve())), sleep(CLOSE_TIMEOUT_MS)]),
   };
 }
 
@@ -105,26 +121,9 @@ function acquire(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
 
 function query(connection: PoolConnection, { sql, params }: Statement, timeoutMs: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    connection.query({ sql, values: params, timeout: timeoutMs }, (error, result) => {
+    connection.query({ sql, values: params, timeout: Math.max(1, timeoutMs) }, (error, result) => {
       if (error) reject(error);
       else resolve(result);
     });
   });
-}
-
-/** Fails unless the database's clock shows UTC, in which alone its conversion to epoch time is exact all year round. */
-export async function requireUtc(database: Database, timeoutMs: number) {
-  const [row] = await database.execute<Rows>(
-    {
-      name: "time_zone",
-      sql: "SELECT @@time_zone AS zone, @@system_time_zone AS system_zone",
-      params: [],
-      writes: false,
-    },
-    timeoutMs,
-  );
-  const zone = row?.zone === "SYSTEM" ? row.system_zone : row?.zone;
-  if (!["+00:00", "UTC", "Etc/UTC", "GMT"].includes(zone)) {
-    throw new StoreError("internal", `the database's time zone is ${zone}; set default-time-zone=+00:00`);
-  }
 }

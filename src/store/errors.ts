@@ -11,7 +11,7 @@ export type StoreErrorCode =
   /** Nothing was changed; the database refuses the statement, now and later: a fault in the set-up or in this program. */
   | "internal";
 
-/** A failed call. The message never holds a key or a value, nor does its cause, which is one line for the log. */
+/** A failed call. Neither its message nor its reason, which is one line for the log, ever holds a key or a value. */
 export class StoreError extends Error {
   constructor(
     readonly code: StoreErrorCode,
@@ -32,44 +32,54 @@ interface DriverError {
   message?: string;
 }
 
-/** MySQL refused before it changed anything, or rolled the statement back, for a reason that passes. */
+/** MySQL or vtgate refused before anything was changed, or rolled the statement back, for a reason that passes. */
 const NOT_APPLIED = new Set([
   1040, // too many connections
-  1203, // too many connections of this user
+  1041, // out of resources; vttablet's throttler too
+  1203, // too many connections of this user; vttablet's pools too
   1205, // lock wait timeout: the statement is rolled back
   1213, // deadlock: the statement is rolled back
   1226, // a resource limit of this user
   1290, // read-only, as every replica is: the primary has moved
+  1792, // read-only transaction
   1836, // read-only mode
   2002, // vttablet could not connect to its mysqld
   2003, // the same, over TCP
 ]);
 
-/** The statement itself is wrong: unknown table or column, denied, malformed, out of range, too large. */
-const REFUSED_SQL_STATES = new Set(["42000", "42S02", "42S22", "22001", "22003", "22007", "28000", "HY006"]);
+/** The statement itself is wrong: unknown table or column, denied, malformed, out of range. */
+const REFUSED_SQL_STATES = new Set(["42000", "42S02", "42S22", "22001", "22003", "22007", "28000"]);
 
 /**
- * vtgate gives most failures of its own as error 1105 or the like with a text. These texts mean that no tablet
- * has executed the statement: it was not routed, not admitted, or met a tablet that does not serve.
+ * vtgate gives most failures of its own as error 1105 with a text. These mean that no tablet has executed the
+ * statement, provided that vtgate makes one attempt only (`--retry-count=0`): else they tell of the last.
  */
 const NOT_EXECUTED_TEXTS = [
+  // vtgate/tabletgateway.go and vterrors: no tablet to send it to
   "no healthy tablet available",
+  "inconsistent state detected, primary is serving",
+  "no available connection",
+  "connect: connection refused",
+  // vtgate/buffer: a failover or a resharding is under way
   "primary is not serving",
+  "current keyspace is being resharded",
+  "destination shard is missing after a resharding operation",
+  "primary buffer is full",
+  "buffer full: request evicted",
+  "context was canceled before failover finished",
+  // vttablet: not in a state to take it, or not the one meant
   "operation not allowed in state",
   "wrong tablet type",
-  "is being resharded",
   "enforce denied tables",
   "disallowed due to rule",
-  "failover buffering",
-  "buffer full",
-  "pool timed out",
-  "resource pool",
+  // vttablet: no connection to mysqld was free
+  "connection pool timed out",
+  "resource pool timed out",
   "connection limit exceeded",
-  "too many requests",
-  "server is running with the --read-only option",
-  "server is running with the --super-read-only option",
-  "connect: connection refused",
-  "no valid tablet",
+  "waiter cap",
+  // MySQL through vttablet: a replica
+  "super-read-only option",
+  "read-only option",
 ];
 
 /** vtgate's words for a write to several shards, which it has undone: the map of shards that grouped its rows is stale. */
@@ -81,18 +91,14 @@ export function storeError(error: unknown, phase: Phase, writes: boolean): Store
   const { code = "", errno = 0, sqlState = "", message = "" } = error as DriverError;
   const reason = [code || (error as Error).name, sqlState].filter(Boolean).join(" ");
   if (message === "Queue limit reached.") return new StoreError("overloaded", "connection queue is full");
-  if (phase === "connecting") {
-    return new StoreError(REFUSED_SQL_STATES.has(sqlState) ? "internal" : "unavailable", `connect: ${reason}`);
-  }
+  const passes = NOT_APPLIED.has(errno) || isTransientText(message);
+  if (passes) return new StoreError("unavailable", reason);
   if (message.includes(SEVERAL_SHARDS_TEXT)) return new StoreError("internal", "rows of several shards");
-  if (REFUSED_SQL_STATES.has(sqlState) && !isTransientText(message)) return new StoreError("internal", reason);
-  if (!writes || NOT_APPLIED.has(errno) || isTransientText(message)) {
-    return new StoreError("unavailable", reason);
-  }
-  return new StoreError("outcome_unknown", reason);
+  if (REFUSED_SQL_STATES.has(sqlState)) return new StoreError("internal", reason);
+  const harmless = phase === "connecting" || !writes;
+  return new StoreError(harmless ? "unavailable" : "outcome_unknown", reason);
 }
 
 function isTransientText(message: string): boolean {
-  const text = message.toLowerCase();
-  return NOT_EXECUTED_TEXTS.some((fragment) => text.includes(fragment));
+  return NOT_EXECUTED_TEXTS.some((text) => message.includes(text));
 }

@@ -1,30 +1,32 @@
 // Brings the database's schema up to date with drizzle/, through vtgate as online migrations on every shard.
 
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { drizzle } from "drizzle-orm/mysql2";
 import { migrate as applyMigrations } from "drizzle-orm/mysql2/migrator";
-import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
+import type { Connection } from "mysql2/promise";
+import { type Backend, connectOnce, rowsOf } from "./backend.ts";
 
-const MIGRATIONS = { migrationsFolder: new URL("../../drizzle", import.meta.url).pathname };
+const MIGRATIONS = { migrationsFolder: join(import.meta.dirname, "../../drizzle") };
 const LOCK = "vitess-kv-migrations";
-const LOCK_SECONDS = 60;
+/** Shorter than the timeout of a statement. */
+const LOCK_ATTEMPT_SECONDS = 5;
+const POLL_MS = 200;
 
-/** Applies what is pending, if anything; servers that start together take turns. */
-export async function migrate(url: string) {
-  const connection = await createConnection(url);
+/** Applies what is pending, if anything; servers that start together take turns. The signal ends it in between. */
+export async function migrate(url: string, backend: Backend, signal: AbortSignal) {
+  const connection = await connectOnce(url);
   // Two more: Vitess pins the one that holds the lock to a tablet, and the strategy of the other is its own.
-  const lock = await createConnection(url);
-  const ddl = await createConnection(url);
+  const lock = await connectOnce(url);
+  const ddl = await connectOnce(url);
   try {
     if (await isCurrent(connection)) return;
-    const [rows] = await lock.query<RowDataPacket[]>("SELECT GET_LOCK(?, ?)", [LOCK, LOCK_SECONDS]);
-    if (Object.values(rows[0] ?? {})[0] !== 1) {
-      throw new Error("another server has been migrating this database for a minute");
-    }
+    while (!(await acquire(lock))) signal.throwIfAborted();
     if (await isCurrent(connection)) return;
-    const client = (await isVitess(connection)) ? await online(connection, ddl) : connection;
-    await applyMigrations(drizzle({ client }), MIGRATIONS).catch((error) => {
+    if (backend === "vitess") await rowsOf(ddl, "SET @@ddl_strategy = 'vitess'");
+    const change = backend === "vitess" ? online(ddl, signal) : (sql: string) => rowsOf(ddl, sql);
+    await applyMigrations(drizzle({ client: withSchemaChanges(connection, change) }), MIGRATIONS).catch((error) => {
       // Drizzle's own message is only the statement.
       throw error.cause ?? error;
     });
@@ -33,33 +35,33 @@ export async function migrate(url: string) {
   }
 }
 
+async function acquire(lock: Connection): Promise<boolean> {
+  const [row] = await rowsOf(lock, "SELECT GET_LOCK(?, ?)", [LOCK, LOCK_ATTEMPT_SECONDS]);
+  // vtgate names the column as it likes.
+  return Object.values(row ?? {})[0] === 1;
+}
+
 async function isCurrent(connection: Connection): Promise<boolean> {
   const latest = Math.max(...readMigrationFiles(MIGRATIONS).map((migration) => migration.folderMillis));
   try {
-    const [rows] = await connection.query<RowDataPacket[]>(
-      "SELECT MAX(created_at) AS latest FROM __drizzle_migrations",
-    );
-    return Number(rows[0]?.latest) >= latest;
+    const [row] = await rowsOf(connection, "SELECT MAX(created_at) AS latest FROM __drizzle_migrations");
+    return Number(row?.latest) >= latest;
   } catch (error) {
     if ((error as { code?: string }).code === "ER_NO_SUCH_TABLE") return false;
     throw error;
   }
 }
 
-async function isVitess(connection: Connection): Promise<boolean> {
-  return await connection.query("SHOW VITESS_SHARDS").then(
-    () => true,
-    () => false,
-  );
-}
+/** Table, column or index is there already. */
+const DONE_BEFORE = /errno (1050|1060|1061)\b|^ER_TABLE_EXISTS_ERROR|^ER_DUP_FIELDNAME|^ER_DUP_KEYNAME/;
 
 /**
- * The connection, changed so that a schema change goes to `ddl` as an online migration, and its query resolves when
- * every shard has completed it. Drizzle waits for each query, so its migrator needs to know nothing of this. Its own
- * table is made directly: the syntax that it uses for that is not known to online migrations.
+ * The connection, changed so that schema changes take another way, which ends when they are in effect everywhere.
+ * Drizzle waits for each query, so its migrator needs to know nothing of this. A change that is there already was made
+ * by a migration that was interrupted, for MySQL can't undo it. Drizzle's own table is made directly: the syntax that
+ * it uses for that is not known to online migrations.
  */
-async function online(connection: Connection, ddl: Connection): Promise<Connection> {
-  await ddl.query("SET @@ddl_strategy = 'vitess'");
+function withSchemaChanges(connection: Connection, change: (sql: string) => Promise<unknown>): Connection {
   return new Proxy(connection, {
     get(target, property) {
       if (property === "query") {
@@ -68,8 +70,9 @@ async function online(connection: Connection, ddl: Connection): Promise<Connecti
           if (!/^\s*(create|alter|drop|rename)\s/i.test(sql) || sql.includes("__drizzle_migrations")) {
             return target.query(query, values);
           }
-          const [rows] = await ddl.query<RowDataPacket[]>(sql);
-          await completed(ddl, rows[0]?.uuid);
+          await change(sql).catch((error) => {
+            if (!DONE_BEFORE.test(error.code) && !DONE_BEFORE.test(error.message)) throw error;
+          });
           return [[], []];
         };
       }
@@ -79,12 +82,16 @@ async function online(connection: Connection, ddl: Connection): Promise<Connecti
   });
 }
 
-async function completed(ddl: Connection, uuid: string) {
-  for (;;) {
-    const [shards] = await ddl.query<RowDataPacket[]>("SHOW VITESS_MIGRATIONS LIKE ?", [uuid]);
-    const failed = shards.find((row) => ["failed", "cancelled"].includes(row.migration_status));
-    if (failed) throw new Error(`the migration ${uuid} failed on shard ${failed.shard}: ${failed.message}`);
-    if (shards.length > 0 && shards.every((row) => row.migration_status === "complete")) return;
-    await sleep(200);
-  }
+/** Submits a schema change as an online migration and waits until every shard has completed it. */
+function online(ddl: Connection, signal: AbortSignal): (sql: string) => Promise<void> {
+  return async (sql) => {
+    const [submitted] = await rowsOf(ddl, sql);
+    for (;;) {
+      const shards = await rowsOf(ddl, "SHOW VITESS_MIGRATIONS LIKE ?", [submitted?.uuid]);
+      const failed = shards.find((row) => ["failed", "cancelled"].includes(row.migration_status));
+      if (failed) throw new Error(`a migration failed on shard ${failed.shard}: ${failed.message}`);
+      if (shards.length > 0 && shards.every((row) => row.migration_status === "complete")) return;
+      await sleep(POLL_MS, undefined, { signal });
+    }
+  };
 }

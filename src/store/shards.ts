@@ -1,6 +1,7 @@
 // Which shard a key is in, as far as is known: to put keys of one shard into one statement. A stale answer makes
 // vtgate split the statement and costs speed, nothing else.
 
+import type { Backend } from "./backend.ts";
 import type { Database, Rows } from "./connect.ts";
 import type { EntryKey } from "./store.ts";
 
@@ -21,19 +22,22 @@ export interface Shards {
  * Follows the serving shards. `hash` is xxHash64 with seed 0; Vitess's xxhash vindex stores it in little-endian order
  * and compares keyspace ids as bytes. On a plain MySQL there is one shard.
  */
-export async function watchShards(database: Database, hash: (key: Uint8Array) => bigint): Promise<Shards> {
+export async function watchShards(
+  database: Database,
+  backend: Backend,
+  hash: (key: Uint8Array) => bigint,
+): Promise<Shards> {
+  if (backend === "mysql") return { shardOf: () => "" };
   const scratch = new DataView(new ArrayBuffer(8));
   const keyspaceId = (key: Uint8Array) => {
     scratch.setBigUint64(0, hash(key), true);
     return scratch.getBigUint64(0, false);
   };
-  let shards = await servingShards(database).catch(() => []);
-  if (shards.length > 0) {
-    setInterval(async () => {
-      // While vtgate can't be asked, what was known last is the best guess.
-      shards = await servingShards(database).catch(() => shards);
-    }, REFRESH_MS).unref?.();
-  }
+  let shards = await servingShards(database);
+  setInterval(async () => {
+    // While vtgate can't be asked, what was known last is the best guess.
+    shards = await servingShards(database).catch(() => shards);
+  }, REFRESH_MS).unref?.();
   return {
     shardOf: (key) => {
       if (shards.length < 2) return "";

@@ -41,6 +41,9 @@ const CONDITION_FAILED = 1;
 /** Added to a remaining time, so that it differs from "no such row" (0) and CONDITION_FAILED. */
 const TTL_OFFSET = 2;
 
+/** Whoever asks for a sign of life wants to know now. */
+const PING_MS = 2_000;
+
 const RETRY_DELAY_MS = { first: 10, most: 250 };
 
 export interface SqlStoreOptions {
@@ -117,7 +120,8 @@ export class SqlStore implements BatchStore {
   }
 
   async ping(): Promise<void> {
-    await this.run<Rows>("ping", false, sql`SELECT ${expiresAt} FROM ${entries} WHERE ${key} = ${Buffer.of()}`);
+    const select = sql`SELECT ${expiresAt} FROM ${entries} WHERE ${key} = ${Buffer.of()}`;
+    await this.run<Rows>("ping", false, select, performance.now() + Math.min(PING_MS, this.options.deadlineMs));
   }
 
   /** The rows of the keys that live, in the keys' order. */

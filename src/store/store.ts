@@ -76,7 +76,8 @@ export type ExpireResult =
  * millisecond on. Times are judged by the clock of the shard's primary, never by the caller's.
  *
  * Every call settles within the store's deadline. It throws `StoreError`: `unavailable` and `overloaded` when
- * nothing was changed, `outcome_unknown` when a write may or may not have happened.
+ * nothing was changed, `internal` when nothing was and never will be, `outcome_unknown` when a write may or may not
+ * have happened.
  */
 export interface Store {
   get(key: EntryKey): Promise<Entry | null>;

@@ -1,0 +1,50 @@
+// What kind of database a URL leads to, and whether its clock can be relied on.
+
+import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
+
+export type Backend = "vitess" | "mysql";
+
+/** Bounds each statement here. */
+const SETUP_TIMEOUT_MS = 10_000;
+
+/** A connection of its own that fails in its statements only: losing it is never an uncaught error. */
+export async function connectOnce(url: string): Promise<Connection> {
+  const connection = await createConnection({ uri: url, connectTimeout: SETUP_TIMEOUT_MS });
+  connection.on("error", () => {});
+  return connection;
+}
+
+export async function rowsOf(connection: Connection, sql: string, values?: unknown[]): Promise<RowDataPacket[]> {
+  const [rows] = await connection.query<RowDataPacket[]>({ sql, timeout: SETUP_TIMEOUT_MS }, values);
+  return rows;
+}
+
+/**
+ * Finds out what answers at the URL. Fails unless the clock of every shard shows UTC, in which alone its conversion
+ * to epoch time is exact all year round; a plain MySQL is told so by each connection instead.
+ */
+export async function inspectBackend(url: string): Promise<Backend> {
+  const connection = await connectOnce(url);
+  try {
+    const shards = await rowsOf(connection, "SHOW VITESS_TABLETS").catch((error) => {
+      // A syntax error to a MySQL server.
+      if (error.errno === 1064) return undefined;
+      throw error;
+    });
+    if (!shards) return "mysql";
+    const primaries = shards.filter((row) => row.TabletType === "PRIMARY" && row.State === "SERVING");
+    for (const { Keyspace, Shard } of primaries.filter((row) => row.Keyspace === connection.config.database)) {
+      await rowsOf(connection, `USE \`${Keyspace}:${Shard}@primary\``);
+      const [row] = await rowsOf(connection, "SELECT @@global.time_zone AS zone, @@system_time_zone AS system_zone");
+      const zone = row?.zone === "SYSTEM" ? row.system_zone : row?.zone;
+      if (!["+00:00", "UTC", "Etc/UTC"].includes(zone)) {
+        throw new Error(
+          `the time zone of shard ${Shard} is ${zone}; set default-time-zone=+00:00 on its MySQL servers`,
+        );
+      }
+    }
+    return "vitess";
+  } finally {
+    connection.destroy();
+  }
+}
