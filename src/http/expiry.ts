@@ -35,6 +35,8 @@ export const expiryParameters = { ttl: decimal, ttl_ms: decimal, expires_at: dec
 
 /** The query string as the schema's fields: unknown and repeated parameters are errors, never ignored. */
 export function queryOf<T>(c: Context, schema: z.ZodType<T>): T {
+  // Most requests have none, and all parameters are optional.
+  if (!c.req.url.includes("?")) return {} as T;
   const query: Record<string, string> = Object.create(null);
   for (const [name, value] of new URL(c.req.url).searchParams) {
     if (name in query) throw badRequest("invalid_parameter", "A query parameter is given twice.");

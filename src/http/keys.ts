@@ -1,11 +1,11 @@
 // /v1/kv/{ns}/{key}: PUT, GET, HEAD and DELETE of one entry.
 
 import type { Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import type { AppEnv } from "../app.ts";
 import { CONTENT_TYPE_BYTES, METADATA_BYTES } from "../limits.ts";
 import type { EntryInfo, NewExpiry, Store } from "../store/store.ts";
+import { limitBody } from "./body.ts";
 import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts";
 import { expiryOf, expiryParameters, queryOf } from "./expiry.ts";
 import { keyOf } from "./key.ts";
@@ -21,12 +21,7 @@ const writeQuery = z.strictObject({ ...expiryParameters, keep_ttl: z.enum(["true
 const noQuery = z.strictObject({});
 
 export function keyRoutes(app: Hono<AppEnv>, store: Store, maxValueBytes: number) {
-  const limit = bodyLimit({
-    maxSize: maxValueBytes,
-    onError: () => {
-      throw new Problem(413, "value_too_large", `A value is at most ${maxValueBytes} bytes.`);
-    },
-  });
+  const limit = limitBody(maxValueBytes, "value_too_large", `A value is at most ${maxValueBytes} bytes.`);
   resource(app, "/v1/kv/:ns/:key", {
     PUT: [limit, (c) => putValue(c, store)],
     GET: (c) => getValue(c, store),

@@ -1,15 +1,15 @@
 // /v1/kv/{ns}/{key}/ttl: reading, setting and removing an entry's expiry.
 
 import type { Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import type { AppEnv } from "../app.ts";
 import { TTL_BODY_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
+import { limitBody } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
 import { expiryFields, expiryOf, queryOf, validated } from "./expiry.ts";
 import { keyOf } from "./key.ts";
-import { badRequest, notFound, Problem, preconditionFailed } from "./problem.ts";
+import { badRequest, notFound, preconditionFailed } from "./problem.ts";
 import { resource } from "./resource.ts";
 
 const body = z.strictObject(expiryFields);
@@ -17,12 +17,7 @@ const conditionQuery = z.strictObject({ if: z.enum(["nx", "xx", "gt", "lt"]).opt
 const noQuery = z.strictObject({});
 
 export function ttlRoutes(app: Hono<AppEnv>, store: Store) {
-  const limit = bodyLimit({
-    maxSize: TTL_BODY_BYTES,
-    onError: () => {
-      throw new Problem(413, "body_too_large", `The body is at most ${TTL_BODY_BYTES} bytes.`);
-    },
-  });
+  const limit = limitBody(TTL_BODY_BYTES, "body_too_large", `The body is at most ${TTL_BODY_BYTES} bytes.`);
   resource(app, "/v1/kv/:ns/:key/ttl", {
     GET: async (c) => {
       const key = keyOf(c.req.raw);

@@ -63,12 +63,12 @@ export class SqlStore implements BatchStore {
   }
 
   async getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null)[]> {
-    const rows = await this.read(keys, [infoColumns, sql`${value} AS value`], deadline);
+    const rows = await this.read(keys, SELECT_ENTRY, deadline);
     return rows.map((row) => row && { ...info(row), value: row.value });
   }
 
   async head(entry: EntryKey): Promise<EntryInfo | null> {
-    const [row] = await this.read([entry], [infoColumns], this.deadline());
+    const [row] = await this.read([entry], SELECT_INFO, this.deadline());
     return row ? info(row) : null;
   }
 
@@ -97,7 +97,7 @@ export class SqlStore implements BatchStore {
   }
 
   async deleteMany(keys: EntryKey[], deadline: number): Promise<void> {
-    await this.write("delete", sql`DELETE FROM ${entries} WHERE ${isOneOf(keys)}`, deadline);
+    await this.write("delete", withKeys(DELETE, keys), deadline);
   }
 
   async expire(entry: EntryKey, expiry: ExpiryTime, condition: ExpireCondition = {}): Promise<ExpireResult> {
@@ -125,14 +125,13 @@ export class SqlStore implements BatchStore {
   }
 
   /** The rows of the keys that live, in the keys' order. */
-  private async read(keys: EntryKey[], columns: SQL[], deadline: number): Promise<(Rows[number] | null)[]> {
-    const select = (wanted: EntryKey[]) =>
-      sql`SELECT ${key} AS id, ${sql.join(columns, sql`, `)} FROM ${entries} WHERE ${isOneOf(wanted)}`;
+  private async read(keys: EntryKey[], select: string, deadline: number): Promise<(Rows[number] | null)[]> {
     const id = (each: EntryKey) => each.toString("latin1");
-    const found = byKey(await this.run<Rows>("get", false, select(keys), deadline));
+    const found = byKey(await this.run<Rows>("get", false, withKeys(select, keys), deadline));
     const expired = keys.filter((each) => isPast(found.get(id(each))));
     if (expired.length > 0) {
-      const confirmed = byKey(await this.run<Rows>("get_locked", false, sql`${select(expired)} FOR SHARE`, deadline));
+      const locking = withKeys(select, expired, " FOR SHARE");
+      const confirmed = byKey(await this.run<Rows>("get_locked", false, locking, deadline));
       for (const each of expired) {
         const row = confirmed.get(id(each));
         if (row && !isPast(row)) found.set(id(each), row);
@@ -146,7 +145,7 @@ export class SqlStore implements BatchStore {
     return performance.now() + this.options.deadlineMs;
   }
 
-  private write(name: string, statement: SQL, deadline?: number): Promise<Written> {
+  private write(name: string, statement: SQL | Text, deadline?: number): Promise<Written> {
     return this.run<Written>(name, true, statement, deadline);
   }
 
@@ -154,10 +153,10 @@ export class SqlStore implements BatchStore {
   private async run<T extends Rows | Written>(
     name: string,
     writes: boolean,
-    query: SQL,
+    query: SQL | Text,
     deadline = this.deadline(),
   ): Promise<T> {
-    const statement: Statement = { name, writes, ...dialect.sqlToQuery(query) };
+    const statement: Statement = { name, writes, ...("params" in query ? query : dialect.sqlToQuery(query)) };
     for (let delayMs = RETRY_DELAY_MS.first; ; delayMs = Math.min(2 * delayMs, RETRY_DELAY_MS.most)) {
       try {
         return await this.database.execute<T>(statement, deadline - performance.now());
@@ -185,11 +184,15 @@ function isPast(row: Rows[number] | undefined): boolean {
   return row !== undefined && row.ttl_ms !== null && row.ttl_ms <= 0;
 }
 
-/** Keys in their order, which is the order in which every statement locks. */
-function isOneOf(keys: EntryKey[]): SQL {
-  const ordered = keys.toSorted(Buffer.compare);
-  const list = ordered.map((each) => sql`${each}`);
-  return list.length === 1 ? sql`${key} = ${list[0]}` : sql`${key} IN (${sql.join(list, sql`, `)})`;
+/** A statement as text with its parameters: for those of many rows, whose building would cost more than their sending. */
+interface Text {
+  sql: string;
+  params: unknown[];
+}
+
+/** A part of a statement that never changes. */
+function text(part: SQL): string {
+  return dialect.sqlToQuery(part).sql;
 }
 
 const infoColumns = sql.join(
@@ -203,6 +206,21 @@ const infoColumns = sql.join(
   ],
   sql`, `,
 );
+
+const SELECT_INFO = text(sql`SELECT ${key} AS id, ${infoColumns} FROM ${entries} WHERE ${key}`);
+const SELECT_ENTRY = text(sql`SELECT ${key} AS id, ${infoColumns}, ${value} AS value FROM ${entries} WHERE ${key}`);
+const DELETE = text(sql`DELETE FROM ${entries} WHERE ${key}`);
+const NOW = text(now);
+
+/** A statement about the keys, in their order, which is the order in which every statement locks. */
+function withKeys(head: string, keys: EntryKey[], tail = ""): Text {
+  if (keys.length === 1) return { sql: `${head} = ?${tail}`, params: keys };
+  return { sql: `${head} IN (${marks(keys.length)})${tail}`, params: keys.toSorted(Buffer.compare) };
+}
+
+function marks(count: number): string {
+  return "?, ".repeat(count - 1).concat("?");
+}
 
 function info(row: Rows[number]): EntryInfo {
   return {
@@ -263,28 +281,42 @@ function updateStatement(put: Put, condition: Condition): SQL {
  * the version is decided first, and every other column follows it: it is the new one, which no other write has,
  * exactly if the condition held.
  */
-function upsertStatement(puts: Put[], { ifNoneMatch }: Condition = {}): SQL {
-  const columns = [key, version, expiresAt, contentType, metadata, value];
+function upsertStatement(puts: Put[], { ifNoneMatch }: Condition = {}): Text {
+  const params: unknown[] = [];
   const rows = puts.map(({ key: entry, version: hex, entry: next }) => {
-    const id = Buffer.from(hex, "hex");
-    return sql`(${entry}, ${id}, ${newExpiry(next.expiry)}, ${bytes(next.contentType)}, ${bytes(next.metadata)}, ${next.value})`;
+    const { expiry } = next;
+    params.push(entry, Buffer.from(hex, "hex"));
+    let expires = "NULL";
+    if (typeof expiry !== "string") {
+      expires = "afterMs" in expiry ? `${NOW} + ?` : "?";
+      params.push("afterMs" in expiry ? expiry.afterMs : expiry.atMs);
+    }
+    params.push(bytes(next.contentType), bytes(next.metadata), next.value);
+    return `(?, ?, ${expires}, ?, ?, ?)`;
   });
+  const keeps = puts.some((put) => put.entry.expiry === "keep");
+  if (!ifNoneMatch && !keeps) return { sql: `${INSERT} ${rows.join(", ")} ${REPLACE}`, params };
+  const onDuplicate = dialect.sqlToQuery(replacement(ifNoneMatch, keeps));
+  return { sql: `${INSERT} ${rows.join(", ")} ${onDuplicate.sql}`, params: [...params, ...onDuplicate.params] };
+}
+
+function replacement(ifNoneMatch: Condition["ifNoneMatch"], keeps: boolean): SQL {
   const fresh = (column: { name: string }) => sql`fresh.${bare(column)}`;
   const holds = ifNoneMatch && sql`(${isExpired} OR NOT ${matches(ifNoneMatch)})`;
   const applied = sql`${version} = ${fresh(version)}`;
-  const assign = (column: { name: string }, replacement: SQL) =>
-    sql`${bare(column)} = ${holds ? sql`IF(${applied}, ${replacement}, ${column})` : replacement}`;
-  const keeps = puts.some((put) => put.entry.expiry === "keep");
+  const assign = (column: { name: string }, next: SQL) =>
+    sql`${bare(column)} = ${holds ? sql`IF(${applied}, ${next}, ${column})` : next}`;
   const assignments = [
     sql`${bare(version)} = ${holds ? sql`IF(${holds}, ${fresh(version)}, ${version})` : fresh(version)}`,
     assign(expiresAt, keeps ? sql`IF(${isExpired}, NULL, ${expiresAt})` : fresh(expiresAt)),
     ...[contentType, metadata, value].map((column) => assign(column, fresh(column))),
   ];
-  return sql`INSERT INTO ${entries} (${sql.join(columns.map(bare), sql`, `)}) VALUES ${sql.join(
-    rows,
-    sql`, `,
-  )} AS fresh ON DUPLICATE KEY UPDATE ${sql.join(assignments, sql`, `)}`;
+  return sql`AS fresh ON DUPLICATE KEY UPDATE ${sql.join(assignments, sql`, `)}`;
 }
+
+const COLUMNS = [key, version, expiresAt, contentType, metadata, value];
+const INSERT = text(sql`INSERT INTO ${entries} (${sql.join(COLUMNS.map(bare), sql`, `)}) VALUES`);
+const REPLACE = text(replacement(undefined, false));
 
 /**
  * Sets the expiry of a live entry and reports through LAST_INSERT_ID, which the server returns as `insertId`:
