@@ -7,6 +7,7 @@ import pino, { type Logger } from "pino";
 import { defaultDataDir, down, up } from "../vitess/cluster.ts";
 import { ClusterProblem } from "../vitess/problem.ts";
 import { portInUse } from "../vitess/processes.ts";
+import { step } from "../vitess/progress.ts";
 import { createApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
 import { BATCH_BYTES } from "./limits.ts";
@@ -54,8 +55,11 @@ async function main() {
 
 /** Serves until a signal comes, then stops accepting, finishes what is in flight and closes the pool. */
 async function serve(config: Config, databaseUrl: string, log: Logger) {
-  const backend = await inspectBackend(databaseUrl);
-  await migrate(databaseUrl, backend, stop.signal);
+  const backend = await step("bring the schema up to date", async () => {
+    const found = await inspectBackend(databaseUrl);
+    await migrate(databaseUrl, found, stop.signal);
+    return found;
+  });
   const database = connect({
     url: databaseUrl,
     backend,
