@@ -3,28 +3,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { requireSpace } from "../vitess/parts.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
+import { LAUNCHER_DIR, PROBLEMS_DIR } from "./folders.ts";
 
 const CLI = join(import.meta.dirname, "../vitess/cli.ts");
 const PORT_BASE = 18000;
-/** Short, for the sockets in it. */
-const DATA_DIR = join(tmpdir(), `vitess-kv-launcher-${process.getuid?.() ?? 0}`);
+const DATA_DIR = LAUNCHER_DIR;
 const SMALL = ["--data", DATA_DIR, "--shards", "1", "--tablets", "2", "--port-base", String(PORT_BASE)];
 
 function launch(args: string[], environment: Record<string, string> = {}) {
@@ -176,8 +166,8 @@ describe("a cluster's life", () => {
 });
 
 describe("what can't work gets a sentence", () => {
-  const scratch = mkdtempSync(join(tmpdir(), "vitess-kv-problems-"));
-  chmodSync(scratch, 0o755);
+  const scratch = PROBLEMS_DIR;
+  beforeAll(() => mkdirSync(scratch, { recursive: true }));
   afterAll(() => rmSync(scratch, { recursive: true }));
 
   async function expectProblem(args: string[], sentence: RegExp, environment: Record<string, string> = {}) {

@@ -4,19 +4,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clusterExists, reset, up } from "../vitess/cluster.ts";
 import { ClusterProblem } from "../vitess/problem.ts";
 import { step } from "../vitess/progress.ts";
+import { LAUNCHER_DIR, PROBLEMS_DIR, SUITE_DIR } from "./folders.ts";
 import { startPlainMysql } from "./mysqld.ts";
-import { startServer } from "./server.ts";
+import { type RunningServer, startServer } from "./server.ts";
 import type { Targets } from "./targets.ts";
 
 const PORT_BASE = 17000;
 const MYSQL_PORT = PORT_BASE + 900;
-/** Short, for the sockets in it; a run that was killed leaves it, and the next one clears it up. */
-const DATA_DIR = join(tmpdir(), `vitess-kv-test-${process.getuid?.() ?? 0}`);
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
@@ -34,20 +32,29 @@ for (const each of stops.reverse()) await each();
 if (outcome.counts) console.log(outcome.counts);
 process.exit(outcome.code);
 
+/** Stops and deletes what this run, or an earlier one that was killed, has made. */
+async function clear() {
+  for (const dir of [SUITE_DIR, LAUNCHER_DIR, PROBLEMS_DIR]) {
+    if (clusterExists(dir)) await reset(dir);
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 async function startTargets(): Promise<Targets> {
-  const clear = async () => {
-    if (clusterExists(DATA_DIR)) await reset(DATA_DIR);
-    rmSync(DATA_DIR, { recursive: true, force: true });
-  };
   await clear();
   stops.push(clear);
-  const { status } = await up({ dataDir: DATA_DIR, portBase: PORT_BASE }, stop.signal);
-  const mysql = await startPlainMysql(join(DATA_DIR, "plain"), MYSQL_PORT, stop.signal);
+  const { status } = await up({ dataDir: SUITE_DIR, portBase: PORT_BASE }, stop.signal);
+  const mysql = await startPlainMysql(join(SUITE_DIR, "plain"), MYSQL_PORT, stop.signal);
   stops.push(mysql.stop);
-  const [overVitess, overMysql] = await step("servers and migrations", () =>
-    Promise.all([startServer({ DATABASE_URL: status.url }), startServer({ DATABASE_URL: mysql.databaseUrl })]),
-  );
-  stops.push(overVitess.stop, overMysql.stop);
+  const [overVitess, overMysql] = await step("servers and migrations", async () => {
+    const servers: RunningServer[] = [];
+    for (const databaseUrl of [status.url, mysql.databaseUrl]) {
+      const server = await startServer({ DATABASE_URL: databaseUrl });
+      stops.push(server.stop);
+      servers.push(server);
+    }
+    return servers as [RunningServer, RunningServer];
+  });
   return {
     vitess: { url: overVitess.url, databaseUrl: status.url, status },
     mysql: { url: overMysql.url, databaseUrl: mysql.databaseUrl, socket: mysql.socket },

@@ -1,0 +1,14 @@
+// Where the tests keep their data: fixed places, so that a run finds and clears up what a killed one has left.
+// Short ones, for the sockets in them.
+
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const inTmp = (name: string) => join(tmpdir(), `vitess-kv-${name}-${process.getuid?.() ?? 0}`);
+
+/** Of the cluster and the plain MySQL that the suite runs against. */
+export const SUITE_DIR = inTmp("test");
+/** Of the small cluster that the launcher's tests start and stop. */
+export const LAUNCHER_DIR = inTmp("launcher");
+/** Of what the launcher's tests expect to fail. */
+export const PROBLEMS_DIR = inTmp("problems");
