@@ -1,6 +1,7 @@
 // The HTTP application over a store: what happens to every request, in order. Names no runtime.
 
 import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
 import { type RequestIdVariables, requestId } from "hono/request-id";
 import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
@@ -30,16 +31,7 @@ export function createApp(store: Store, { maxValueBytes, log, isDraining }: AppO
   const app = new Hono<AppEnv>({ getPath: rawPath });
 
   app.use(requestId());
-  app.use(async (c, next) => {
-    const start = performance.now();
-    await next();
-    // The route's pattern and not the path, which holds the key.
-    const ms = Math.round((performance.now() - start) * 10) / 10;
-    log.debug(
-      { request_id: c.get("requestId"), method: c.req.method, route: routePath(c, -1), status: c.res.status, ms },
-      "request",
-    );
-  });
+  if (log.isLevelEnabled("debug")) app.use(logRequest(log));
   app.use(
     secureHeaders({
       // Stored content can be anything, an HTML page too: it must not be sniffed, and must not run on this origin.
@@ -83,4 +75,15 @@ export function createApp(store: Store, { maxValueBytes, log, isDraining }: AppO
     return problemResponse(c, new Problem(500, "internal", "Something went wrong in the server."));
   });
   return app;
+}
+
+function logRequest(log: Logger) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const start = performance.now();
+    await next();
+    // The route's pattern and not the path, which holds the key.
+    const route = routePath(c, -1);
+    const ms = Math.round((performance.now() - start) * 10) / 10;
+    log.debug({ request_id: c.get("requestId"), method: c.req.method, route, status: c.res.status, ms }, "request");
+  });
 }
