@@ -21,7 +21,7 @@ const OPTIONS: CoalesceOptions = {
   shardOf: () => "",
 };
 
-const key = (name: string) => entryKey("ns", Buffer.from(name));
+const key = (name: string) => entryKey("ns", name);
 const entry = (value: string): NewEntry => ({
   value: Buffer.from(value),
   contentType: "text/plain",

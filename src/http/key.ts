@@ -18,7 +18,7 @@ export function rawPath({ url }: { url: string }): string {
 /** The entry that a request's URL names. Throws a 400 when it names none. */
 export function keyOf(request: { url: string }): EntryKey {
   const segments = rawPath(request).split("/");
-  const namespace = decodeSegment(segments[NAMESPACE_SEGMENT] ?? "", "invalid_namespace").toString("latin1");
+  const namespace = decodeSegment(segments[NAMESPACE_SEGMENT] ?? "", "invalid_namespace");
   if (!NAMESPACE_PATTERN.test(namespace)) {
     throw badRequest("invalid_namespace", "A namespace is 1 to 64 letters, digits, '_' or '-'.");
   }
@@ -31,14 +31,14 @@ export function keyOf(request: { url: string }): EntryKey {
   return entryKey(namespace, key);
 }
 
-/** The bytes of one path segment: `%XX` is that byte, any other ASCII character itself, anything else an error. */
-function decodeSegment(segment: string, code: string): Buffer {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is all of ASCII
-  if (!/^(?:%[0-9A-Fa-f]{2}|[\x00-\x24\x26-\x7f])*$/.test(segment)) {
+/**
+ * The bytes of one path segment, each as a character (latin1): `%XX` is that byte, any other ASCII character itself,
+ * anything else an error.
+ */
+function decodeSegment(segment: string, code: string): string {
+  if (/^[^%\u0080-\uffff]*$/.test(segment)) return segment;
+  if (!/^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/.test(segment)) {
     throw badRequest(code, "The path holds a malformed percent escape or a character that must be escaped.");
   }
-  return Buffer.from(
-    segment.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
-    "latin1",
-  );
+  return segment.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

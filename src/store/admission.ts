@@ -17,32 +17,29 @@ const TICK_MS = 50;
 
 /** One call that was let in: settled once, by its result or by its deadline, whichever is first. */
 export class Call<R> {
-  readonly promise: Promise<R>;
   /** Set when its statement goes to the database: from then on a write may happen, whatever its caller is told. */
   sent = false;
   settled = false;
-  private fulfil!: (result: R) => void;
-  private fail!: (error: unknown) => void;
+  private readonly outcome = Promise.withResolvers<R>();
 
   constructor(
+    private readonly admission: Admission,
     readonly bytes: number,
     readonly writes: boolean,
     /** As performance.now() counts. */
     readonly deadline: number,
-    private readonly onSettled: (call: Call<R>) => void,
-  ) {
-    this.promise = new Promise((resolve, reject) => {
-      this.fulfil = resolve;
-      this.fail = reject;
-    });
+  ) {}
+
+  get promise(): Promise<R> {
+    return this.outcome.promise;
   }
 
   resolve(result: R) {
-    if (this.settle()) this.fulfil(result);
+    if (this.settle()) this.outcome.resolve(result);
   }
 
   reject(error: unknown) {
-    if (this.settle()) this.fail(error);
+    if (this.settle()) this.outcome.reject(error);
   }
 
   /** Does what the call is for, with no other call's help. */
@@ -59,7 +56,7 @@ export class Call<R> {
   private settle(): boolean {
     if (this.settled) return false;
     this.settled = true;
-    this.onSettled(this);
+    this.admission.leave(this.bytes);
     return true;
   }
 }
@@ -82,12 +79,15 @@ export class Admission {
     }
     this.calls += 1;
     this.bytes += bytes;
-    const call = new Call<R>(bytes, writes, performance.now() + deadlineMs, (settled) => {
-      this.calls -= 1;
-      this.bytes -= settled.bytes;
-    });
+    const call = new Call<R>(this, bytes, writes, performance.now() + deadlineMs);
     this.arrivals.push(call as Call<unknown>);
     return call;
+  }
+
+  /** Makes room for the next call. */
+  leave(bytes: number) {
+    this.calls -= 1;
+    this.bytes -= bytes;
   }
 
   private tick() {

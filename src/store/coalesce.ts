@@ -44,9 +44,9 @@ export interface CoalesceOptions extends AdmissionOptions {
 
 export class CoalescingStore implements Store {
   private readonly admission: Admission;
-  private readonly reads: (key: EntryKey) => Lane<EntryKey, Entry | null>;
-  private readonly puts: (key: EntryKey) => Lane<Put, Version>;
-  private readonly deletes: (key: EntryKey) => Lane<EntryKey, boolean>;
+  private readonly reads: (key: EntryKey) => Lane<Named<EntryKey>, Entry | null>;
+  private readonly puts: (key: EntryKey) => Lane<Named<Put>, Version>;
+  private readonly deletes: (key: EntryKey) => Lane<Named<EntryKey>, boolean>;
   private readonly order = new KeyOrder(new Set(["put", "delete"]));
 
   constructor(
@@ -63,26 +63,25 @@ export class CoalescingStore implements Store {
     this.reads = perShard(
       options.shardOf,
       lanes(reads, async (keys, deadline) => {
-        const once = lastOfEach(keys, id);
-        const entries = await store.getMany(once, deadline);
-        const found = new Map(once.map((key, i) => [id(key), entries[i] ?? null]));
-        return keys.map((key) => found.get(id(key)) ?? null);
+        const once = lastOfEach(keys);
+        const entries = await store.getMany([...once.values()], deadline);
+        const found = new Map<string, Entry | null>();
+        let i = 0;
+        for (const id of once.keys()) found.set(id, entries[i++] ?? null);
+        return keys.map(({ id }) => found.get(id) ?? null);
       }),
     );
     this.puts = perShard(
       options.shardOf,
       lanes(writes, async (puts, deadline) => {
-        await store.putMany(
-          lastOfEach(puts, (put) => id(put.key)),
-          deadline,
-        );
-        return puts.map((put) => put.version);
+        await store.putMany([...lastOfEach(puts).values()], deadline);
+        return puts.map(({ item }) => item.version);
       }),
     );
     this.deletes = perShard(
       options.shardOf,
       lanes(writes, async (keys, deadline) => {
-        await store.deleteMany(lastOfEach(keys, id), deadline);
+        await store.deleteMany([...lastOfEach(keys).values()], deadline);
         return keys.map(() => true);
       }),
     );
@@ -90,7 +89,7 @@ export class CoalescingStore implements Store {
 
   get(key: EntryKey): Promise<Entry | null> {
     const call = this.admission.admit<Entry | null>(key.length, false);
-    this.reads(key).add(key, call);
+    this.reads(key).add({ id: idOf(key), item: key }, call);
     return call.promise;
   }
 
@@ -106,8 +105,9 @@ export class CoalescingStore implements Store {
       return this.alone(key, bytes, () => this.store.put(key, entry, condition));
     }
     const call = this.admission.admit<Version>(bytes, true);
-    this.order.run(id(key), "put", () => {
-      this.puts(key).add({ key, version: newVersion(), entry }, call);
+    const id = idOf(key);
+    this.order.run(id, "put", () => {
+      this.puts(key).add({ id, item: { key, version: newVersion(), entry } }, call);
       return settled(call.promise);
     });
     return call.promise;
@@ -116,8 +116,9 @@ export class CoalescingStore implements Store {
   delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean> {
     if (ifMatch) return this.alone(key, key.length, () => this.store.delete(key, ifMatch));
     const call = this.admission.admit<boolean>(key.length, true);
-    this.order.run(id(key), "delete", () => {
-      this.deletes(key).add(key, call);
+    const id = idOf(key);
+    this.order.run(id, "delete", () => {
+      this.deletes(key).add({ id, item: key }, call);
       return settled(call.promise);
     });
     return call.promise;
@@ -138,13 +139,19 @@ export class CoalescingStore implements Store {
   /** A write that is a statement of its own. */
   private alone<R>(key: EntryKey, bytes: number, work: () => Promise<R>): Promise<R> {
     const call = this.admission.admit<R>(bytes, true);
-    this.order.run(id(key), "alone", () => call.run(work));
+    this.order.run(idOf(key), "alone", () => call.run(work));
     return call.promise;
   }
 }
 
-/** A key as something a Map can compare. */
-function id(key: EntryKey): string {
+/** An item with its key as something that a Map can compare. */
+interface Named<T> {
+  id: string;
+  item: T;
+}
+
+/** A key as something that a Map can compare. */
+function idOf(key: EntryKey): string {
   return key.toString("latin1");
 }
 
@@ -165,7 +172,9 @@ function perShard<L>(shardOf: CoalesceOptions["shardOf"], make: () => L): (key: 
   };
 }
 
-/** One item of each identity: the last, for it is the newest. */
-function lastOfEach<T>(items: T[], identity: (item: T) => string): T[] {
-  return [...new Map(items.map((item) => [identity(item), item])).values()];
+/** One item of each key: the last, for it is the newest. */
+function lastOfEach<T>(items: Named<T>[]): Map<string, T> {
+  const last = new Map<string, T>();
+  for (const { id, item } of items) last.set(id, item);
+  return last;
 }

@@ -5,9 +5,12 @@ import { randomBytes } from "node:crypto";
 /** An entry's primary key, `namespace/key` as bytes. Made by `entryKey` only. */
 export type EntryKey = Buffer & { readonly brand: unique symbol };
 
-/** Joins a namespace, which holds no slash, and a key of any bytes; no two pairs give the same result. */
-export function entryKey(namespace: string, key: Uint8Array): EntryKey {
-  return Buffer.concat([Buffer.from(`${namespace}/`), key]) as EntryKey;
+/**
+ * Joins a namespace, which holds no slash, and a key of any bytes, each as a character (latin1). No two pairs give
+ * the same result.
+ */
+export function entryKey(namespace: string, key: string): EntryKey {
+  return Buffer.from(`${namespace}/${key}`, "latin1") as EntryKey;
 }
 
 /** Identifies one write of one value, in hexadecimal; no two writes share one, whatever was deleted in between. */
