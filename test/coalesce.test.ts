@@ -9,7 +9,7 @@ import { watchShards } from "../src/store/shards.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import type { BatchStore, Entry, EntryKey, NewEntry, Put } from "../src/store/store.ts";
 import { entryKey } from "../src/store/store.ts";
-import { targets } from "./targets.ts";
+import { connectToPrimaryOf, targets } from "./targets.ts";
 
 const OPTIONS: CoalesceOptions = {
   statements: { reads: 1, writes: 1 },
@@ -303,6 +303,26 @@ describe("coalescing over Vitess", async () => {
       );
       expect(found.length).toBe(rows.get(shard) ?? 0);
       await there.close();
+    }
+  });
+
+  test("a read that must wait for a writer keeps no other read waiting", async () => {
+    const store = new CoalescingStore(direct, { ...OPTIONS, shardOf: () => "" });
+    const name = `locked-${Date.now()}`;
+    const url = `${targets.vitess.url}/v1/kv/ns/${name}`;
+    await store.put(key(name), { ...entry("v"), expiry: { atMs: 1000 } });
+    const holder = await connectToPrimaryOf(url);
+    try {
+      await holder.query("START TRANSACTION");
+      await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [key(name)]);
+      const locked = store.get(key(name));
+      const others = names.map((each) => store.get(key(each)));
+      expect(await Promise.race([locked, Promise.all(others).then(() => "others")])).toBe("others");
+      expect(await store.get(key(names[0] as string))).not.toBe(undefined);
+      await holder.query("COMMIT");
+      expect(await locked).toBe(null);
+    } finally {
+      holder.destroy();
     }
   });
 

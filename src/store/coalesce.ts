@@ -7,9 +7,10 @@
 //  3. Several reads of a key in one batch see one row: as if they had happened at the same instant.
 //  4. Of several writes of a key in one batch the last to arrive is sent. The others happened just before it,
 //     unseen, each with a version of its own that nobody will meet.
-//  5. Writes of one key that can't share a batch (a PUT and a DELETE, conditional writes, TTL calls) go one after the
-//     other in the order of arrival. Nothing requires that, as they are concurrent; but a caller who sends two without
-//     waiting finds them done in that order, and a hot key's callers wait here and not at its lock.
+//  5. Writes of one key that can't share a batch (a PUT and a DELETE, conditional writes, TTL calls) go one kind after
+//     the other in the order of arrival. Nothing requires that, as they are concurrent; but a caller who sends two of
+//     different kinds without waiting finds them done in that order. Of a kind only a few are under way at once, so
+//     that a hot key's callers wait here and not at its lock, each with a connection.
 //  6. A batch is for one shard, so it happens as a whole or not at all, and an error is about all of it alike. If the
 //     map of shards is stale, vtgate undoes the statement and says so, and the rows are sent one by one.
 
@@ -42,12 +43,16 @@ export interface CoalesceOptions extends AdmissionOptions {
   shardOf: (key: EntryKey) => string;
 }
 
+const BATCHED = new Set(["put", "delete"]);
+/** Statements of a kind on one key at once, for calls that can't share one: the row's lock takes one at a time anyway. */
+const ALONE_PER_KEY = 4;
+
 export class CoalescingStore implements Store {
   private readonly admission: Admission;
-  private readonly reads: (key: EntryKey) => Lane<Named<EntryKey>, Entry | null>;
+  private readonly reads: (key: EntryKey) => Lane<Named<EntryKey>, Entry | null | undefined>;
   private readonly puts: (key: EntryKey) => Lane<Named<Put>, Version>;
   private readonly deletes: (key: EntryKey) => Lane<Named<EntryKey>, boolean>;
-  private readonly order = new KeyOrder(new Set(["put", "delete"]));
+  private readonly order = new KeyOrder((kind) => (BATCHED.has(kind) ? Number.POSITIVE_INFINITY : ALONE_PER_KEY));
 
   constructor(
     private readonly store: BatchStore,
@@ -65,10 +70,10 @@ export class CoalescingStore implements Store {
       lanes(reads, async (keys, deadline) => {
         const once = lastOfEach(keys);
         const entries = await store.getMany([...once.values()], deadline);
-        const found = new Map<string, Entry | null>();
+        const found = new Map<string, Entry | null | undefined>();
         let i = 0;
-        for (const id of once.keys()) found.set(id, entries[i++] ?? null);
-        return keys.map(({ id }) => found.get(id) ?? null);
+        for (const id of once.keys()) found.set(id, entries[i++]);
+        return keys.map(({ id }) => found.get(id));
       }),
     );
     this.puts = perShard(
@@ -88,21 +93,19 @@ export class CoalescingStore implements Store {
   }
 
   get(key: EntryKey): Promise<Entry | null> {
-    const call = this.admission.admit<Entry | null>(key.length, false);
+    const call = this.admission.admit<Entry | null | undefined>(key.length, false);
     this.reads(key).add({ id: idOf(key), item: key }, call);
-    return call.promise;
+    return call.promise.then((entry) => (entry === undefined ? this.read(key, () => this.store.get(key)) : entry));
   }
 
   head(key: EntryKey): Promise<EntryInfo | null> {
-    const call = this.admission.admit<EntryInfo | null>(key.length, false);
-    call.run(() => this.store.head(key));
-    return call.promise;
+    return this.read(key, () => this.store.head(key));
   }
 
   put(key: EntryKey, entry: NewEntry, condition: Condition = {}): Promise<Version | null> {
     const bytes = key.length + entry.value.length;
     if (condition.ifMatch || condition.ifNoneMatch || entry.expiry === "keep") {
-      return this.alone(key, bytes, () => this.store.put(key, entry, condition));
+      return this.alone("conditional put", key, bytes, () => this.store.put(key, entry, condition));
     }
     const call = this.admission.admit<Version>(bytes, true);
     const id = idOf(key);
@@ -114,7 +117,7 @@ export class CoalescingStore implements Store {
   }
 
   delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean> {
-    if (ifMatch) return this.alone(key, key.length, () => this.store.delete(key, ifMatch));
+    if (ifMatch) return this.alone("conditional delete", key, key.length, () => this.store.delete(key, ifMatch));
     const call = this.admission.admit<boolean>(key.length, true);
     const id = idOf(key);
     this.order.run(id, "delete", () => {
@@ -125,21 +128,28 @@ export class CoalescingStore implements Store {
   }
 
   expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition): Promise<ExpireResult> {
-    return this.alone(key, key.length, () => this.store.expire(key, expiry, condition));
+    return this.alone("expire", key, key.length, () => this.store.expire(key, expiry, condition));
   }
 
   persist(key: EntryKey): Promise<boolean> {
-    return this.alone(key, key.length, () => this.store.persist(key));
+    return this.alone("persist", key, key.length, () => this.store.persist(key));
   }
 
   ping(): Promise<void> {
     return this.store.ping();
   }
 
+  /** A read that is a statement of its own. */
+  private read<R>(key: EntryKey, work: () => Promise<R>): Promise<R> {
+    const call = this.admission.admit<R>(key.length, false);
+    call.run(work);
+    return call.promise;
+  }
+
   /** A write that is a statement of its own. */
-  private alone<R>(key: EntryKey, bytes: number, work: () => Promise<R>): Promise<R> {
+  private alone<R>(kind: string, key: EntryKey, bytes: number, work: () => Promise<R>): Promise<R> {
     const call = this.admission.admit<R>(bytes, true);
-    this.order.run(idOf(key), "alone", () => call.run(work));
+    this.order.run(idOf(key), kind, () => call.run(work));
     return call.promise;
   }
 }

@@ -6,28 +6,34 @@ interface Waiting {
 }
 
 interface Line {
+  /** The kind that is under way. */
   kind: string;
   active: number;
   waiting: Waiting[];
 }
 
-/** Runs work on a key after all earlier work of another kind on it has ended. Kinds in `together` don't wait for their own. */
+/** Runs work on a key after all earlier work of another kind on it has ended. */
 export class KeyOrder {
   private readonly lines = new Map<string, Line>();
 
-  constructor(private readonly together: Set<string>) {}
+  /** `together` says how many calls of a kind may be under way at once on one key. */
+  constructor(private readonly together: (kind: string) => number) {}
 
   run(key: string, kind: string, work: () => Promise<void>) {
     const line = this.lines.get(key);
     if (!line) {
       this.lines.set(key, { kind, active: 1, waiting: [] });
       this.start(key, work);
-    } else if (line.waiting.length === 0 && line.kind === kind && this.together.has(kind)) {
+    } else if (line.waiting.length === 0 && this.mayJoin(line, kind)) {
       line.active += 1;
       this.start(key, work);
     } else {
       line.waiting.push({ kind, start: () => this.start(key, work) });
     }
+  }
+
+  private mayJoin(line: Line, kind: string): boolean {
+    return line.active === 0 || (line.kind === kind && line.active < this.together(kind));
   }
 
   private start(key: string, work: () => Promise<void>) {
@@ -40,18 +46,12 @@ export class KeyOrder {
   private end(key: string) {
     const line = this.lines.get(key) as Line;
     line.active -= 1;
-    if (line.active > 0) return;
-    const next = line.waiting.shift();
-    if (!next) {
-      this.lines.delete(key);
-      return;
+    for (let next = line.waiting[0]; next && this.mayJoin(line, next.kind); next = line.waiting[0]) {
+      line.waiting.shift();
+      line.kind = next.kind;
+      line.active += 1;
+      next.start();
     }
-    const group = [next];
-    while (this.together.has(next.kind) && line.waiting[0]?.kind === next.kind) {
-      group.push(line.waiting.shift() as Waiting);
-    }
-    line.kind = next.kind;
-    line.active = group.length;
-    for (const { start } of group) start();
+    if (line.active === 0) this.lines.delete(key);
   }
 }

@@ -58,18 +58,23 @@ export class SqlStore implements BatchStore {
   ) {}
 
   async get(entry: EntryKey): Promise<Entry | null> {
-    const [found] = await this.getMany([entry], this.deadline());
-    return found ?? null;
+    const row = await this.read(entry, SELECT_ENTRY);
+    return row && { ...info(row), value: row.value };
   }
 
-  async getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null)[]> {
-    const rows = await this.read(keys, SELECT_ENTRY, deadline);
-    return rows.map((row) => row && { ...info(row), value: row.value });
+  async getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null | undefined)[]> {
+    const rows = await this.run<Rows>("get", false, withKeys(SELECT_ENTRY, keys), deadline);
+    const found = new Map(rows.map((row) => [row.id.toString("latin1"), row]));
+    return keys.map((each) => {
+      const row = found.get(each.toString("latin1"));
+      if (!row) return null;
+      return isPast(row) ? undefined : { ...info(row), value: row.value };
+    });
   }
 
   async head(entry: EntryKey): Promise<EntryInfo | null> {
-    const [row] = await this.read([entry], SELECT_INFO, this.deadline());
-    return row ? info(row) : null;
+    const row = await this.read(entry, SELECT_INFO);
+    return row && info(row);
   }
 
   async put(entry: EntryKey, next: NewEntry, condition: Condition = {}): Promise<Version | null> {
@@ -124,21 +129,14 @@ export class SqlStore implements BatchStore {
     await this.run<Rows>("ping", false, select, performance.now() + Math.min(PING_MS, this.options.deadlineMs));
   }
 
-  /** The rows of the keys that live, in the keys' order. */
-  private async read(keys: EntryKey[], select: string, deadline: number): Promise<(Rows[number] | null)[]> {
-    const id = (each: EntryKey) => each.toString("latin1");
-    const found = byKey(await this.run<Rows>("get", false, withKeys(select, keys), deadline));
-    const expired = keys.filter((each) => isPast(found.get(id(each))));
-    if (expired.length > 0) {
-      const locking = withKeys(select, expired, " FOR SHARE");
-      const confirmed = byKey(await this.run<Rows>("get_locked", false, locking, deadline));
-      for (const each of expired) {
-        const row = confirmed.get(id(each));
-        if (row && !isPast(row)) found.set(id(each), row);
-        else found.delete(id(each));
-      }
-    }
-    return keys.map((each) => found.get(id(each)) ?? null);
+  /** The row if it lives. */
+  private async read(entry: EntryKey, select: string): Promise<Rows[number] | null> {
+    const deadline = this.deadline();
+    const [row] = await this.run<Rows>("get", false, withKeys(select, [entry]), deadline);
+    if (!row || !isPast(row)) return row ?? null;
+    const locking = withKeys(select, [entry], " FOR SHARE");
+    const [confirmed] = await this.run<Rows>("get_locked", false, locking, deadline);
+    return confirmed && !isPast(confirmed) ? confirmed : null;
   }
 
   private deadline(): number {
@@ -170,18 +168,14 @@ export class SqlStore implements BatchStore {
   }
 }
 
-function byKey(rows: Rows): Map<string, Rows[number]> {
-  return new Map(rows.map((row) => [row.id.toString("latin1"), row]));
-}
-
 /**
  * Whether a row reads as expired. It may be in the middle of being extended: by a statement that judged it in time,
- * holds its lock and has not committed. Answering "absent" and then showing it alive again would be a lie, so such
- * rows are read again FOR SHARE, which waits for that writer; one that comes later finds the entry expired. Only
- * expired rows that are not reclaimed yet cost this second read.
+ * holds its lock and has not committed. Answering "absent" and then showing it alive again would be a lie, so such a
+ * row is read again FOR SHARE, which waits for that writer; one that comes later finds the entry expired. Only expired
+ * rows that are not reclaimed yet cost this second read.
  */
-function isPast(row: Rows[number] | undefined): boolean {
-  return row !== undefined && row.ttl_ms !== null && row.ttl_ms <= 0;
+function isPast(row: Rows[number]): boolean {
+  return row.ttl_ms !== null && row.ttl_ms <= 0;
 }
 
 /** A statement as text with its parameters: for those of many rows, whose building would cost more than their sending. */

@@ -117,8 +117,11 @@ export interface Put {
  * performance.now() counts and bounds the call in the store's own deadline's place.
  */
 export interface BatchStore extends Store {
-  /** What `get` would give, in the order of the keys. */
-  getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null)[]>;
+  /**
+   * What `get` would give, in the order of the keys; undefined where only `get` can tell, because it may have to wait
+   * for a writer, which is no other key's business.
+   */
+  getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null | undefined)[]>;
   /** Writes all entries. Where an error leaves the outcome open, it is open for each entry by itself. */
   putMany(puts: Put[], deadline: number): Promise<void>;
   deleteMany(keys: EntryKey[], deadline: number): Promise<void>;
