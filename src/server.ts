@@ -11,9 +11,9 @@ import { step } from "../vitess/progress.ts";
 import { createApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
 import { BATCH_BYTES } from "./limits.ts";
-import { inspectBackend } from "./store/backend.ts";
+import { type Backend, inspectBackend } from "./store/backend.ts";
 import { CoalescingStore } from "./store/coalesce.ts";
-import { connect } from "./store/connect.ts";
+import { connect, type Database } from "./store/connect.ts";
 import { migrate } from "./store/migrate.ts";
 import { watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
@@ -68,19 +68,7 @@ async function serve(config: Config, databaseUrl: string, log: Logger) {
   });
   try {
     const direct = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
-    const shards = await watchShards(database, backend, (key) => Bun.hash.xxHash64(key));
-    const store: Store =
-      config.KV_COALESCE === "false"
-        ? direct
-        : new CoalescingStore(direct, {
-            statements: { reads: config.KV_STATEMENTS, writes: 1 },
-            batchRows: config.KV_BATCH_ROWS,
-            batchBytes: BATCH_BYTES,
-            maxCalls: config.KV_QUEUE_CALLS,
-            maxBytes: config.KV_QUEUE_BYTES,
-            deadlineMs: config.KV_DEADLINE_MS,
-            shardOf: shards.shardOf,
-          });
+    const store = config.KV_COALESCE === "false" ? direct : await coalesce(config, backend, database, direct);
     const app = createApp(store, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       log,
@@ -103,4 +91,17 @@ async function serve(config: Config, databaseUrl: string, log: Logger) {
   } finally {
     await database.close();
   }
+}
+
+async function coalesce(config: Config, backend: Backend, database: Database, store: SqlStore): Promise<Store> {
+  const { shardOf } = await watchShards(database, backend, (key) => Bun.hash.xxHash64(key));
+  return new CoalescingStore(store, {
+    statements: { reads: config.KV_STATEMENTS, writes: 1 },
+    batchRows: config.KV_BATCH_ROWS,
+    batchBytes: BATCH_BYTES,
+    maxCalls: config.KV_QUEUE_CALLS,
+    maxBytes: config.KV_QUEUE_BYTES,
+    deadlineMs: config.KV_DEADLINE_MS,
+    shardOf,
+  });
 }

@@ -24,6 +24,11 @@ test.each([
   ["a tablet that is down", vtgate("transport: dial tcp 127.0.0.1:1: connect: connection refused"), "unavailable"],
   ["a resharding", vtgate("current keyspace is being resharded"), "unavailable"],
   ["rows of several shards", vtgate("multi-db transaction attempted: [...]"), "internal"],
+  [
+    "a result too large",
+    mysql(1153, "42000", "grpc: trying to send message larger than max (83886415 vs. 67108864)"),
+    "internal",
+  ],
   ["no such table", mysql(1146, "42S02"), "internal"],
   ["a syntax error", mysql(1064, "42000"), "internal"],
   ["a value too long", mysql(1406, "22001"), "internal"],

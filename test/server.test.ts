@@ -178,6 +178,24 @@ test("the largest value it can be configured for goes through Vitess", async () 
   });
 });
 
+test("reads whose values together are too large for one message are all answered", async () => {
+  const VALUE_BYTES = 8 * 1024 * 1024;
+  await withServer({ KV_MAX_VALUE_BYTES: String(VALUE_BYTES) }, async (server) => {
+    // On one of two shards are at least 12 of them, 96 MiB; a message holds 64 MiB.
+    const urls = Array.from({ length: 24 }, () => freshKeyUrl(server.url));
+    for (const url of urls)
+      expect((await call(url, { method: "PUT", body: Buffer.alloc(VALUE_BYTES) })).status).toBe(204);
+    const answers = await Promise.all(
+      urls.map(async (url) => {
+        const answer = await call(url);
+        return [answer.status, (await answer.arrayBuffer()).byteLength];
+      }),
+    );
+    expect(answers).toEqual(urls.map(() => [200, VALUE_BYTES]));
+    await Promise.all(urls.map((url) => call(url, { method: "DELETE" })));
+  });
+});
+
 /** Runs `work` with the URL of an empty database on the plain MySQL, and a session that may do anything to it. */
 async function withEmptyDatabase(work: (url: string, root: Connection) => Promise<void>) {
   const root = await createConnection({ socketPath: targets.mysql.socket, user: "root" });

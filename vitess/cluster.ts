@@ -13,6 +13,7 @@ import { type ClusterStatus, isHealthy, isServing, isWhole, readStatus } from ".
 import { together } from "./together.ts";
 import {
   KEYSPACE,
+  LOOPBACK,
   mysqlSettings,
   newSettings,
   type Process,
@@ -24,7 +25,6 @@ import {
 } from "./topology.ts";
 
 const LOCK_FILE = "launcher.lock";
-const LOOPBACK = "127.0.0.1";
 /** The longest path of a Unix socket that Linux accepts, in bytes. */
 const SOCKET_PATH_BYTES = 107;
 /** Redo logs, system tablespaces and binary logs of a fresh mysqld. */
@@ -231,8 +231,7 @@ async function startMysqlds(
             await call("init");
             writeFileSync(initialized, "");
           }
-          if (!mysqldRuns(processes, tablet))
-            throw new ClusterProblem(`mysqld-${tablet.uid} ended right after its start.`);
+          if (!mysqldRuns(processes, tablet)) throw new ClusterProblem(`${tablet.mysqld} ended right after its start.`);
         }
         report(`${++started} of ${topology.tablets.length} started`);
       }),
@@ -240,27 +239,23 @@ async function startMysqlds(
   );
 }
 
-function mysqldName(tablet: Tablet) {
-  return `mysqld-${tablet.uid}`;
-}
-
 /**
  * Whether the tablet's mysqld runs. mysqlctl, which starts it, leaves its process id in a file; a stale file names
  * no process with this my.cnf.
  */
 function mysqldRuns(processes: Processes, tablet: Tablet): boolean {
-  if (processes.pid(mysqldName(tablet)) !== undefined) return true;
+  if (processes.pid(tablet.mysqld) !== undefined) return true;
   const pidFile = join(tablet.dir, "mysql.pid");
   if (!existsSync(pidFile)) return false;
   const pid = Number(readFileSync(pidFile, "utf8"));
   const commandLine = `/proc/${pid}/cmdline`;
   if (!existsSync(commandLine) || !readFileSync(commandLine, "utf8").includes(`${tablet.dir}/my.cnf`)) return false;
-  processes.adopt(mysqldName(tablet), pid);
-  return processes.pid(mysqldName(tablet)) !== undefined;
+  processes.adopt(tablet.mysqld, pid);
+  return processes.pid(tablet.mysqld) !== undefined;
 }
 
 async function stopMysqld(processes: Processes, tablet: Tablet) {
-  if (mysqldRuns(processes, tablet)) await processes.stop(mysqldName(tablet), STOP_TIMEOUT_MS);
+  if (mysqldRuns(processes, tablet)) await processes.stop(tablet.mysqld, STOP_TIMEOUT_MS);
 }
 
 async function setUpKeyspace(cluster: Cluster, parts: Parts, signal?: AbortSignal) {
@@ -325,7 +320,7 @@ async function checkPorts({ processes, topology }: Cluster) {
       .flatMap(({ name, ports }) => Object.entries(ports).map(([purpose, port]) => ({ name, purpose, port }))),
     ...tablets
       .filter((tablet) => !mysqldRuns(processes, tablet))
-      .map((tablet) => ({ name: mysqldName(tablet), purpose: "mysql", port: tablet.mysqlPort })),
+      .map((tablet) => ({ name: tablet.mysqld, purpose: "mysql", port: tablet.mysqlPort })),
   ];
   for (const { name, purpose, port } of wanted) {
     // A process that was just killed may take a moment to let go of its port.

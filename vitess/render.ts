@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import { DEFAULTS } from "./cluster.ts";
 import {
   KEYSPACE,
+  LOOPBACK,
   mysqlSettings,
   newSettings,
   type Process,
@@ -101,7 +102,7 @@ export function renderCompose(): string {
 }
 
 export function renderDocument(): string {
-  const cluster = topology(settings, { dataDir: "DATA", bind: "127.0.0.1", hostOf: () => "127.0.0.1" });
+  const cluster = topology(settings, { dataDir: "DATA", bind: LOOPBACK, hostOf: () => LOOPBACK });
   const { etcd, vtctld, vtorc, vtgate, tablets } = cluster;
   const row = (cells: (string | number)[]) => `| ${cells.join(" | ")} |`;
   const ports = (spec: Process) =>
@@ -119,9 +120,9 @@ export function renderDocument(): string {
     row(["process", "shard", "ports", "memory, MB"]),
     row(["---", "---", "---", "---"]),
     ...[etcd, vtctld, vtorc, vtgate].map((spec) => row([spec.name, "", ports(spec), spec.memoryMb])),
-    ...tablets.flatMap(({ uid, shard, vttablet, mysqlPort, mysqlMemoryMb }) => [
+    ...tablets.flatMap(({ mysqld, shard, vttablet, mysqlPort, mysqlMemoryMb }) => [
       row([vttablet.name, `\`${shard}\``, ports(vttablet), vttablet.memoryMb]),
-      row([`mysqld-${uid}`, `\`${shard}\``, `${mysqlPort} mysql`, mysqlMemoryMb]),
+      row([mysqld, `\`${shard}\``, `${mysqlPort} mysql`, mysqlMemoryMb]),
     ]),
     row(["**all**", "", "", totalMemoryMb(cluster)]),
     "",
@@ -130,7 +131,7 @@ export function renderDocument(): string {
     "Beside those that mysqlctl writes:",
     "",
     "```",
-    ...mysqlSettings("127.0.0.1"),
+    ...mysqlSettings(LOOPBACK),
     "```",
     "",
     "## Flags",

@@ -2,7 +2,7 @@
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import type { Processes } from "./processes.ts";
-import { KEYSPACE, SQL_USER, type Topology } from "./topology.ts";
+import { KEYSPACE, LOOPBACK, SQL_USER, type Topology } from "./topology.ts";
 
 export interface ClusterStatus {
   dataDir: string;
@@ -47,21 +47,19 @@ interface Sources {
   processes: Processes;
 }
 
-const HOST = "127.0.0.1";
-
 export async function readStatus(cluster: Sources): Promise<ClusterStatus> {
   const { dataDir, password, topology, processes } = cluster;
   const port = topology.vtgate.ports.mysql as number;
-  const vtgate = { host: HOST, port, user: SQL_USER, password, database: KEYSPACE };
+  const vtgate = { host: LOOPBACK, port, user: SQL_USER, password, database: KEYSPACE };
   const seen = await askVtgate(vtgate).catch(() => new Map<string, Seen>());
   const pid = (name: string) => processes.pid(name) ?? null;
   return {
     dataDir,
     vtgate: { ...vtgate, socket: `${dataDir}/vtgate.sock`, pid: pid("vtgate") },
-    url: `mysql://${SQL_USER}:${password}@${HOST}:${port}/${KEYSPACE}`,
-    vtctld: { address: `${HOST}:${topology.vtctld.ports.grpc}`, pid: pid("vtctld") },
+    url: `mysql://${SQL_USER}:${password}@${LOOPBACK}:${port}/${KEYSPACE}`,
+    vtctld: { address: `${LOOPBACK}:${topology.vtctld.ports.grpc}`, pid: pid("vtctld") },
     vtorc: { pid: pid("vtorc") },
-    etcd: { address: `${HOST}:${topology.etcd.ports.http}`, pid: pid("etcd") },
+    etcd: { address: `${LOOPBACK}:${topology.etcd.ports.http}`, pid: pid("etcd") },
     shards: topology.shards,
     tablets: topology.tablets.map((tablet) => ({
       alias: tablet.alias,
@@ -70,7 +68,7 @@ export async function readStatus(cluster: Sources): Promise<ClusterStatus> {
       mysqlSocket: tablet.mysqlSocket,
       mysqlPort: tablet.mysqlPort,
       httpPort: tablet.vttablet.ports.http as number,
-      pids: { mysqld: pid(`mysqld-${tablet.uid}`), vttablet: pid(tablet.vttablet.name) },
+      pids: { mysqld: pid(tablet.mysqld), vttablet: pid(tablet.vttablet.name) },
     })),
   };
 }

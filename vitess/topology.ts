@@ -5,6 +5,8 @@ export const VITESS_VERSION = "24.0.0";
 const CELL = "zone1";
 export const KEYSPACE = "kv";
 export const SQL_USER = "kv";
+/** Where everything of a local cluster listens. */
+export const LOOPBACK = "127.0.0.1";
 
 /** Largest message between vtgate and vttablet. An 8 MiB value is 16 MiB as a hex literal, plus its row's other columns. */
 const GRPC_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -52,6 +54,8 @@ export interface Tablet {
   uid: number;
   alias: string;
   shard: string;
+  /** Name of its mysqld among the processes. */
+  mysqld: string;
   /** Folder of its mysqld, made by mysqlctl. */
   dir: string;
   mysqlSocket: string;
@@ -214,6 +218,7 @@ export function topology(settings: Settings, place: Place): Topology {
       uid,
       alias,
       shard,
+      mysqld: `mysqld-${uid}`,
       dir,
       mysqlSocket: `${dir}/mysql.sock`,
       mysqlPort,

@@ -107,24 +107,12 @@ export class CoalescingStore implements Store {
     if (condition.ifMatch || condition.ifNoneMatch || entry.expiry === "keep") {
       return this.alone("conditional put", key, bytes, () => this.store.put(key, entry, condition));
     }
-    const call = this.admission.admit<Version>(bytes, true);
-    const id = idOf(key);
-    this.order.run(id, "put", () => {
-      this.puts(key).add({ id, item: { key, version: newVersion(), entry } }, call);
-      return settled(call.promise);
-    });
-    return call.promise;
+    return this.batched("put", this.puts(key), key, { key, version: newVersion(), entry }, bytes);
   }
 
   delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean> {
     if (ifMatch) return this.alone("conditional delete", key, key.length, () => this.store.delete(key, ifMatch));
-    const call = this.admission.admit<boolean>(key.length, true);
-    const id = idOf(key);
-    this.order.run(id, "delete", () => {
-      this.deletes(key).add({ id, item: key }, call);
-      return settled(call.promise);
-    });
-    return call.promise;
+    return this.batched("delete", this.deletes(key), key, key, key.length);
   }
 
   expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition): Promise<ExpireResult> {
@@ -143,6 +131,17 @@ export class CoalescingStore implements Store {
   private read<R>(key: EntryKey, work: () => Promise<R>): Promise<R> {
     const call = this.admission.admit<R>(key.length, false);
     call.run(work);
+    return call.promise;
+  }
+
+  /** A write that shares its statement with others of its kind. */
+  private batched<T, R>(kind: string, lane: Lane<Named<T>, R>, key: EntryKey, item: T, bytes: number): Promise<R> {
+    const call = this.admission.admit<R>(bytes, true);
+    const id = idOf(key);
+    this.order.run(id, kind, () => {
+      lane.add({ id, item }, call);
+      return settled(call.promise);
+    });
     return call.promise;
   }
 
