@@ -8,7 +8,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import { requireSpace } from "../vitess/parts.ts";
+import { requireSpace } from "../vitess/cache.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
 import { LAUNCHER_DIR, PROBLEMS_DIR } from "./folders.ts";
 

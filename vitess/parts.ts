@@ -2,29 +2,17 @@
 // where a later start finds them. Vitess is built from the pinned go.mod beside this file; MySQL and etcd are
 // Debian's packages, unpacked into a private prefix. Nothing on the system changes.
 
-import { createHash } from "node:crypto";
-import {
-  existsSync,
-  globSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from "node:fs";
-import { availableParallelism, homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
-import { withLock } from "./lock.ts";
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { hash, install } from "./cache.ts";
+import { installDebian } from "./debian.ts";
 import { ClusterProblem } from "./problem.ts";
-import { reachableByServers, run } from "./processes.ts";
-import { step } from "./progress.ts";
+import { run } from "./processes.ts";
 import { together } from "./together.ts";
 import { type Program, VITESS_VERSION } from "./topology.ts";
 
 const VITESS_PROGRAMS = ["mysqlctl", "vtctld", "vtctldclient", "vtgate", "vtorc", "vttablet"] as const;
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 export interface Parts {
   /** Path of each program. */
@@ -33,22 +21,6 @@ export interface Parts {
   mysqlRoot: string;
   /** Lines of my.cnf that tell a mysqld outside its usual place where its files are. */
   mysqlFiles: string[];
-}
-
-/** Where installed parts are kept. Root's own ~/.cache is closed to the user that the servers run as. */
-function cacheDir(): string {
-  const dir = resolve(
-    process.env.KV_CACHE_DIR ??
-      (process.getuid?.() === 0
-        ? "/var/cache/vitess-kv"
-        : join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "vitess-kv")),
-  );
-  if (!reachableByServers(dir)) {
-    throw new ClusterProblem(
-      `The servers don't run as root, and the user that they run as can't enter ${dir}. Set KV_CACHE_DIR to a folder that everyone can enter.`,
-    );
-  }
-  return dir;
 }
 
 /** All programs, installing what is missing. */
@@ -110,11 +82,11 @@ async function findMysqlAndEtcd(signal: AbortSignal): Promise<Parts> {
   const etcd = versionOnPath("etcd", /Version: (\d+)\.(\d+)/);
   const mysqlFits = mysqld && (mysqld.version[0] > 8 || (mysqld.version[0] === 8 && mysqld.version[1] >= 4));
   const etcdFits = etcd && etcd.version[0] === 3 && etcd.version[1] >= 5;
-  const packages = [
-    ...(mysqlFits ? [] : ["mysql-server-core", "mysql-client-core"]),
-    ...(etcdFits ? [] : ["etcd-server"]),
-  ];
-  const prefix = packages.length > 0 ? await installDebian(packages, signal) : "";
+  const missing: Record<string, string[]> = {
+    ...(!mysqlFits && { "mysql-server-core": ["sbin/mysqld"], "mysql-client-core": ["bin/mysql", "bin/mysqladmin"] }),
+    ...(!etcdFits && { "etcd-server": ["bin/etcd"] }),
+  };
+  const prefix = Object.keys(missing).length > 0 ? await installDebian(missing, signal) : "";
   const usr = join(prefix, "usr");
   return {
     programs: {
@@ -133,128 +105,11 @@ async function findMysqlAndEtcd(signal: AbortSignal): Promise<Parts> {
   };
 }
 
-/** Debian packages with all they depend on, libc included, unpacked side by side. */
-function installDebian(packages: string[], signal: AbortSignal): Promise<string> {
-  const name = `debian-${hash(packages.join())}`;
-  return install(name, `Fetch ${packages.join(", ")}`, 1500, signal, async (partial, report) => {
-    const wanted = packages.join(", ");
-    if (!Bun.which("apt-get") || !Bun.which("dpkg-deb") || !existsSync(KEYRING)) {
-      throw new ClusterProblem(
-        `MySQL 8.4 or later and etcd 3.5 or later must be on PATH: they can be installed from here only on Debian (${wanted}).`,
-      );
-    }
-    const apt = join(partial, "apt");
-    for (const dir of ["state/lists/partial", "cache/archives/partial"]) {
-      mkdirSync(join(apt, dir), { recursive: true });
-    }
-    writeFileSync(join(apt, "status"), "");
-    writeFileSync(join(apt, "sources.list"), `deb [signed-by=${KEYRING}] ${debianMirror()} sid main\n`);
-    const options = {
-      "Dir::Etc::sourcelist": join(apt, "sources.list"),
-      "Dir::Etc::sourceparts": "/nonexistent",
-      "Dir::State": join(apt, "state"),
-      "Dir::State::Lists": join(apt, "state/lists"),
-      "Dir::State::status": join(apt, "status"),
-      "Dir::Cache": join(apt, "cache"),
-      "APT::Install-Recommends": "false",
-    };
-    const aptGet = (...args: string[]) =>
-      run(
-        {
-          file: "apt-get",
-          args: [...args, ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`])],
-        },
-        { keepUser: true, signal, onLine: (line) => /^Get:/.test(line) && report(line.split(" ")[0] ?? "") },
-      );
-    report("package lists");
-    await aptGet("update");
-    await aptGet("install", "--yes", "--download-only", ...packages);
-    const archives = readdirSync(join(apt, "cache/archives")).filter((file) => file.endsWith(".deb"));
-    for (const [i, archive] of archives.entries()) {
-      report(`${i} of ${archives.length} packages unpacked`);
-      const file = join(apt, "cache/archives", archive);
-      await run({ file: "dpkg-deb", args: ["--extract", file, partial] }, { keepUser: true, signal });
-    }
-    rmSync(apt, { recursive: true });
-    writeWrappers(partial, join(dirname(partial), name));
-  });
-}
-
-/** The packages' libc may be newer than the system's, so each program is run by the loader that came with it. */
-function writeWrappers(partial: string, prefix: string) {
-  const [loader] = globSync(join(partial, "usr/lib/*-linux-gnu/ld-linux-*.so.*"));
-  if (!loader) throw new ClusterProblem("the unpacked packages hold no dynamic loader");
-  const libraries = join(prefix, "usr/lib", basename(dirname(loader)));
-  for (const program of ["sbin/mysqld", "bin/mysql", "bin/mysqladmin", "bin/etcd"]) {
-    if (!existsSync(join(partial, "usr", program))) continue;
-    mkdirSync(join(partial, dirname(program)), { recursive: true });
-    writeFileSync(
-      join(partial, program),
-      `#!/bin/sh\nexec '${libraries}/${basename(loader)}' --library-path '${libraries}' '${prefix}/usr/${program}' "$@"\n`,
-      { mode: 0o755 },
-    );
-  }
-}
-
-/** The mirror that this machine's own apt uses. */
-function debianMirror(): string {
-  const files = ["/etc/apt/sources.list", ...globSync("/etc/apt/sources.list.d/*.{list,sources}")];
-  for (const file of files.filter((path) => existsSync(path))) {
-    const mirror = /^(?:deb\s+(?:\[.*\]\s+)?|URIs:\s*)(\S+\/debian\/?|mirror\+file:\S+\/debian\.list)(?:\s|$)/m.exec(
-      readFileSync(file, "utf8"),
-    );
-    if (mirror?.[1]) return mirror[1];
-  }
-  throw new ClusterProblem(
-    "No Debian mirror is in /etc/apt/sources.list or sources.list.d. Put MySQL 8.4 or later and etcd 3.5 or later on PATH.",
-  );
-}
-
-/** Fills a folder of the cache once: into a partial folder, renamed when complete, while a lock keeps others waiting. */
-export async function install(
-  name: string,
-  title: string,
-  freeMb: number,
-  signal: AbortSignal,
-  fill: (partial: string, report: (detail: string) => void) => Promise<void>,
-): Promise<string> {
-  const dir = join(cacheDir(), name);
-  if (existsSync(dir)) return dir;
-  await step(`${title} (once)`, async (report) => {
-    mkdirSync(dirname(dir), { recursive: true });
-    requireSpace(dirname(dir), freeMb);
-    const onWait = (holder: number) => report(`process ${holder} is at it already`);
-    await withLock(`${dir}.lock`, { signal, onWait }, async () => {
-      if (existsSync(dir)) return;
-      const partial = `${dir}.partial`;
-      rmSync(partial, { recursive: true, force: true });
-      mkdirSync(partial);
-      await fill(partial, report);
-      renameSync(partial, dir);
-    });
-  });
-  return dir;
-}
-
-/** Fails with a sentence when the disk that holds `dir` has less than `mb` MB left. */
-export function requireSpace(dir: string, mb: number) {
-  const { bavail, bsize } = statfsSync(dir);
-  const free = Math.floor((bavail * bsize) / 1e6);
-  if (free < mb) {
-    throw new ClusterProblem(
-      `${dir} has ${free} MB free and ${mb} MB are needed. Free some space or choose another folder.`,
-    );
-  }
-}
-
-function versionOnPath(program: string, pattern: RegExp) {
+/** The program on PATH with the major and minor version that the pattern finds in what `--version` prints, if it does. */
+export function versionOnPath(program: string, pattern: RegExp) {
   const path = Bun.which(program, { PATH: `${process.env.PATH}:/usr/sbin` });
   if (!path) return undefined;
   const { stdout, stderr } = Bun.spawnSync([path, "--version"]);
   const match = pattern.exec(`${stdout}${stderr}`);
   return match ? { path, version: [Number(match[1]), Number(match[2])] as [number, number] } : undefined;
-}
-
-function hash(text: string) {
-  return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }
