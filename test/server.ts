@@ -1,4 +1,4 @@
-// Starts the real server as a process of its own and stops it, for tests.
+// Starts the real server as a process of its own and stops it, for tests and benchmarks.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,9 +17,12 @@ export interface RunningServer {
   stop: () => Promise<void>;
 }
 
-/** Starts a server on a free port and waits until it serves; throws what it printed when it ends instead. */
-export async function startServer(environment: Record<string, string>): Promise<RunningServer> {
-  const { output, child, exited } = launchServer({ PORT: "0", ...environment });
+/**
+ * Starts a server on a free port and waits until it serves; throws what it printed when it ends instead. `program` may
+ * be another than the real one that says in the same way where it serves.
+ */
+export async function startServer(environment: Record<string, string>, program = SERVER): Promise<RunningServer> {
+  const { output, child, exited } = launchServer({ PORT: "0", ...environment }, program);
   const url = await new Promise<string>((resolve, reject) => {
     exited.then(() => reject(new Error(`the server ended:\n${output()}`)));
     child.stdout.on("data", () => {
@@ -43,8 +46,8 @@ export async function startServer(environment: Record<string, string>): Promise<
 }
 
 /** Starts a server without waiting for anything. */
-export function launchServer(environment: Record<string, string>) {
-  const child = spawn(process.execPath, [SERVER], {
+export function launchServer(environment: Record<string, string>, program = SERVER) {
+  const child = spawn(process.execPath, [program], {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,0 +1,76 @@
+// What a section leaves behind: its figures as JSON and as Markdown tables, with the machine that they are of.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { join } from "node:path";
+import type { Options } from "./rig.ts";
+
+const RESULTS = join(import.meta.dirname, "results");
+
+/** What a section has found out. */
+export interface Findings {
+  /** Versions of the programs that took part, beyond Bun's. */
+  versions: Record<string, string>;
+  /** One sentence on how it was measured. */
+  method: string;
+  /** Everything measured, for programs. */
+  data: Record<string, unknown>;
+  /** Tables and sentences, for people. */
+  markdown: string;
+}
+
+/** Writes results/NAME.json and results/NAME.md; returns the latter's text. */
+export function report(name: string, findings: Findings, options: Options): string {
+  const { method, data, markdown } = findings;
+  const versions = { bun: Bun.version, ...findings.versions };
+  const machine = machineFacts();
+  const date = new Date().toISOString().slice(0, 10);
+  const json = { section: name, date, machine, versions, options, method, ...data };
+  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(json, undefined, 2)}\n`);
+  const programs = Object.entries(versions).map(([program, version]) => `${program} ${version}`);
+  const caption = [
+    method,
+    `Everything on one machine: ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, Linux ${machine.kernel}; ${programs.join(", ")}. ${date}.`,
+  ].join(" ");
+  const text = `${markdown}\n\n${caption}\n`;
+  writeFileSync(join(RESULTS, `${name}.md`), `# Benchmark: ${name}\n\n${text}`);
+  return text;
+}
+
+/** A Markdown table; all columns but the first hold numbers. */
+export function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "--:"))), ...rows.map(line)].join("\n");
+}
+
+/** Three significant digits, as 12,300 or 1.23; a dash for what was not measured. */
+export function figure(value: number | undefined): string {
+  if (value === undefined || !Number.isFinite(value)) return "–";
+  return value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
+}
+
+/** The version that a program tells of itself. */
+export function versionOf(file: string, pattern: RegExp, ...args: string[]): string {
+  const { stdout, stderr } = Bun.spawnSync([file, ...(args.length > 0 ? args : ["--version"])]);
+  return pattern.exec(`${stdout}${stderr}`)?.[1] ?? "of unknown version";
+}
+
+/** The version of a dependency that is installed. */
+export function packageVersion(name: string): string {
+  return JSON.parse(readFileSync(join(import.meta.dirname, `../node_modules/${name}/package.json`), "utf8")).version;
+}
+
+function machineFacts() {
+  return {
+    cores: cpus().length,
+    cpu: cpus()[0]?.model ?? "unknown",
+    memoryGb: Math.round(totalmem() / 1e9),
+    kernel: release(),
+  };
+}

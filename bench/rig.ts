@@ -1,0 +1,135 @@
+// What a section of the benchmarks stands on: a cluster of its own, servers over it, reference servers beside it, and
+// their end, however the section ends.
+
+import { existsSync, globSync, mkdirSync, rmSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type RunningServer, startServer } from "../test/server.ts";
+import { clusterExists, reset, up } from "../vitess/cluster.ts";
+import { ClusterProblem } from "../vitess/problem.ts";
+import { type Command, makeDataDir, Processes, portInUse } from "../vitess/processes.ts";
+import { step } from "../vitess/progress.ts";
+import type { ClusterStatus } from "../vitess/status.ts";
+import { LOOPBACK } from "../vitess/topology.ts";
+
+const PORT_BASE = 19000;
+/** Above those of the cluster. */
+const REFERENCE_PORTS = PORT_BASE + 500;
+const START_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 30_000;
+/** What statfs says of a tmpfs. */
+const TMPFS_MAGIC = 0x01021994;
+
+export interface Options {
+  /** How long each measurement takes. */
+  seconds: number;
+  /** How long the same load runs before it, unmeasured. */
+  warmupSeconds: number;
+  /** How many times everything is measured; each figure is the median. */
+  rounds: number;
+}
+
+export class Rig {
+  private readonly dataDir = dataDir();
+  /** Held by the one run that may use the folder and the ports. */
+  readonly lockFile = `${this.dataDir}.lock`;
+  private readonly processes = new Processes(join(this.dataDir, "references"));
+  private runningCluster: Promise<ClusterStatus> | undefined;
+  private stops: (() => Promise<void>)[] = [];
+  private nextPort = REFERENCE_PORTS;
+
+  constructor(
+    readonly options: Options,
+    /** Fires at Ctrl-C; pass it on to whatever takes long. */
+    readonly signal: AbortSignal,
+  ) {}
+
+  /** Stops and deletes what an earlier run that was killed has left, and makes the data folder. */
+  async open() {
+    await this.close();
+    makeDataDir(this.dataDir);
+  }
+
+  /** The cluster of two shards with three tablets each, started when it is first asked for, kept between sections. */
+  cluster(): Promise<ClusterStatus> {
+    this.runningCluster ??= up({ dataDir: this.dataDir, portBase: PORT_BASE }, this.signal).then(
+      ({ status }) => status,
+    );
+    return this.runningCluster;
+  }
+
+  /** The real server over the cluster, on a free port, with the default configuration except for what is given. */
+  async startServer(environment: Record<string, string> = {}): Promise<RunningServer> {
+    const { url } = await this.cluster();
+    return await this.keep(await startServer({ DATABASE_URL: url, ...environment }));
+  }
+
+  /** A program in TypeScript that says like the real server where it serves. */
+  async startScript(file: string): Promise<RunningServer> {
+    return await this.keep(await startServer({}, file));
+  }
+
+  /** A program that is ready once it listens on the first of its `ports`, which are free ones. */
+  async startReference(
+    name: string,
+    ports: number,
+    command: (ports: number[], dir: string) => Command,
+  ): Promise<{ pid: number; ports: number[] }> {
+    const chosen = Array.from({ length: ports }, () => this.nextPort++);
+    for (const port of chosen) {
+      if (await portInUse(LOOPBACK, port)) throw new ClusterProblem(`Port ${port} (for ${name}) is in use.`);
+    }
+    const dir = join(this.dataDir, "references", name);
+    makeDataDir(dir);
+    const pid = this.processes.start(name, command(chosen, dir));
+    this.stops.push(() => this.processes.stop(name, STOP_TIMEOUT_MS));
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (!(await portInUse(LOOPBACK, chosen[0] as number))) {
+      if (this.processes.pid(name) === undefined || Date.now() > deadline) {
+        throw new ClusterProblem(`${name} did not start. The end of its log:\n${this.processes.logTail(name)}`);
+      }
+      await sleep(50, undefined, { signal: this.signal });
+    }
+    return { pid, ports: chosen };
+  }
+
+  /** Path for a file of a section's own, such as a load generator's input. */
+  file(name: string): string {
+    const dir = join(this.dataDir, "files");
+    mkdirSync(dir, { recursive: true });
+    return join(dir, name);
+  }
+
+  /** Ends what a section has started, except the cluster. */
+  async stopServers() {
+    for (const stop of this.stops.splice(0).reverse()) await stop();
+  }
+
+  /** Stops and deletes everything. */
+  async close() {
+    await this.stopServers();
+    const left = globSync(join(this.dataDir, "references/run/*.pid")).map((file) => basename(file, ".pid"));
+    for (const name of left) await this.processes.stop(name, STOP_TIMEOUT_MS);
+    if (clusterExists(this.dataDir)) await reset(this.dataDir);
+    if (existsSync(this.dataDir)) {
+      await step("delete the data", async () => rmSync(this.dataDir, { recursive: true, force: true }));
+    }
+  }
+
+  private async keep(server: RunningServer): Promise<RunningServer> {
+    // Written down, so that the next run can stop it if this one is killed.
+    const name = `server-${server.pid}`;
+    this.processes.adopt(name, server.pid);
+    this.stops.push(() => this.processes.stop(name, STOP_TIMEOUT_MS));
+    this.signal.throwIfAborted();
+    return server;
+  }
+}
+
+/** A fixed and short place, on a disk: commits must cost here what they cost in earnest. */
+function dataDir(): string {
+  const parent = [tmpdir(), "/var/tmp"].find((dir) => existsSync(dir) && statfsSync(dir).type !== TMPFS_MAGIC);
+  if (!parent) throw new ClusterProblem("/tmp and /var/tmp are in memory. Set TMPDIR to a folder on a disk.");
+  return join(parent, `vitess-kv-bench-${process.getuid?.() ?? 0}`);
+}

@@ -1,0 +1,121 @@
+// What the comparison's figures mean: the bars that the store is held to, and the tables.
+
+import type { Measured } from "../measure.ts";
+import { figure, table } from "../report.ts";
+import { OPERATIONS, type Operation, type System } from "../system.ts";
+
+export const CONNECTIONS = 1_000;
+export const FEW_CONNECTIONS = 64;
+/** More made it slower. */
+export const SYSBENCH_THREADS = 64;
+
+export const NAMES = {
+  kv: "vitess-kv",
+  direct: "vitess-kv, KV_COALESCE=false",
+  sysbench: "sysbench at vtgate, a statement per call",
+  etcd: "etcd's HTTP gateway, one node",
+  webdis: "webdis and Redis, appendfsync always",
+  hono: 'Hono on Bun answering "ok"',
+};
+
+interface Bar {
+  bar: string;
+  wanted: string;
+  value: number;
+  met: boolean;
+}
+
+/** What is asked of the store, as a ratio of two figures each. */
+export function judge(measured: Measured[]): Bar[] {
+  const find = (name: string, operation: Operation, connections?: number) =>
+    measured.find(
+      (each) =>
+        each.system === name &&
+        each.operation === operation &&
+        (connections === undefined || each.connections === connections),
+    );
+  const rate = (...which: Parameters<typeof find>) => find(...which)?.perSecond ?? Number.NaN;
+  const latency = (...which: Parameters<typeof find>) => find(...which)?.p50Ms ?? Number.NaN;
+  const atLeast = (bar: string, least: number, value: number) => ({
+    bar,
+    wanted: `≥ ${least}`,
+    value,
+    met: value >= least,
+  });
+  const atMost = (bar: string, most: number, value: number) => ({
+    bar,
+    wanted: `≤ ${most}`,
+    value,
+    met: value <= most,
+  });
+  const get = rate(NAMES.kv, "get", CONNECTIONS);
+  const put = rate(NAMES.kv, "put", CONNECTIONS);
+  const few = `${FEW_CONNECTIONS} connections`;
+  return [
+    atLeast("GET, against sysbench's point selects", 5, get / rate(NAMES.sysbench, "get")),
+    atLeast("PUT, against sysbench's upserts", 10, put / rate(NAMES.sysbench, "put")),
+    atLeast("GET, against etcd's gateway", 3, get / rate(NAMES.etcd, "get")),
+    atLeast("PUT, against etcd's gateway", 2, put / rate(NAMES.etcd, "put")),
+    atLeast("GET, against webdis and Redis (stretch)", 1, get / rate(NAMES.webdis, "get")),
+    atLeast('GET, against Hono answering "ok" (stretch)', 0.5, get / rate(NAMES.hono, "get")),
+    ...OPERATIONS.flatMap((operation) => [
+      atMost(
+        `${operation.toUpperCase()}, median latency on 1 connection, against KV_COALESCE=false`,
+        1.15,
+        latency(NAMES.kv, operation, 1) / latency(NAMES.direct, operation, 1),
+      ),
+      atLeast(
+        `${operation.toUpperCase()}, ${few}, against KV_COALESCE=false`,
+        3,
+        rate(NAMES.kv, operation, FEW_CONNECTIONS) / rate(NAMES.direct, operation, FEW_CONNECTIONS),
+      ),
+    ]),
+  ];
+}
+
+/** A row for each system; its rates as multiples of each reference's stand on the right, GET and PUT. */
+export function resultTable(systems: System[], measured: Measured[]): string {
+  const references = { sysbench: NAMES.sysbench, etcd: NAMES.etcd, webdis: NAMES.webdis, Hono: NAMES.hono };
+  const find = (name: string, connections: number, operation: Operation) =>
+    measured.find((each) => each.system === name && each.connections === connections && each.operation === operation);
+  const rows = systems.map(({ name, connections }) => {
+    const figures = OPERATIONS.map((operation) => find(name, connections, operation));
+    const ratios = Object.values(references).map((reference) =>
+      figures
+        .map((each, i) => {
+          const other = measured.find((m) => m.system === reference && m.operation === OPERATIONS[i]);
+          return each && other ? figure(each.perSecond / other.perSecond) : "–";
+        })
+        .join(" / "),
+    );
+    const cells = figures.flatMap((each) => [figure(each?.perSecond), figure(each?.p50Ms), figure(each?.p99Ms)]);
+    return [name, String(connections), ...cells, ...ratios];
+  });
+  const head = OPERATIONS.flatMap((operation) => {
+    const name = operation.toUpperCase();
+    return [`${name}/s`, `${name} p50 ms`, `${name} p99 ms`];
+  });
+  const against = Object.keys(references).map((name) => `÷ ${name}, GET / PUT`);
+  return table(["System", "connections", ...head, ...against], rows);
+}
+
+/**
+ * What each load kept busy. The microseconds are of all cores together, for one call, without the load generator's:
+ * what others do on the machine changes them little.
+ */
+export function coresTable(measured: Measured[]): string {
+  const first = ["load generator", "server"];
+  const last = ["others"];
+  const named = new Set(measured.flatMap(({ cores }) => Object.keys(cores)));
+  const groups = [...first, ...[...named].filter((group) => ![...first, ...last].includes(group)), ...last];
+  const rows = measured.map(({ system, connections, operation, perSecond, cores }) => {
+    const { "load generator": _, others: __, ...own } = cores;
+    const total = Object.values(own).reduce((sum, used) => sum + used, 0);
+    return [
+      `${operation.toUpperCase()} ${system}, ${connections}`,
+      ...groups.map((group) => (group in cores ? (cores[group] ?? 0).toFixed(2) : "–")),
+      figure((total * 1e6) / perSecond),
+    ];
+  });
+  return table(["Load", ...groups, "µs per call"], rows);
+}

@@ -1,0 +1,36 @@
+// The store itself as one of the systems that are measured.
+
+import type { RunningServer } from "../test/server.ts";
+import { clusterGroups } from "./cpu.ts";
+import type { Rig } from "./rig.ts";
+import { fill, type System, urlLoads, VALUE, VALUE_BYTES } from "./system.ts";
+
+const urlOf = (url: string) => (key: string) => `${url}/v1/kv/bench/${key}`;
+
+/** Puts all keys, through one of the servers for all. */
+export async function fillStore(rig: Rig, { url }: RunningServer) {
+  const keyUrl = urlOf(url);
+  await fill(
+    rig,
+    (key) => new Request(keyUrl(key), { method: "PUT", body: VALUE }),
+    (key) => new Request(keyUrl(key)),
+  );
+}
+
+/** A server over the rig's cluster. */
+export async function storeSystem(
+  rig: Rig,
+  { url, pid }: RunningServer,
+  name: string,
+  connections: number,
+): Promise<System> {
+  const keyUrl = urlOf(url);
+  return {
+    name,
+    connections,
+    processes: { server: [pid], ...clusterGroups(await rig.cluster()) },
+    versions: {},
+    answerBytes: VALUE_BYTES,
+    ...urlLoads(rig, connections, `store-${pid}`, { get: keyUrl, put: keyUrl }),
+  };
+}

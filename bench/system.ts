@@ -1,0 +1,76 @@
+// What the comparison measures: systems that store the same entries and take the same two calls.
+
+import { writeFileSync } from "node:fs";
+import type { Groups } from "./cpu.ts";
+import { httpLoad, type Load } from "./generators.ts";
+import type { Rig } from "./rig.ts";
+
+export const KEYS = 10_000;
+export const VALUE_BYTES = 256;
+/** Plain letters: every system then stores the same bytes, whatever it takes for text. */
+export const VALUE = "v".repeat(VALUE_BYTES);
+const FILL_CALLS_AT_ONCE = 64;
+
+export const OPERATIONS = ["get", "put"] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+export interface System {
+  name: string;
+  connections: number;
+  /** Its processes, by the group under which their use of the machine is reported. */
+  processes: Groups;
+  versions: Record<string, string>;
+  /** The least that the right answer to a GET has in its body. */
+  answerBytes: number;
+  /** Loads it with one kind of call on uniformly random keys; absent where it has none. */
+  get: (seconds: number) => Promise<Load>;
+  put?: (seconds: number) => Promise<Load>;
+}
+
+export const KEY_NAMES = Array.from({ length: KEYS }, (_, i) => `key${String(i).padStart(4, "0")}`);
+
+/** Makes one call for each key, and then checks with another that the first and the last are there. */
+export async function fill(
+  { signal }: Rig,
+  put: (key: string) => Request,
+  get: (key: string) => Request,
+  stored = VALUE,
+) {
+  const keys = KEY_NAMES.values();
+  const call = async (request: Request) => {
+    const answer = await fetch(request, { signal });
+    const body = await answer.text();
+    if (!answer.ok) throw new Error(`${request.method} ${request.url} answered ${answer.status}: ${body}`);
+    return body;
+  };
+  const worker = async () => {
+    for (const key of keys) await call(put(key));
+  };
+  await Promise.all(Array.from({ length: FILL_CALLS_AT_ONCE }, worker));
+  for (const key of [KEY_NAMES[0], KEY_NAMES[KEYS - 1]] as string[]) {
+    const request = get(key);
+    if (!(await call(request)).includes(stored)) throw new Error(`${request.url} does not hold what was stored in it`);
+  }
+}
+
+/** The two loads of a system whose keys have URLs of their own. */
+export function urlLoads(
+  rig: Rig,
+  connections: number,
+  name: string,
+  urls: Record<Operation, (key: string) => string>,
+) {
+  const fileOf = (operation: Operation) => {
+    const file = rig.file(`${name}-${operation}.urls`);
+    writeFileSync(file, KEY_NAMES.map((key) => `${urls[operation](key)}\n`).join(""));
+    return file;
+  };
+  const files = { get: fileOf("get"), put: fileOf("put") };
+  const body = rig.file("value");
+  writeFileSync(body, VALUE);
+  return {
+    get: (seconds: number) => httpLoad({ connections, seconds, url: { file: files.get } }, rig.signal),
+    put: (seconds: number) =>
+      httpLoad({ connections, seconds, method: "PUT", url: { file: files.put }, body: { file: body } }, rig.signal),
+  };
+}
