@@ -12,7 +12,7 @@ const text = (description: string, valueHint: string, fallback?: string | number
   ({ type: "string", description, valueHint, ...(fallback !== undefined && { default: String(fallback) }) }) as const;
 
 const args = {
-  url: text("Server on this machine", "url", DEFAULTS.url),
+  url: text("Server on this machine; several over one database with commas between them", "url", DEFAULTS.url),
   workload: text(
     `${WORKLOADS.join(", ")}. a, b, c: YCSB's, 50, 95 and 100% reads; write: PUTs; ttl: short TTLs, their changes, DELETEs; hot: one key (for each process), 50% reads`,
     "name",
@@ -27,7 +27,7 @@ const args = {
   clients: text("Connections; 1,16,64 measures one number after the other", "n", DEFAULTS.clients),
   rate: text("Calls per second whatever becomes of them (open loop); latency counts from when a call was due", "n"),
   processes: text("Processes to generate load; each has keys of its own", "n", DEFAULTS.processes),
-  addresses: text("Local addresses to connect from, for over 28,000 connections", "n", DEFAULTS.addresses),
+  addresses: text("Local addresses to connect from (one for each 5,000 clients)", "n"),
   namespace: text("Namespace; no two runs may use one at once", "name", DEFAULTS.namespace),
   fill: { type: "boolean", description: "Write every key first", default: DEFAULTS.fill },
   json: text("Write all results to a file", "file"),
@@ -58,7 +58,7 @@ const main = defineCommand({
           clients: String(given.clients).split(",").map(Number),
           rate: number(given.rate),
           processes: Number(given.processes),
-          addresses: Number(given.addresses),
+          addresses: number(given.addresses),
           namespace: given.namespace,
           fill: given.fill,
         },

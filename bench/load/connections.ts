@@ -5,9 +5,20 @@ import type { Socket, SocketHandler } from "bun";
 import { Operation } from "./checker.ts";
 import { ResponseReader } from "./http-response.ts";
 
-/** Fewer than a listener's usual backlog. */
-const OPENING_AT_ONCE = 128;
 const RETRY_MS = { first: 50, most: 2000 };
+
+interface Server {
+  hostname: string;
+  port: number;
+}
+
+export interface ConnectionOptions {
+  /** Connections are spread over them. */
+  servers: Server[];
+  /** Local addresses to connect from, 127.0.0.1 onwards. */
+  addresses: number;
+  openingAtOnce: number;
+}
 
 export interface ConnectionEvents {
   /** It is open and free for its first call. */
@@ -62,9 +73,7 @@ export class Connections {
   private waiting: Connection[] = [];
 
   constructor(
-    private readonly server: { hostname: string; port: number },
-    /** Local addresses to connect from, 127.0.0.1 onwards. */
-    private readonly addresses: number,
+    private readonly options: ConnectionOptions,
     private readonly events: ConnectionEvents,
   ) {}
 
@@ -83,15 +92,18 @@ export class Connections {
   }
 
   private openMore() {
-    while (this.opening < OPENING_AT_ONCE) {
+    const { servers, addresses, openingAtOnce } = this.options;
+    while (this.opening < openingAtOnce) {
       const connection = this.waiting.pop();
       if (!connection) return;
       if (connection.retired) continue;
       this.opening += 1;
+      const server = servers[connection.index % servers.length] as Server;
       const options = {
-        ...this.server,
-        // A pair of addresses has about 28,000 ports; Bun binds to a local address that its types don't mention.
-        ...(this.addresses > 1 && { localAddress: `127.0.0.${1 + (connection.index % this.addresses)}` }),
+        ...server,
+        // Bun binds to a local address, which its types don't mention.
+        ...(addresses > 1 &&
+          server.hostname.startsWith("127.") && { localAddress: `127.0.0.${1 + (connection.index % addresses)}` }),
         data: connection,
         socket: HANDLERS,
       };

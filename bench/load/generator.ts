@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Arrivals, closedLoop, everyKey, NONE, openLoop } from "./arrivals.ts";
 import { Checker, type Violation } from "./checker.ts";
-import { type Connection, Connections } from "./connections.ts";
+import { type Connection, type ConnectionOptions, Connections } from "./connections.ts";
 import { Requests } from "./requests.ts";
 import { increment, record, Tally } from "./tally.ts";
 import { writeOf } from "./value.ts";
@@ -18,7 +18,6 @@ const RETRY_AFTER_S = 1;
 const EXAMPLES = 10;
 
 export interface GeneratorOptions {
-  server: { hostname: string; port: number };
   namespace: string;
   run: string;
   workload: WorkloadName;
@@ -26,8 +25,8 @@ export interface GeneratorOptions {
   reads?: number;
   keys: number;
   valueBytes: number;
-  addresses: number;
   share: Share;
+  connections: ConnectionOptions;
 }
 
 /** A measurement of this process. */
@@ -58,13 +57,12 @@ export class Generator {
   private until = 0;
 
   constructor(options: GeneratorOptions) {
-    const { server, namespace, run, valueBytes, addresses, keys, share } = options;
+    const { namespace, run, valueBytes, keys, share } = options;
     this.workload = new Workload(options.workload, options.distribution, keys, share, options.reads);
-    const host = `${server.hostname}:${server.port}`;
-    this.requests = new Requests({ host, namespace, run, valueBytes });
+    this.requests = new Requests({ namespace, run, valueBytes });
     this.checker = new Checker(this.workload.keys);
     this.expected = { key: 0, run, valueBytes };
-    this.connections = new Connections(server, addresses, {
+    this.connections = new Connections(options.connections, {
       ready: (connection) => this.free(connection, performance.now()),
       answered: (connection) => this.answered(connection),
       broken: (connection, busy, reason) => this.broken(connection, busy, reason),
@@ -107,7 +105,7 @@ export class Generator {
     const interrupted = aborted(signal);
     for (let second = 1; performance.now() < this.until && !signal.aborted; second++) {
       const endMs = Math.min(startMs + second * 1000, this.until);
-      await Promise.race([sleep(endMs - performance.now()), interrupted]);
+      await Promise.race([sleep(Math.max(1, endMs - performance.now())), interrupted]);
       report(performance.now() - startMs);
       this.tally.reset();
     }

@@ -9,6 +9,8 @@ import { DISTRIBUTIONS, WORKLOADS } from "./workload.ts";
 export class LoadProblem extends Error {}
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+const NOT_LOOPBACK = "is not this machine: load goes to loopback only";
+const isLoopback = (url: string) => LOOPBACK.test(new URL(url).hostname);
 
 const whole = (least: number, most: number) => z.number("must be a whole number").int().min(least).max(most);
 
@@ -22,17 +24,19 @@ export const DEFAULTS = {
   warmup: 2,
   clients: 1000,
   processes: 1,
-  addresses: 1,
   namespace: "load",
   fill: true,
 } as const;
 
 const schema = z.strictObject({
-  /** Of a server on this machine. */
+  /** Of a server on this machine, or of several over one database, with commas between them. */
   url: z
-    .url({ protocol: /^http$/ })
-    .refine((url) => LOOPBACK.test(new URL(url).hostname), "is not this machine: load goes to loopback only")
-    .default(DEFAULTS.url),
+    .string()
+    .transform((list) => list.split(","))
+    .pipe(
+      z.array(z.url({ protocol: /^http$/, error: "is the http:// URL of a server" }).refine(isLoopback, NOT_LOOPBACK)),
+    )
+    .default([DEFAULTS.url]),
   workload: z.enum(WORKLOADS).default(DEFAULTS.workload),
   /** Share of reads, in place of the workload's own. */
   reads: z.number("must be a number").min(0).max(1).optional(),
@@ -47,8 +51,8 @@ const schema = z.strictObject({
   /** Calls per second over these connections; without it each connection makes its calls one after the other. */
   rate: z.number("must be a number").positive().max(10_000_000).optional(),
   processes: whole(1, 64).default(DEFAULTS.processes),
-  /** Local addresses to connect from, 127.0.0.1 onwards. */
-  addresses: whole(1, 254).default(DEFAULTS.addresses),
+  /** Local addresses to connect from, 127.0.0.1 onwards; by default as many as that takes without a search for ports. */
+  addresses: whole(1, 254).optional(),
   namespace: z.string().regex(NAMESPACE_PATTERN, "is 1 to 64 letters, digits, '_' or '-'").default(DEFAULTS.namespace),
   /** Writes every key once before the first measurement. */
   fill: z.boolean().default(DEFAULTS.fill),
@@ -56,6 +60,12 @@ const schema = z.strictObject({
 
 export type LoadOptions = z.input<typeof schema>;
 export type CheckedOptions = z.output<typeof schema>;
+
+/**
+ * An address has 28,000 ports towards one server, but where the local address is given they are searched one by one,
+ * so that opening takes ever longer when more than a part of them is taken.
+ */
+export const CONNECTIONS_PER_ADDRESS = 5000;
 
 /** Throws a LoadProblem that names each wrong option. */
 export function checkOptions(options: LoadOptions): CheckedOptions {

@@ -19,11 +19,11 @@ export class Requests {
   private readonly persist: Template;
   private readonly delete: Template;
 
-  constructor({ host, namespace, run, valueBytes }: RequestOptions) {
+  constructor({ namespace, run, valueBytes }: RequestOptions) {
     const make = (method: string, suffix: string, body: Buffer | undefined, marked: boolean): Template => {
       const path = `${method} /v1/kv/${namespace}/k`;
       const length = body ? `Content-Length: ${body.length}\r\n` : "";
-      const head = Buffer.from(`${path}${"0".repeat(KEY_DIGITS)}${suffix} HTTP/1.1\r\nHost: ${host}\r\n${length}\r\n`);
+      const head = Buffer.from(`${path}${"0".repeat(KEY_DIGITS)}${suffix} HTTP/1.1\r\nHost: load\r\n${length}\r\n`);
       const bytes = Buffer.concat([head, body ?? Buffer.of()]);
       return { bytes, keyAt: path.length, value: marked ? bytes.subarray(head.length) : undefined };
     };
@@ -53,7 +53,6 @@ export class Requests {
 }
 
 export interface RequestOptions {
-  host: string;
   namespace: string;
   run: string;
   valueBytes: number;

@@ -5,7 +5,13 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism, release } from "node:os";
 import type { Histogram } from "hdr-histogram-js";
 import type { Violation } from "./checker.ts";
-import { type CheckedOptions, checkOptions, type LoadOptions, LoadProblem } from "./options.ts";
+import {
+  type CheckedOptions,
+  CONNECTIONS_PER_ADDRESS,
+  checkOptions,
+  type LoadOptions,
+  LoadProblem,
+} from "./options.ts";
 import { Processes } from "./processes.ts";
 import { sum, Tally } from "./tally.ts";
 import { RUN_CHARACTERS } from "./value.ts";
@@ -13,6 +19,8 @@ import type { WorkerResult } from "./worker.ts";
 
 /** Opening connections takes this long at most, and longer the more there are. */
 const CONNECT_MS = { base: 10_000, each: 2 };
+/** By all processes together: fewer than a listener's usual backlog of 512. */
+const OPENING_AT_ONCE = 256;
 /** Enough to fill the server's batches. */
 const FILLING_CONNECTIONS = 256;
 
@@ -79,7 +87,7 @@ export interface LoadHooks {
 export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> {
   const checked = checkOptions(options);
   const { signal, step = (_, work) => work(() => {}) } = hooks;
-  await reach(checked.url);
+  await Promise.all(checked.url.map(reach));
   const processes = new Processes(checked.processes);
   const interrupt = () => processes.interrupt();
   signal?.addEventListener("abort", interrupt);
@@ -118,15 +126,21 @@ async function reach(url: string) {
 }
 
 async function prepare(processes: Processes, options: CheckedOptions) {
-  const { hostname, port } = new URL(options.url);
   const run = randomBytes(RUN_CHARACTERS / 2).toString("hex");
-  const server = { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
-  const { namespace, workload, distribution, reads, keys, valueBytes, addresses } = options;
+  const servers = options.url.map((url) => {
+    const { hostname, port } = new URL(url);
+    return { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
+  });
+  const addresses =
+    options.addresses ?? Math.ceil(Math.min(Math.max(...options.clients) / CONNECTIONS_PER_ADDRESS, 254));
+  const openingAtOnce = Math.ceil(OPENING_AT_ONCE / processes.count);
+  const { namespace, workload, distribution, reads, keys, valueBytes } = options;
   await processes.all((process) => ({
     do: "prepare",
     options: {
-      ...{ server, namespace, run, workload, distribution, reads, keys, valueBytes, addresses },
+      ...{ namespace, run, workload, distribution, reads, keys, valueBytes },
       share: { process, processes: processes.count },
+      connections: { servers, addresses, openingAtOnce },
     },
   }));
 }
