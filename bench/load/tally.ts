@@ -1,0 +1,96 @@
+// Counts and latencies of a span of time, which add up over processes and seconds.
+
+import {
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+  Int32Histogram,
+} from "hdr-histogram-js";
+import type { Violation } from "./checker.ts";
+
+/** Longer than a call can take: the server's own deadline is 10 s by default, and ours is half a minute. */
+const MOST_US = 600_000_000;
+const DIGITS = 3;
+
+export interface Counts {
+  /** Answered, and not with an error. */
+  reads: number;
+  writes: number;
+  /** Reads and writes among them that found no such key. */
+  absent: number;
+  /** By the code of a 503. */
+  refused: Record<string, number>;
+  /** Other errors by status and code, and broken connections by reason. */
+  errors: Record<string, number>;
+  violations: Record<Violation, number>;
+  /** Calls of a fixed rate that could not even begin. */
+  notStarted: number;
+}
+
+/** A tally on its way between processes. */
+export interface EncodedTally {
+  counts: Counts;
+  reads: string;
+  writes: string;
+}
+
+export class Tally {
+  counts = noCounts();
+  /** In microseconds. */
+  readonly reads: Histogram = new Int32Histogram(1, MOST_US, DIGITS);
+  readonly writes: Histogram = new Int32Histogram(1, MOST_US, DIGITS);
+
+  add({ counts, reads, writes }: Tally) {
+    for (const name of ["reads", "writes", "absent", "notStarted"] as const) this.counts[name] += counts[name];
+    for (const group of ["refused", "errors", "violations"] as const) {
+      for (const [name, count] of Object.entries(counts[group])) increment(this.counts[group], name, count);
+    }
+    this.reads.add(reads);
+    this.writes.add(writes);
+  }
+
+  reset() {
+    this.counts = noCounts();
+    this.reads.reset();
+    this.writes.reset();
+  }
+
+  encode(): EncodedTally {
+    const [reads, writes] = [this.reads, this.writes].map((one) =>
+      one.totalCount > 0 ? encodeIntoCompressedBase64(one) : "",
+    ) as [string, string];
+    return { counts: this.counts, reads, writes };
+  }
+
+  static decode({ counts, reads, writes }: EncodedTally): Tally {
+    const tally = new Tally();
+    tally.counts = counts;
+    if (reads) tally.reads.add(decodeFromCompressedBase64(reads));
+    if (writes) tally.writes.add(decodeFromCompressedBase64(writes));
+    return tally;
+  }
+}
+
+export function record(histogram: Histogram, latencyMs: number) {
+  histogram.recordValue(Math.min(Math.round(latencyMs * 1000), MOST_US));
+}
+
+export function increment(counts: Record<string, number>, name: string, by = 1) {
+  counts[name] = (counts[name] ?? 0) + by;
+}
+
+export function sum(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
+
+function noCounts(): Counts {
+  return {
+    reads: 0,
+    writes: 0,
+    absent: 0,
+    refused: {},
+    errors: {},
+    violations: { wrong: 0, stale: 0, lost: 0, expired: 0 },
+    notStarted: 0,
+  };
+}
