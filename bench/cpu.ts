@@ -29,7 +29,7 @@ export function clusterGroups({ vtgate, vtctld, vtorc, etcd, tablets }: ClusterS
 
 /**
  * Runs a load and returns its result with the cores that each group used, the load generator among them, and `others`:
- * what else kept the machine busy, which on a quiet one is next to nothing.
+ * what else kept the machine busy. On a quiet one that is the kernel's own work, a few tenths of a core.
  */
 export async function withCores<T extends { cpuSeconds: number }>(
   groups: Groups,

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
+import { type PlotOptions, writePlot } from "./plot.ts";
 import type { Options } from "./rig.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
@@ -17,11 +18,13 @@ export interface Findings {
   data: Record<string, unknown>;
   /** Tables and sentences, for people. */
   markdown: string;
+  /** Drawn below each other. */
+  plots?: PlotOptions[];
 }
 
-/** Writes results/NAME.json and results/NAME.md; returns the latter's text. */
+/** Writes results/NAME.json, NAME.md and, where there are plots, NAME.svg; returns the Markdown. */
 export function report(name: string, findings: Findings, options: Options): string {
-  const { method, data, markdown } = findings;
+  const { method, data, markdown, plots } = findings;
   const versions = { bun: Bun.version, ...findings.versions };
   const machine = machineFacts();
   const date = new Date().toISOString().slice(0, 10);
@@ -33,7 +36,9 @@ export function report(name: string, findings: Findings, options: Options): stri
     `Everything on one machine: ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, Linux ${machine.kernel}; ${programs.join(", ")}. ${date}.`,
   ].join(" ");
   const text = `${markdown}\n\n${caption}\n`;
-  writeFileSync(join(RESULTS, `${name}.md`), `# Benchmark: ${name}\n\n${text}`);
+  if (plots) writePlot(join(RESULTS, `${name}.svg`), plots);
+  const image = plots ? `![The same as a plot](${name}.svg)\n\n` : "";
+  writeFileSync(join(RESULTS, `${name}.md`), `# Benchmark: ${name}\n\n${image}${text}`);
   return text;
 }
 

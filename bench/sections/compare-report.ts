@@ -1,6 +1,8 @@
 // What the comparison's figures mean: the bars that the store is held to, and the tables.
 
+import { barX, text } from "@observablehq/plot";
 import type { Measured } from "../measure.ts";
+import { COLOURS, type PlotOptions } from "../plot.ts";
 import { figure, table } from "../report.ts";
 import { OPERATIONS, type Operation, type System } from "../system.ts";
 
@@ -118,4 +120,33 @@ export function coresTable(measured: Measured[]): string {
     ];
   });
   return table(["Load", ...groups, "µs per call"], rows);
+}
+
+/** Calls in a second, the store's own in another colour. */
+export function ratePlots(measured: Measured[]): PlotOptions[] {
+  const own: string[] = [NAMES.kv, NAMES.direct];
+  return OPERATIONS.map((operation) => {
+    const bars = measured
+      .filter((each) => each.operation === operation)
+      .map(({ system, connections, perSecond }) => ({
+        name: `${system} (${figure(connections)})`,
+        perSecond,
+        colour: COLOURS[own.includes(system) ? 0 : 4],
+      }));
+    const label = (bar: (typeof bars)[number]) => figure(bar.perSecond);
+    const channels = { x: "perSecond", y: "name" };
+    return {
+      width: 900,
+      height: 70 + 26 * bars.length,
+      marginLeft: 340,
+      marginRight: 60,
+      marginBottom: 50,
+      x: { label: `${operation.toUpperCase()} per second (connections in parentheses)`, labelOffset: 42, grid: true },
+      y: { label: null, domain: bars.map(({ name }) => name) },
+      marks: [
+        barX(bars, { ...channels, fill: "colour" }),
+        text(bars, { ...channels, text: label, textAnchor: "start", dx: 4 }),
+      ],
+    };
+  });
 }

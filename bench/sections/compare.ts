@@ -21,6 +21,7 @@ import {
   FEW_CONNECTIONS,
   judge,
   NAMES,
+  ratePlots,
   resultTable,
   SYSBENCH_THREADS,
 } from "./compare-report.ts";
@@ -63,6 +64,7 @@ export async function compare(rig: Rig): Promise<Findings> {
       "## Cores in use",
       coresTable(measured),
     ].join("\n\n"),
+    plots: ratePlots(measured),
   };
 }
 
