@@ -77,11 +77,12 @@ export class Connections {
     private readonly events: ConnectionEvents,
   ) {}
 
-  /** Opens or closes connections until there are `count`; none of those closed may be busy. */
+  /** Opens or closes connections until there are `count`. */
   resize(count: number) {
     for (const connection of this.all.splice(count)) {
       connection.retired = true;
-      connection.socket?.end();
+      // A reset, since a port of an orderly end is blocked for a minute, and the next run wants it.
+      connection.socket?.terminate();
     }
     while (this.all.length < count) {
       const connection = new Connection(this, this.all.length);
@@ -123,11 +124,8 @@ export class Connections {
     this.opening -= 1;
     this.openMore();
     connection.socket = socket;
-    if (connection.retired) {
-      socket.end();
-      return;
-    }
     this.open += 1;
+    if (connection.retired) return socket.terminate();
     this.events.ready(connection);
   }
 

@@ -107,6 +107,7 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
       if (signal?.aborted) break;
       await measure(processes, clients, result, step);
     }
+    await processes.all(() => ({ do: "connect", connections: 0, withinMs: 0 }));
   } finally {
     signal?.removeEventListener("abort", interrupt);
     await processes.kill();
