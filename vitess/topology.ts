@@ -282,6 +282,8 @@ export function mysqlSettings(bind: string): string[] {
     "innodb_flush_log_at_trx_commit=1",
     // A replica acknowledges what is in its relay log: that too must be on disk by then.
     "sync_relay_log=1",
+    // That sync comes after every event, not every transaction: the rows of a batch should be one event, not fifty.
+    "binlog_row_event_max_size=1048576",
     // No gap locks: two writers of different keys never wait for each other.
     "transaction-isolation=READ-COMMITTED",
     // Statements read the clock with SYSDATE(), whose conversion to epoch time is exact in UTC only.

@@ -110,7 +110,7 @@ async function getValue(c: Context<AppEnv>, store: Store) {
         "Content-Type": entry.contentType,
         "Content-Length": String(entry.valueBytes),
       };
-      return entry.value ? c.body(new Uint8Array(entry.value), 200, headers) : c.body(null, 200, headers);
+      return entry.value ? c.body(entry.value as Uint8Array<ArrayBuffer>, 200, headers) : c.body(null, 200, headers);
     }
   }
 }
