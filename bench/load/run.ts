@@ -63,7 +63,7 @@ export interface CallFigures {
 }
 
 /** One second of a step, its warm-up included; rates are per second, latencies of calls that are measured. */
-export interface SecondFigures {
+interface SecondFigures {
   /** When it ended, from the step's beginning. */
   atSeconds: number;
   readsPerSecond: number;
