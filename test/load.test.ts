@@ -2,13 +2,19 @@
 // runs against a server.
 
 import { describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { $ } from "bun";
 import fc from "fast-check";
 import { Checker, Operation } from "../bench/load/checker.ts";
 import { ProtocolError, ResponseReader } from "../bench/load/http-response.ts";
-import { runLoad } from "../bench/load/run.ts";
+import { type LoadResult, runLoad } from "../bench/load/run.ts";
 import { FOREIGN, fillValue, MALFORMED, writeOf } from "../bench/load/value.ts";
 import { scrambledZipfian } from "../bench/load/zipfian.ts";
 import { targets } from "./targets.ts";
+
+const LOAD = join(import.meta.dirname, "../bench/load.ts");
 
 /** Calls on the one key of a checker, at times that the test sets. */
 class History {
@@ -387,7 +393,7 @@ describe("runs", () => {
   });
 
   // A fake, since the store can't be made to lie: it stores nothing but the first value of each key.
-  test("a server that serves old values is caught", async () => {
+  test("a server that serves old values is caught, and the exit code says so", async () => {
     const first = new Map<string, ArrayBuffer>();
     const liar = Bun.serve({
       hostname: "127.0.0.1",
@@ -400,15 +406,23 @@ describe("runs", () => {
         return new Response(null, { status: 204 });
       },
     });
-    const result = await runLoad({ ...short, url: liar.url.href, workload: "a", keys: 1, clients: [2] });
+    const file = join(tmpdir(), `load-${process.pid}`);
+    const args = `--url ${liar.url.href} --workload a --keys 1 --clients 2 --seconds 1 --warmup 0 --json ${file}.json`;
+    const run = await $`${process.execPath} ${LOAD} ${{ raw: `${args} --svg ${file}.svg` }}`.nothrow().quiet();
     await liar.stop(true);
+    const result: LoadResult = await Bun.file(`${file}.json`).json();
+    const svg = await Bun.file(`${file}.svg`).text();
+    for (const written of [`${file}.json`, `${file}.svg`]) rmSync(written);
+    expect(run.exitCode).toBe(1);
+    expect(run.stdout.toString()).toContain("VIOLATIONS");
+    expect(svg).toStartWith("<svg");
     expect(result.steps[0]?.violations).toMatchObject({ wrong: 0, lost: 0, expired: 0 });
     expect(result.steps[0]?.violations.stale).toBeGreaterThan(0);
     expect(result.examples[0]).toStartWith("stale: read of k0");
   });
 
   test("another machine, and a server that is not there, are refused", async () => {
-    expect(runLoad({ url: "http://192.0.2.1:80" })).rejects.toThrow("loopback");
-    expect(runLoad({ url: "http://127.0.0.1:1" })).rejects.toThrow("No server answers");
+    await expect(runLoad({ url: "http://192.0.2.1:80" })).rejects.toThrow("loopback");
+    await expect(runLoad({ url: "http://127.0.0.1:1" })).rejects.toThrow("No server answers");
   });
 });

@@ -18,7 +18,10 @@ export type Violation =
   /** A value that had surely expired before the read began. */
   | "expired";
 
-/** The store counts in whole milliseconds, and so rounds an instant and the present by up to one each. */
+/**
+ * The store counts in whole milliseconds, and so rounds an instant and the present by up to one each. Its clock, this
+ * machine's, runs as fast as the monotonic one, but a step of it would be taken for a violation.
+ */
 const TOLERANCE_MS = 2;
 
 /** In place of the end of a write that was answered as not done. */

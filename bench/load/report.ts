@@ -1,7 +1,7 @@
 // Shows the results of a load run: a table for the terminal, a plot for a report.
 
-import { dot, line } from "@observablehq/plot";
-import { COLOURS, writePlot } from "../plot.ts";
+import { axisX, dot, gridX, line } from "@observablehq/plot";
+import { COLOURS, type PlotOptions, writePlot } from "../plot.ts";
 import { type CallFigures, type LoadResult, milliseconds, type StepResult, thousands } from "./run.ts";
 import { sum } from "./tally.ts";
 
@@ -52,40 +52,40 @@ function aligned(rows: string[][]): string[] {
 
 /** Throughput and latency against the number of clients. */
 export function plot(file: string, { steps, options }: LoadResult) {
-  const x = {
-    type: "log",
-    label: "clients",
-    tickFormat: thousands,
-    ticks: steps.map(({ clients }) => clients),
-  } as const;
-  const color = (domain: string[]) => ({ domain, range: COLOURS.slice(0, domain.length) });
-  const throughput = steps.flatMap(({ clients, reads, writes }) => [
-    { clients, name: "reads", y: reads.perSecond },
-    { clients, name: "writes", y: writes.perSecond },
-  ]);
-  const latency = steps.flatMap(({ clients, reads, writes }) =>
-    Object.entries({ reads, writes }).flatMap(([kind, { latencyMs }]) =>
-      (["p50", "p99"] as const).flatMap((name) =>
-        latencyMs ? [{ clients, name: `${kind} ${name}`, y: latencyMs[name] }] : [],
+  const points = (pick: (calls: CallFigures) => [name: string, y: number | undefined][]) =>
+    steps.flatMap((step) =>
+      (["reads", "writes"] as const).flatMap((kind) =>
+        pick(step[kind]).flatMap(([name, y]) => (y ? [{ clients: step.clients, name: `${kind}${name}`, y }] : [])),
       ),
-    ),
-  );
-  const names = (points: { name: string }[]) => [...new Set(points.map(({ name }) => name))];
-  const shared = { width: 760, height: 320, marginLeft: 70, grid: true, x };
+    );
   const channels = { x: "clients", y: "y", stroke: "name" };
-  const marks = (points: object[]) => [line(points, channels), dot(points, { ...channels, fill: "name", r: 3 })];
+  const clients = steps.map((step) => step.clients);
+  const chart = (data: { name: string }[], y: PlotOptions["y"]): PlotOptions => {
+    const domain = [...new Set(data.map(({ name }) => name))];
+    return {
+      ...{ width: 760, height: 340, marginLeft: 70, marginRight: 30, marginBottom: 45 },
+      x: { type: "log", label: "clients" },
+      y: { grid: true, ...y },
+      color: { domain, range: COLOURS.slice(0, domain.length) },
+      marks: [
+        axisX(clients, { text: thousands, labelOffset: 38 }),
+        gridX(clients),
+        line(data, channels),
+        dot(data, { ...channels, fill: "name", r: 3 }),
+      ],
+    };
+  };
   writePlot(file, [
-    {
-      ...shared,
-      color: color(names(throughput)),
-      y: { label: `calls per second (workload ${options.workload}, ${options.distribution})`, zero: true },
-      marks: marks(throughput),
-    },
-    {
-      ...shared,
-      color: color(names(latency)),
-      y: { label: "latency, ms", type: "log" },
-      marks: marks(latency),
-    },
+    chart(
+      points(({ perSecond }) => [["", perSecond]]),
+      { label: `calls per second (workload ${options.workload}, ${options.distribution})`, zero: true },
+    ),
+    chart(
+      points(({ latencyMs }) => [
+        [" p50", latencyMs?.p50],
+        [" p99", latencyMs?.p99],
+      ]),
+      { label: "latency, ms", type: "log" },
+    ),
   ]);
 }

@@ -44,6 +44,7 @@ export interface StepResult {
   measuredSeconds: number;
   reads: CallFigures;
   writes: CallFigures;
+  /** These count the warm-up too. */
   absent: number;
   refused: Record<string, number>;
   errors: Record<string, number>;
@@ -179,7 +180,7 @@ function progress(processes: Processes, report: (sum: number) => void) {
   };
 }
 
-/** What all processes report of one second. */
+/** What the processes have reported of one second so far. */
 interface Second {
   atMs: number;
   connections: number;
@@ -192,35 +193,38 @@ async function measure(processes: Processes, clients: number, result: LoadResult
   const title = `${thousands(clients)} client${clients === 1 ? "" : "s"}`;
   await step(title, async (report) => {
     await connect(processes, clients, (count) => report(`${thousands(count)} connected`));
+    const period = { warmupMs: warmup * 1000, measuredMs: seconds * 1000, rate: rate && rate / processes.count };
     const total = new Tally();
-    const series: Second[] = [];
-    const ended = processes.all(
-      () => ({
-        do: "measure",
-        period: { warmupMs: warmup * 1000, measuredMs: seconds * 1000, rate: rate && rate / processes.count },
-      }),
+    const series: SecondFigures[] = [];
+    const begun: Second[] = [];
+    const reported = Array.from({ length: processes.count }, () => 0);
+    const results = await processes.all(
+      () => ({ do: "measure", period }),
       (message, process) => {
         if (message.is !== "second") return;
         const tally = Tally.decode(message.tally);
         total.add(tally);
         if (message.atMs === undefined) return;
-        secondsSeen[process] = (secondsSeen[process] ?? 0) + 1;
-        const index = (secondsSeen[process] as number) - 1;
-        series[index] ??= { atMs: 0, connections: 0, reports: 0, tally: new Tally() };
-        const second = series[index] as Second;
+        // Of the seconds not finished yet, this process reports the first that it has not reported.
+        const index = (reported[process] as number) - series.length;
+        reported[process] = (reported[process] as number) + 1;
+        begun[index] ??= { atMs: 0, connections: 0, reports: 0, tally: new Tally() };
+        const second = begun[index] as Second;
         second.atMs = Math.max(second.atMs, message.atMs);
         second.connections += message.connections;
         second.reports += 1;
         second.tally.add(tally);
-        if (second.reports === processes.count) report(progressLine(figuresOf(second, series[index - 1]), total));
+        if (second.reports < processes.count) return;
+        begun.shift();
+        const figures = figuresOf(second, series.at(-1));
+        series.push(figures);
+        report(progressLine(figures, total));
       },
     );
-    const secondsSeen: number[] = [];
-    const results = (await ended) as WorkerResult[];
-    const figures = stepResult(clients, series, total, results);
+    const figures = stepResult(clients, series, total, results as WorkerResult[]);
     result.steps.push(figures);
     result.violations += sum(figures.violations);
-    result.examples = results.flatMap(({ examples }) => examples).slice(0, 10);
+    result.examples = (results as WorkerResult[]).flatMap(({ examples }) => examples).slice(0, 10);
   });
 }
 
@@ -236,8 +240,9 @@ function progressLine(second: SecondFigures, { counts }: Tally): string {
   return parts.join(", ");
 }
 
-function stepResult(clients: number, series: Second[], total: Tally, results: WorkerResult[]): StepResult {
+function stepResult(clients: number, seconds: SecondFigures[], total: Tally, results: WorkerResult[]): StepResult {
   const add = (pick: (result: WorkerResult) => number) => results.reduce((all, result) => all + pick(result), 0);
+  const calls = add((result) => result.calls);
   const measuredSeconds = Math.max(...results.map(({ measuredMs }) => measuredMs)) / 1000;
   const figures = (kind: "reads" | "writes"): CallFigures => {
     const count = add((result) => result[kind]);
@@ -246,24 +251,19 @@ function stepResult(clients: number, series: Second[], total: Tally, results: Wo
   const { absent, refused, errors, violations, notStarted } = total.counts;
   return {
     clients,
-    connections: series.at(-1)?.connections ?? 0,
+    connections: seconds.at(-1)?.connections ?? 0,
     measuredSeconds,
     reads: figures("reads"),
     writes: figures("writes"),
     ...{ absent, refused, errors, violations, notStarted },
-    generatorMicrosecondsPerCall:
-      add((result) => result.cpuMicroseconds) /
-      Math.max(
-        1,
-        add((result) => result.calls),
-      ),
-    seconds: series.map((second, index) => figuresOf(second, series[index - 1])),
+    generatorMicrosecondsPerCall: add((result) => result.cpuMicroseconds) / Math.max(calls, 1),
+    seconds,
   };
 }
 
-function figuresOf({ atMs, connections, tally }: Second, before: Second | undefined): SecondFigures {
+function figuresOf({ atMs, connections, tally }: Second, before: SecondFigures | undefined): SecondFigures {
   const { counts, reads, writes } = tally;
-  const seconds = Math.max(atMs - (before?.atMs ?? 0), 1) / 1000;
+  const seconds = Math.max(atMs / 1000 - (before?.atSeconds ?? 0), 0.001);
   const perSecond = (count: number) => Math.round(count / seconds);
   const both = new Tally().reads;
   both.add(reads);
