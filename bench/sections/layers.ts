@@ -11,7 +11,16 @@ import { CoalescingStore } from "../../src/store/coalesce.ts";
 import type { Database, Statement } from "../../src/store/connect.ts";
 import { watchShards } from "../../src/store/shards.ts";
 import { SqlStore } from "../../src/store/sql.ts";
-import { type BatchStore, type Entry, entryKey, type NewEntry, newVersion, type Store } from "../../src/store/store.ts";
+import {
+  type BatchStore,
+  type Entry,
+  type EntryKey,
+  entryKey,
+  keyName,
+  type NewEntry,
+  newVersion,
+  type Store,
+} from "../../src/store/store.ts";
 import { step } from "../../vitess/progress.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
@@ -185,8 +194,8 @@ class StubStore implements BatchStore {
     return false;
   }
   async ping() {}
-  async getMany(keys: unknown[]) {
-    return keys.map(() => this.entry);
+  async getMany(keys: EntryKey[]) {
+    return new Map(keys.map((key) => [keyName(key), this.entry]));
   }
   async putMany() {}
   async deleteMany() {}
@@ -215,7 +224,7 @@ class StubDatabase implements Database {
     const { value } = this;
     const row = this.rows.get(name) ?? {
       ...{ id, version: Buffer.alloc(16), content_type: "text/plain", metadata: null },
-      ...{ value_bytes: value.length, expires_at: null, ttl_ms: null, value },
+      ...{ expires_at: null, ttl_ms: null, value },
     };
     this.rows.set(name, row);
     return row;

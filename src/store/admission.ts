@@ -12,6 +12,8 @@ export interface AdmissionOptions {
   deadlineMs: number;
 }
 
+const nothing = () => {};
+
 /** How often calls past their deadline are looked for. */
 const TICK_MS = 50;
 
@@ -20,7 +22,11 @@ export class Call<R> {
   /** Set when its statement goes to the database: from then on a write may happen, whatever its caller is told. */
   sent = false;
   settled = false;
-  private readonly outcome = Promise.withResolvers<R>();
+  /** Called once, as soon as it is settled. */
+  onSettled = nothing;
+  readonly promise: Promise<R>;
+  private resolvePromise!: (result: R) => void;
+  private rejectPromise!: (error: unknown) => void;
 
   constructor(
     private readonly admission: Admission,
@@ -28,18 +34,19 @@ export class Call<R> {
     readonly writes: boolean,
     /** As performance.now() counts. */
     readonly deadline: number,
-  ) {}
-
-  get promise(): Promise<R> {
-    return this.outcome.promise;
+  ) {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolvePromise = resolve;
+      this.rejectPromise = reject;
+    });
   }
 
   resolve(result: R) {
-    if (this.settle()) this.outcome.resolve(result);
+    if (this.settle()) this.resolvePromise(result);
   }
 
   reject(error: unknown) {
-    if (this.settle()) this.outcome.reject(error);
+    if (this.settle()) this.rejectPromise(error);
   }
 
   /** Does what the call is for, with no other call's help. */
@@ -57,6 +64,7 @@ export class Call<R> {
     if (this.settled) return false;
     this.settled = true;
     this.admission.leave(this.bytes);
+    this.onSettled();
     return true;
   }
 }

@@ -26,6 +26,7 @@ import {
   type ExpireCondition,
   type ExpireResult,
   type ExpiryTime,
+  keyName,
   type NewEntry,
   newVersion,
   type Put,
@@ -49,9 +50,9 @@ const ALONE_PER_KEY = 4;
 
 export class CoalescingStore implements Store {
   private readonly admission: Admission;
-  private readonly reads: (key: EntryKey) => Lane<Named<EntryKey>, Entry | null | undefined>;
-  private readonly puts: (key: EntryKey) => Lane<Named<Put>, Version>;
-  private readonly deletes: (key: EntryKey) => Lane<Named<EntryKey>, boolean>;
+  private readonly reads: (key: EntryKey) => Lane<EntryKey, Entry | null>;
+  private readonly puts: (key: EntryKey) => Lane<Put, Version>;
+  private readonly deletes: (key: EntryKey) => Lane<EntryKey, boolean>;
   private readonly order = new KeyOrder((kind) => (BATCHED.has(kind) ? Number.POSITIVE_INFINITY : ALONE_PER_KEY));
 
   constructor(
@@ -67,39 +68,41 @@ export class CoalescingStore implements Store {
     const { reads, writes } = options.statements;
     this.reads = perShard(
       options.shardOf,
-      lanes(reads, async (keys, deadline) => {
-        const once = lastOfEach(keys);
-        const entries = await store.getMany([...once.values()], deadline);
-        const found = new Map<string, Entry | null | undefined>();
-        let i = 0;
-        for (const id of once.keys()) found.set(id, entries[i++]);
-        return keys.map(({ id }) => found.get(id));
+      lanes(reads, async (batch, deadline) => {
+        const found = await store.getMany(lastOfEach(batch), deadline);
+        for (const { id, item, call } of batch) {
+          const entry = found.get(id) ?? null;
+          if (entry === "expired") call.run(() => store.get(item));
+          else call.resolve(entry);
+        }
       }),
     );
     this.puts = perShard(
       options.shardOf,
-      lanes(writes, async (puts, deadline) => {
-        await store.putMany([...lastOfEach(puts).values()], deadline);
-        return puts.map(({ item }) => item.version);
+      lanes(writes, async (batch, deadline) => {
+        await store.putMany(lastOfEach(batch), deadline);
+        for (const { item, call } of batch) call.resolve(item.version);
       }),
     );
     this.deletes = perShard(
       options.shardOf,
-      lanes(writes, async (keys, deadline) => {
-        await store.deleteMany([...lastOfEach(keys).values()], deadline);
-        return keys.map(() => true);
+      lanes(writes, async (batch, deadline) => {
+        await store.deleteMany(lastOfEach(batch), deadline);
+        for (const { call } of batch) call.resolve(true);
       }),
     );
   }
 
   get(key: EntryKey): Promise<Entry | null> {
-    const call = this.admission.admit<Entry | null | undefined>(key.length, false);
-    this.reads(key).add({ id: idOf(key), item: key }, call);
-    return call.promise.then((entry) => (entry === undefined ? this.read(key, () => this.store.get(key)) : entry));
+    const call = this.admission.admit<Entry | null>(key.length, false);
+    this.reads(key).add({ id: keyName(key), item: key, call });
+    return call.promise;
   }
 
   head(key: EntryKey): Promise<EntryInfo | null> {
-    return this.read(key, () => this.store.head(key));
+    const call = this.admission.admit<EntryInfo | null>(key.length, false);
+    call.run(() => this.store.head(key));
+    return call.promise;
   }
 
   put(key: EntryKey, entry: NewEntry, condition: Condition = {}): Promise<Version | null> {
@@ -127,45 +130,20 @@ export class CoalescingStore implements Store {
     return this.store.ping();
   }
 
-  /** A read that is a statement of its own. */
-  private read<R>(key: EntryKey, work: () => Promise<R>): Promise<R> {
-    const call = this.admission.admit<R>(key.length, false);
-    call.run(work);
-    return call.promise;
-  }
-
   /** A write that shares its statement with others of its kind. */
-  private batched<T, R>(kind: string, lane: Lane<Named<T>, R>, key: EntryKey, item: T, bytes: number): Promise<R> {
+  private batched<T, R>(kind: string, lane: Lane<T, R>, key: EntryKey, item: T, bytes: number): Promise<R> {
     const call = this.admission.admit<R>(bytes, true);
-    const id = idOf(key);
-    this.order.run(id, kind, () => {
-      lane.add({ id, item }, call);
-      return settled(call.promise);
-    });
+    const id = keyName(key);
+    this.order.run(id, kind, call, () => lane.add({ id, item, call }));
     return call.promise;
   }
 
   /** A write that is a statement of its own. */
   private alone<R>(kind: string, key: EntryKey, bytes: number, work: () => Promise<R>): Promise<R> {
     const call = this.admission.admit<R>(bytes, true);
-    this.order.run(idOf(key), kind, () => call.run(work));
+    this.order.run(keyName(key), kind, call, () => call.run(work));
     return call.promise;
   }
-}
-
-/** An item with its key as something that a Map can compare. */
-interface Named<T> {
-  id: string;
-  item: T;
-}
-
-/** A key as something that a Map can compare. */
-function idOf(key: EntryKey): string {
-  return key.toString("latin1");
-}
-
-async function settled(promise: Promise<unknown>): Promise<void> {
-  await promise.catch(() => {});
 }
 
 function perShard<L>(shardOf: CoalesceOptions["shardOf"], make: () => L): (key: EntryKey) => L {
@@ -182,8 +160,8 @@ function perShard<L>(shardOf: CoalesceOptions["shardOf"], make: () => L): (key: 
 }
 
 /** One item of each key: the last, for it is the newest. */
-function lastOfEach<T>(items: Named<T>[]): Map<string, T> {
+function lastOfEach<T>(batch: { id: string; item: T }[]): T[] {
   const last = new Map<string, T>();
-  for (const { id, item } of items) last.set(id, item);
-  return last;
+  for (const { id, item } of batch) last.set(id, item);
+  return [...last.values()];
 }

@@ -8,11 +8,13 @@ export interface LaneOptions<T, R> {
   inFlight: number;
   maxRows: number;
   maxBytes: number;
-  /** Sends one statement for all items, and gives each its result. */
-  send: (items: T[], deadline: number) => Promise<R[]>;
+  /** Sends one statement for all of them and settles each, or throws what is true for all. */
+  send: (batch: Waiting<T, R>[], deadline: number) => Promise<void>;
 }
 
-interface Waiting<T, R> {
+export interface Waiting<T, R> {
+  /** Names the key. */
+  id: string;
   item: T;
   call: Call<R>;
 }
@@ -25,8 +27,8 @@ export class Lane<T, R> {
 
   constructor(private readonly options: LaneOptions<T, R>) {}
 
-  add(item: T, call: Call<R>) {
-    this.queue.push({ item, call });
+  add(waiting: Waiting<T, R>) {
+    this.queue.push(waiting);
     this.schedule();
   }
 
@@ -73,11 +75,7 @@ export class Lane<T, R> {
   private async send(batch: Waiting<T, R>[]) {
     const deadline = (batch[batch.length - 1] as Waiting<T, R>).call.deadline;
     try {
-      const results = await this.options.send(
-        batch.map(({ item }) => item),
-        deadline,
-      );
-      for (const [i, { call }] of batch.entries()) call.resolve(results[i] as R);
+      await this.options.send(batch, deadline);
     } catch (error) {
       // The database refused the statement, for one entry's sake perhaps: nothing was changed, and each can go alone.
       if (batch.length > 1 && error instanceof StoreError && error.code === "internal") {

@@ -1,7 +1,14 @@
 // Calls on one key in the order of their arrival, except where they may go together.
 
+/** A call as far as its order is concerned. */
+interface Ordered {
+  readonly settled: boolean;
+  onSettled: () => void;
+}
+
 interface Waiting {
   kind: string;
+  call: Ordered;
   start: () => void;
 }
 
@@ -12,23 +19,27 @@ interface Line {
   waiting: Waiting[];
 }
 
-/** Runs work on a key after all earlier work of another kind on it has ended. */
+const NONE: Waiting[] = [];
+
+/** Starts calls on a key after all earlier ones of another kind on it are settled. */
 export class KeyOrder {
   private readonly lines = new Map<string, Line>();
 
   /** `together` says how many calls of a kind may be under way at once on one key. */
   constructor(private readonly together: (kind: string) => number) {}
 
-  run(key: string, kind: string, work: () => Promise<void>) {
+  /** Calls `start` when it is the call's turn; never if the call is settled by then, by its deadline. */
+  run(key: string, kind: string, call: Ordered, start: () => void) {
     const line = this.lines.get(key);
     if (!line) {
-      this.lines.set(key, { kind, active: 1, waiting: [] });
-      this.start(key, work);
+      this.lines.set(key, { kind, active: 1, waiting: NONE });
+      this.start(key, call, start);
     } else if (line.waiting.length === 0 && this.mayJoin(line, kind)) {
       line.active += 1;
-      this.start(key, work);
+      this.start(key, call, start);
     } else {
-      line.waiting.push({ kind, start: () => this.start(key, work) });
+      if (line.waiting === NONE) line.waiting = [];
+      line.waiting.push({ kind, call, start });
     }
   }
 
@@ -36,21 +47,21 @@ export class KeyOrder {
     return line.active === 0 || (line.kind === kind && line.active < this.together(kind));
   }
 
-  private start(key: string, work: () => Promise<void>) {
-    work().then(
-      () => this.end(key),
-      () => this.end(key),
-    );
+  private start(key: string, call: Ordered, start: () => void) {
+    call.onSettled = () => this.end(key);
+    start();
   }
 
   private end(key: string) {
     const line = this.lines.get(key) as Line;
     line.active -= 1;
-    for (let next = line.waiting[0]; next && this.mayJoin(line, next.kind); next = line.waiting[0]) {
+    for (let next = line.waiting[0]; next; next = line.waiting[0]) {
+      if (!next.call.settled && !this.mayJoin(line, next.kind)) break;
       line.waiting.shift();
+      if (next.call.settled) continue;
       line.kind = next.kind;
       line.active += 1;
-      next.start();
+      this.start(key, next.call, next.start);
     }
     if (line.active === 0) this.lines.delete(key);
   }

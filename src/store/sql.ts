@@ -21,6 +21,7 @@ import {
   type ExpireCondition,
   type ExpireResult,
   type ExpiryTime,
+  keyName,
   type NewEntry,
   type NewExpiry,
   newVersion,
@@ -59,22 +60,19 @@ export class SqlStore implements BatchStore {
 
   async get(entry: EntryKey): Promise<Entry | null> {
     const row = await this.read(entry, SELECT_ENTRY);
-    return row && { ...info(row), value: row.value };
+    return row && entryOf(row);
   }
 
-  async getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null | undefined)[]> {
+  async getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired">> {
     const rows = await this.run<Rows>("get", false, withKeys(SELECT_ENTRY, keys), deadline);
-    const found = new Map(rows.map((row) => [row.id.toString("latin1"), row]));
-    return keys.map((each) => {
-      const row = found.get(each.toString("latin1"));
-      if (!row) return null;
-      return isPast(row) ? undefined : { ...info(row), value: row.value };
-    });
+    const found = new Map<string, Entry | "expired">();
+    for (const row of rows) found.set(keyName(row.id), isPast(row) ? "expired" : entryOf(row));
+    return found;
   }
 
   async head(entry: EntryKey): Promise<EntryInfo | null> {
     const row = await this.read(entry, SELECT_INFO);
-    return row && info(row);
+    return row && infoOf(row, row.value_bytes);
   }
 
   async put(entry: EntryKey, next: NewEntry, condition: Condition = {}): Promise<Version | null> {
@@ -102,7 +100,7 @@ export class SqlStore implements BatchStore {
   }
 
   async deleteMany(keys: EntryKey[], deadline: number): Promise<void> {
-    await this.write("delete", withKeys(DELETE, keys), deadline);
+    await this.write("delete", withKeys(DELETE, keys.toSorted(Buffer.compare)), deadline);
   }
 
   async expire(entry: EntryKey, expiry: ExpiryTime, condition: ExpireCondition = {}): Promise<ExpireResult> {
@@ -194,36 +192,39 @@ const infoColumns = sql.join(
     sql`${version} AS version`,
     sql`${contentType} AS content_type`,
     sql`${metadata} AS metadata`,
-    sql`LENGTH(${value}) AS value_bytes`,
     sql`${expiresAt} AS expires_at`,
     sql`${expiresAt} - ${now} AS ttl_ms`,
   ],
   sql`, `,
 );
 
-const SELECT_INFO = text(sql`SELECT ${key} AS id, ${infoColumns} FROM ${entries} WHERE ${key}`);
+const SELECT_INFO = text(sql`SELECT ${infoColumns}, LENGTH(${value}) AS value_bytes FROM ${entries} WHERE ${key}`);
 const SELECT_ENTRY = text(sql`SELECT ${key} AS id, ${infoColumns}, ${value} AS value FROM ${entries} WHERE ${key}`);
 const DELETE = text(sql`DELETE FROM ${entries} WHERE ${key}`);
 const NOW = text(now);
 
-/** A statement about the keys, in their order, which is the order in which every statement locks. */
+/** A statement about the keys. One that locks must name them in their order, which is everyone's. */
 function withKeys(head: string, keys: EntryKey[], tail = ""): Text {
   if (keys.length === 1) return { sql: `${head} = ?${tail}`, params: keys };
-  return { sql: `${head} IN (${marks(keys.length)})${tail}`, params: keys.toSorted(Buffer.compare) };
+  return { sql: `${head} IN (${marks(keys.length)})${tail}`, params: keys };
 }
 
 function marks(count: number): string {
   return "?, ".repeat(count - 1).concat("?");
 }
 
-function info(row: Rows[number]): EntryInfo {
+function infoOf(row: Rows[number], valueBytes: number): EntryInfo {
   return {
     version: row.version.toString("hex"),
     contentType: row.content_type,
     metadata: row.metadata,
-    valueBytes: row.value_bytes,
+    valueBytes,
     expiry: row.expires_at === null ? null : { atMs: row.expires_at, ttlMs: row.ttl_ms },
   };
+}
+
+function entryOf(row: Rows[number]): Entry {
+  return Object.assign(infoOf(row, row.value.length), { value: row.value });
 }
 
 /** `name = …` on the left of an assignment, or a name in a column list, where a qualified one is not allowed. */

@@ -13,14 +13,30 @@ export function entryKey(namespace: string, key: string): EntryKey {
   return Buffer.from(`${namespace}/${key}`, "latin1") as EntryKey;
 }
 
+/** A key as something that a Map can compare. */
+export function keyName(key: Buffer): string {
+  return key.toString("latin1");
+}
+
 /** Identifies one write of one value, in hexadecimal; no two writes share one, whatever was deleted in between. */
 export type Version = string;
 
 /** Bytes of a version. */
 export const VERSION_BYTES = 16;
 
+/** Random bytes are drawn for many versions at once: one draw costs about as much as a statement's row. */
+const POOL_VERSIONS = 256;
+let pool = "";
+let used = 0;
+
 export function newVersion(): Version {
-  return randomBytes(VERSION_BYTES).toString("hex");
+  if (used === pool.length) {
+    pool = randomBytes(POOL_VERSIONS * VERSION_BYTES).toString("hex");
+    used = 0;
+  }
+  const version = pool.slice(used, used + 2 * VERSION_BYTES);
+  used += version.length;
+  return version;
 }
 
 /** Everything about an entry but its value. */
@@ -118,10 +134,10 @@ export interface Put {
  */
 export interface BatchStore extends Store {
   /**
-   * What `get` would give, in the order of the keys; undefined where only `get` can tell, because it may have to wait
-   * for a writer, which is no other key's business.
+   * What `get` would give, by `keyName`; absent keys are missing. "expired" where only `get` can tell, because it may
+   * have to wait for a writer, which is no other key's business.
    */
-  getMany(keys: EntryKey[], deadline: number): Promise<(Entry | null | undefined)[]>;
+  getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired">>;
   /** Writes all entries. Where an error leaves the outcome open, it is open for each entry by itself. */
   putMany(puts: Put[], deadline: number): Promise<void>;
   deleteMany(keys: EntryKey[], deadline: number): Promise<void>;
