@@ -4,9 +4,10 @@ import { writeFileSync } from "node:fs";
 import { defineCommand, runMain } from "citty";
 import { step } from "../vitess/progress.ts";
 import { DEFAULTS, dashed, LoadProblem } from "./load/options.ts";
-import { plot, table } from "./load/report.ts";
+import { plots, table } from "./load/report.ts";
 import { runLoad } from "./load/run.ts";
 import { DISTRIBUTIONS, WORKLOADS } from "./load/workload.ts";
+import { writePlot } from "./plot.ts";
 
 const text = (description: string, valueHint: string, fallback?: string | number) =>
   ({ type: "string", description, valueHint, ...(fallback !== undefined && { default: String(fallback) }) }) as const;
@@ -66,7 +67,7 @@ const main = defineCommand({
       );
       console.log(table(result));
       if (given.json) writeFileSync(given.json, `${JSON.stringify(result, undefined, 2)}\n`);
-      if (given.svg && result.steps.length > 0) plot(given.svg, result);
+      if (given.svg && result.steps.length > 0) writePlot(given.svg, plots(result));
       process.exit(result.violations > 0 ? 1 : result.interrupted ? 130 : 0);
     } catch (error) {
       console.error(error instanceof LoadProblem ? error.message : error);

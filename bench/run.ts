@@ -8,8 +8,19 @@ import { type Findings, report } from "./report.ts";
 import { type Options, Rig } from "./rig.ts";
 import { compare } from "./sections/compare.ts";
 import { layers } from "./sections/layers.ts";
+import { overload } from "./sections/overload.ts";
+import { protocol } from "./sections/protocol.ts";
+import { scale } from "./sections/scale.ts";
+import { simulate } from "./sections/simulate.ts";
 
-const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = { layers, compare };
+const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
+  layers,
+  protocol,
+  compare,
+  scale,
+  simulate,
+  overload,
+};
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());

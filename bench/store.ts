@@ -17,12 +17,13 @@ export async function fillStore(rig: Rig, { url }: RunningServer) {
   );
 }
 
-/** A server over the rig's cluster. */
+/** A server over the rig's cluster; under load on other keys than KEY_NAMES if they are given. */
 export async function storeSystem(
   rig: Rig,
   { url, pid }: RunningServer,
   name: string,
   connections: number,
+  keys?: string[],
 ): Promise<System> {
   const keyUrl = urlOf(url);
   return {
@@ -31,6 +32,6 @@ export async function storeSystem(
     processes: { server: [pid], ...clusterGroups(await rig.cluster()) },
     versions: {},
     answerBytes: VALUE_BYTES,
-    ...urlLoads(rig, connections, `store-${pid}`, { get: keyUrl, put: keyUrl }),
+    ...urlLoads(rig, connections, `store-${pid}-${name}`.replaceAll(/\W+/g, "-"), { get: keyUrl, put: keyUrl }, keys),
   };
 }

@@ -53,16 +53,17 @@ export async function fill(
   }
 }
 
-/** The two loads of a system whose keys have URLs of their own. */
+/** The two loads of a system whose keys have URLs of their own; on other keys than KEY_NAMES if they are given. */
 export function urlLoads(
   rig: Rig,
   connections: number,
   name: string,
   urls: Record<Operation, (key: string) => string>,
+  keys = KEY_NAMES,
 ) {
   const fileOf = (operation: Operation) => {
     const file = rig.file(`${name}-${operation}.urls`);
-    writeFileSync(file, KEY_NAMES.map((key) => `${urls[operation](key)}\n`).join(""));
+    writeFileSync(file, keys.map((key) => `${urls[operation](key)}\n`).join(""));
     return file;
   };
   const files = { get: fileOf("get"), put: fileOf("put") };

@@ -24,6 +24,8 @@ export interface AppEnv {
  */
 const EMPTY_KEY = /^\/v1\/kv\/[^/]+\/(\/ttl)?$/;
 
+const TURNED_AWAY_LINE_MS = 1_000;
+
 export interface AppOptions {
   /** Largest value in bytes; a larger one is a 413. */
   maxValueBytes: number;
@@ -62,11 +64,13 @@ export function createApp(store: Store, { maxValueBytes, log, isDraining }: AppO
     if (EMPTY_KEY.test(rawPath(c.req.raw))) keyOf(c.req.raw);
     return problemResponse(c, new Problem(404, "no_such_route", "There is nothing at this path."));
   });
+  const turnedAway = logTurnedAway(log);
   app.onError((error, c) => {
     if (error instanceof Problem) return problemResponse(c, error);
     const request_id = c.get("requestId");
     if (error instanceof StoreError) {
-      log.warn({ request_id, code: error.code, reason: error.reason }, "store error");
+      if (error.code === "overloaded") turnedAway();
+      else log.warn({ request_id, code: error.code, reason: error.reason }, "store error");
       return problemResponse(c, problemOf(error));
     }
     // Reading the body failed: the client went away in the middle of it.
@@ -78,6 +82,19 @@ export function createApp(store: Store, { maxValueBytes, log, isDraining }: AppO
     return problemResponse(c, new Problem(500, "internal", "Something went wrong in the server."));
   });
   return app;
+}
+
+/** Calls turned away are many by nature: a line for each would cost a server that has too much to do even more. */
+function logTurnedAway(log: Logger): () => void {
+  let calls = 0;
+  let lineAt = 0;
+  return () => {
+    calls += 1;
+    if (Date.now() - lineAt < TURNED_AWAY_LINE_MS) return;
+    lineAt = Date.now();
+    log.warn({ calls }, "turned away calls, for too many are under way");
+    calls = 0;
+  };
 }
 
 function logRequest(log: Logger) {

@@ -1,6 +1,7 @@
 // The server as a process: how it starts, refuses to, answers while the database does not, and ends.
 
 import { expect, test } from "bun:test";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -129,6 +130,76 @@ test("more calls than may wait are turned away at once", async () => {
     });
   });
 });
+
+test("clients that are slow to send, don't read their answer or vanish take nobody's place", async () => {
+  // Room for one call at the database and three in all; there are ten clients of each kind.
+  await withServer({ KV_CONNECTIONS: "1", KV_QUEUE_CALLS: "3" }, async (server) => {
+    const url = freshKeyUrl(server.url);
+    const { host, hostname, pathname, port } = new URL(url);
+    const head = (method: string) => `${method} ${pathname} HTTP/1.1\r\nHost: ${host}\r\n`;
+    await call(url, { method: "PUT", body: "x".repeat(1024 * 1024) });
+    const sockets = await Promise.all(
+      [`${head("PUT")}Content-Length: 100\r\n\r\nhalf`, `${head("PUT")}Content-`, `${head("GET")}\r\n`].flatMap(
+        (text) =>
+          Array.from({ length: 10 }, async () => {
+            const socket = connect(Number(port), hostname).pause();
+            await once(socket, "connect");
+            socket.write(text);
+            return socket;
+          }),
+      ),
+    );
+    try {
+      for (let i = 0; i < 20; i++) {
+        // Half of those who wait for an answer go without it.
+        if (i === 10) for (const socket of sockets.slice(-5)) socket.resetAndDestroy();
+        const written = await untilAdmitted(() => call(freshKeyUrl(server.url), { method: "PUT", body: "v" }));
+        expect(written.status).toBe(204);
+      }
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+  });
+});
+
+/** Calls again while the server is briefly full. */
+async function untilAdmitted(attempt: () => Promise<Response>): Promise<Response> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const answer = await attempt();
+    if (answer.status !== 503 || Date.now() > deadline) return answer;
+    await sleep(10);
+  }
+}
+
+test("calls that are turned away are counted in the log, not listed", async () => {
+  const server = await startServer({ DATABASE_URL, KV_QUEUE_CALLS: "1" });
+  const url = freshKeyUrl(server.url);
+  await call(url, { method: "PUT", body: "v" });
+  await whileLocked(url, async (unlock) => {
+    const held = call(url, { method: "PUT", body: "w" });
+    const turnedAway = () => call(url);
+    await until(async () => (await turnedAway()).status === 503);
+    for (let i = 0; i < 20; i++) await turnedAway();
+    await unlock();
+    await held;
+  });
+  await server.stop();
+  const lines = server
+    .output()
+    .split("\n")
+    .filter((line) => line.includes("turned away"));
+  expect(lines.length).toBeGreaterThanOrEqual(1);
+  expect(lines.length).toBeLessThan(20);
+});
+
+async function until(condition: () => Promise<boolean>) {
+  const deadline = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error("it did not happen within 10 s");
+    await sleep(10);
+  }
+}
 
 test("neither keys nor values are in its logs", async () => {
   const server = await startServer({ DATABASE_URL, LOG_LEVEL: "trace", KV_DEADLINE_MS: "700" });

@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { requireSpace } from "./cache.ts";
@@ -13,6 +14,7 @@ import { step } from "./progress.ts";
 import { type ClusterStatus, isHealthy, isServing, isWhole, readStatus } from "./status.ts";
 import { together } from "./together.ts";
 import {
+  bufferPoolMb,
   KEYSPACE,
   LOOPBACK,
   mysqlSettings,
@@ -157,7 +159,8 @@ async function start(
   const { etcd, vtctld, vtorc, vtgate, tablets } = topology;
   await checkPorts(cluster);
   const extra = join(cluster.dataDir, "extra.cnf");
-  writeFileSync(extra, ["[mysqld]", ...mysqlSettings(LOOPBACK), ...parts.mysqlFiles, ""].join("\n"));
+  const settings = mysqlSettings(LOOPBACK, bufferPoolMb(totalmem() / 2 ** 20, tablets.length));
+  writeFileSync(extra, ["[mysqld]", ...settings, ...parts.mysqlFiles, ""].join("\n"));
   // What mysqlctl, and vttablet in its place, need to know about mysqld.
   const env = { VTDATAROOT: cluster.dataDir, VT_MYSQL_ROOT: parts.mysqlRoot, EXTRA_MY_CNF: extra };
 

@@ -128,7 +128,7 @@ export function renderDocument(): string {
     "",
     "## Settings of every mysqld",
     "",
-    "Beside those that mysqlctl writes:",
+    "Beside those that mysqlctl writes. The local launcher sizes buffer pools, and redo logs with them, by the machine's memory.",
     "",
     "```",
     ...mysqlSettings(LOOPBACK),

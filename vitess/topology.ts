@@ -10,7 +10,15 @@ export const LOOPBACK = "127.0.0.1";
 
 /** Largest message between vtgate and vttablet. An 8 MiB value is 16 MiB as a hex literal, plus its row's other columns. */
 const GRPC_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** Of each mysqld, where the machine's size is not known. */
 const BUFFER_POOL_MB = 512;
+/** Of the machine's memory, all buffer pools together; the least and the most of each. */
+const BUFFER_POOLS_SHARE = 0.4;
+const BUFFER_POOL_BOUNDS_MB = { least: 128, most: 4096 };
+/** InnoDB enlarges a pool by this much at a time. */
+const BUFFER_POOL_CHUNK_MB = 128;
+/** Most of it: after a crash it is read again from beginning to end. */
+const REDO_LOG_MB = 1024;
 /** mysqld outside its buffer pool, and each Vitess server, as resident memory under load. */
 const MYSQLD_OVERHEAD_MB = 250;
 const SERVER_MB = 256;
@@ -274,8 +282,15 @@ export function topology(settings: Settings, place: Place): Topology {
   };
 }
 
+/** The buffer pool of each of so many mysqlds on a machine with so much memory. */
+export function bufferPoolMb(machineMb: number, mysqlds: number): number {
+  const { least, most } = BUFFER_POOL_BOUNDS_MB;
+  const each = Math.min(most, (machineMb * BUFFER_POOLS_SHARE) / mysqlds);
+  return Math.max(least, BUFFER_POOL_CHUNK_MB * Math.floor(each / BUFFER_POOL_CHUNK_MB));
+}
+
 /** Lines of my.cnf, beyond those that mysqlctl writes itself, for every mysqld. */
-export function mysqlSettings(bind: string): string[] {
+export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
   return [
     `bind-address=${bind}`,
     "sync_binlog=1",
@@ -288,7 +303,9 @@ export function mysqlSettings(bind: string): string[] {
     "transaction-isolation=READ-COMMITTED",
     // Statements read the clock with SYSDATE(), whose conversion to epoch time is exact in UTC only.
     "default-time-zone=+00:00",
-    `innodb_buffer_pool_size=${BUFFER_POOL_MB}M`,
+    `innodb_buffer_pool_size=${poolMb}M`,
+    // Changed pages are written when there is time, not whenever the default's 100 MB are full.
+    `innodb_redo_log_capacity=${Math.min(poolMb, REDO_LOG_MB)}M`,
     "innodb_lock_wait_timeout=10",
     "max_connections=1000",
   ];

@@ -1,7 +1,7 @@
 // Shows the results of a load run: a table for the terminal, a plot for a report.
 
 import { axisX, dot, gridX, line } from "@observablehq/plot";
-import { COLOURS, type PlotOptions, writePlot } from "../plot.ts";
+import { COLOURS, type PlotOptions } from "../plot.ts";
 import { type CallFigures, type LoadResult, milliseconds, type StepResult, thousands } from "./run.ts";
 import { sum } from "./tally.ts";
 
@@ -51,7 +51,7 @@ function aligned(rows: string[][]): string[] {
 }
 
 /** Throughput and latency against the number of clients. */
-export function plot(file: string, { steps, options }: LoadResult) {
+export function plots({ steps, options }: LoadResult): PlotOptions[] {
   const points = (pick: (calls: CallFigures) => [name: string, y: number | undefined][]) =>
     steps.flatMap((step) =>
       (["reads", "writes"] as const).flatMap((kind) =>
@@ -75,7 +75,7 @@ export function plot(file: string, { steps, options }: LoadResult) {
       ],
     };
   };
-  writePlot(file, [
+  return [
     chart(
       points(({ perSecond }) => [["", perSecond]]),
       { label: `calls per second (workload ${options.workload}, ${options.distribution})`, zero: true },
@@ -87,5 +87,5 @@ export function plot(file: string, { steps, options }: LoadResult) {
       ]),
       { label: "latency, ms", type: "log" },
     ),
-  ]);
+  ];
 }

@@ -1,6 +1,7 @@
 // What the comparison's figures mean: the bars that the store is held to, and the tables.
 
 import { barX, text } from "@observablehq/plot";
+import { atLeast, atMost, type Bar } from "../bars.ts";
 import type { Measured } from "../measure.ts";
 import { COLOURS, type PlotOptions } from "../plot.ts";
 import { figure, table } from "../report.ts";
@@ -20,13 +21,6 @@ export const NAMES = {
   hono: 'Hono on Bun answering "ok"',
 };
 
-interface Bar {
-  bar: string;
-  wanted: string;
-  value: number;
-  met: boolean;
-}
-
 /** What is asked of the store, as a ratio of two figures each. */
 export function judge(measured: Measured[]): Bar[] {
   const find = (name: string, operation: Operation, connections?: number) =>
@@ -38,18 +32,6 @@ export function judge(measured: Measured[]): Bar[] {
     );
   const rate = (...which: Parameters<typeof find>) => find(...which)?.perSecond ?? Number.NaN;
   const latency = (...which: Parameters<typeof find>) => find(...which)?.p50Ms ?? Number.NaN;
-  const atLeast = (bar: string, least: number, value: number) => ({
-    bar,
-    wanted: `≥ ${least}`,
-    value,
-    met: value >= least,
-  });
-  const atMost = (bar: string, most: number, value: number) => ({
-    bar,
-    wanted: `≤ ${most}`,
-    value,
-    met: value <= most,
-  });
   const get = rate(NAMES.kv, "get", CONNECTIONS);
   const put = rate(NAMES.kv, "put", CONNECTIONS);
   const few = `${FEW_CONNECTIONS} connections`;

@@ -1,17 +1,17 @@
 // The store beside others under the same load, on the same machine, in the same run.
 
-import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { findParts } from "../../vitess/parts.ts";
 import { step } from "../../vitess/progress.ts";
-import type { ClusterStatus } from "../../vitess/status.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { barTable, none } from "../bars.ts";
+import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { measureAll } from "../measure.ts";
 import { findOha, findSysbench, findWebdis } from "../parts.ts";
 import { startEtcd } from "../references/etcd.ts";
 import { startHono } from "../references/hono.ts";
 import { startSysbench } from "../references/sysbench.ts";
 import { startWebdis } from "../references/webdis.ts";
-import { type Findings, figure, packageVersion, table, versionOf } from "../report.ts";
+import { type Findings, figure, packageVersion, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { fillStore, storeSystem } from "../store.ts";
 import { KEYS, type System, VALUE_BYTES } from "../system.ts";
@@ -36,8 +36,8 @@ export async function compare(rig: Rig): Promise<Findings> {
   const systems = await step("servers and their entries", () => startSystems(rig));
   const deadlocksBefore = await deadlocks(cluster);
   const measured = await measureAll(rig, systems);
-  const bars = judge(measured);
   const found = (await deadlocks(cluster)) - deadlocksBefore;
+  const bars = [...judge(measured), none(DEADLOCKS, found)];
   const others = Math.max(...measured.map(({ cores }) => cores.others ?? 0));
   const { mysqld } = (await findParts(signal)).programs;
   return {
@@ -50,20 +50,10 @@ export async function compare(rig: Rig): Promise<Findings> {
       oha: versionOf(oha, /oha (\S+)/),
     },
     method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random; each figure measured for ${options.seconds} s after ${options.warmupSeconds} s of warm-up${options.rounds > 1 ? `, the median of ${options.rounds} rounds that alternate the systems` : ""}. Meanwhile other programs kept at most ${others.toFixed(2)} cores busy.`,
-    data: { measured, bars, deadlocks: found },
-    markdown: [
-      resultTable(systems, measured),
-      "## Bars",
-      table(
-        ["Bar", "wanted", "measured", "met"],
-        [
-          ...bars.map(({ bar, wanted, value, met }) => [bar, wanted, figure(value), met ? "yes" : "no"]),
-          ["InnoDB deadlocks, all MySQL servers", "0", String(found), found === 0 ? "yes" : "no"],
-        ],
-      ),
-      "## Cores in use",
-      coresTable(measured),
-    ].join("\n\n"),
+    data: { measured, bars },
+    markdown: [resultTable(systems, measured), "## Bars", barTable(bars), "## Cores in use", coresTable(measured)].join(
+      "\n\n",
+    ),
     plots: ratePlots(measured),
   };
 }
@@ -85,22 +75,4 @@ async function startSystems(rig: Rig): Promise<System[]> {
     ...(await both(FEW_CONNECTIONS)),
     ...(await both(1)),
   ];
-}
-
-/** Deadlocks that InnoDB has counted since its start, over all MySQL servers. */
-async function deadlocks({ tablets }: ClusterStatus): Promise<number> {
-  const counts = await Promise.all(
-    tablets.map(async ({ mysqlSocket }) => {
-      const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba" });
-      try {
-        const [rows] = await connection.query<RowDataPacket[]>(
-          "SELECT `count` FROM information_schema.INNODB_METRICS WHERE name = 'lock_deadlocks'",
-        );
-        return Number(rows[0]?.count);
-      } finally {
-        connection.destroy();
-      }
-    }),
-  );
-  return counts.reduce((sum, count) => sum + count, 0);
 }

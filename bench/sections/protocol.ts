@@ -1,0 +1,221 @@
+// The ways in which a statement can reach vtgate and its rows come back, on one connection, one statement at a time.
+
+import { inArray, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/mysql2";
+import { createPool, type Pool, type PoolOptions } from "mysql2/promise";
+import type { Database, Statement } from "../../src/store/connect.ts";
+import { entries } from "../../src/store/schema.ts";
+import { SqlStore } from "../../src/store/sql.ts";
+import { entryKey, type NewEntry, newVersion } from "../../src/store/store.ts";
+import { step } from "../../vitess/progress.ts";
+import type { ClusterStatus } from "../../vitess/status.ts";
+import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { clusterGroups, withCores } from "../cpu.ts";
+import { type Findings, figure, median, packageVersion, table } from "../report.ts";
+import type { Rig } from "../rig.ts";
+import { KEY_NAMES, OPERATIONS, type Operation, VALUE, VALUE_BYTES } from "../system.ts";
+
+/** Rows of a statement: a call that is alone, and the default of KV_BATCH_ROWS. */
+const SIZES = [1, 500];
+/** What differs by little needs several rounds. */
+const LEAST_ROUNDS = 3;
+/** A way is measured for this share of what a load on the whole is. */
+const SHARE = 0.2;
+const DEADLINE_MS = 60_000;
+
+interface Way {
+  name: string;
+  get: (keys: ReturnType<typeof keysOf>) => Promise<unknown>;
+  put: (keys: ReturnType<typeof keysOf>) => Promise<unknown>;
+}
+
+interface Figures {
+  way: string;
+  operation: Operation;
+  rows: number;
+  /** From sending to having the rows, per row. */
+  microseconds: number;
+  /** Of a core in this process, per row. */
+  clientMicroseconds: number;
+  /** Of all cores in the cluster, per row. */
+  clusterMicroseconds: number;
+}
+
+export async function protocol(rig: Rig): Promise<Findings> {
+  const cluster = await rig.cluster();
+  // Makes the table.
+  await rig.startServer();
+  const pools: Pool[] = [];
+  const open = (options: PoolOptions) => {
+    const { user, password, database } = cluster.vtgate;
+    const common = { user, password, database, connectionLimit: 1, supportBigNumbers: true, flags: ["-FOUND_ROWS"] };
+    pools.push(createPool({ ...common, ...options }));
+    return pools.at(-1) as Pool;
+  };
+  try {
+    const ways = makeWays(cluster, open);
+    const figures = await measureWays(rig, cluster, ways);
+    return {
+      versions: {
+        vitess: VITESS_VERSION,
+        mysql2: packageVersion("mysql2"),
+        "drizzle-orm": packageVersion("drizzle-orm"),
+      },
+      method: `One connection to vtgate and one statement at a time, values of ${VALUE_BYTES} bytes, rows of one shard; the median of ${roundsOf(rig)} rounds of ${figure(SHARE * rig.options.seconds)} s that alternate the ways. Per row: what passes until the answer is decoded, what this process computes, and what the cluster's processes compute, on all cores together.`,
+      data: { figures },
+      markdown: OPERATIONS.map((operation) => resultTable(operation, ways, figures)).join("\n\n"),
+    };
+  } finally {
+    for (const pool of pools) await pool.end();
+  }
+}
+
+function makeWays({ vtgate }: ClusterStatus, open: (options: PoolOptions) => Pool): Way[] {
+  const tcp = { host: vtgate.host, port: vtgate.port };
+  const socket = { socketPath: vtgate.socket };
+  return [
+    sqlWay("text, bytes as hex, TCP (the server's)", open(tcp), "query"),
+    sqlWay("text, bytes as hex, Unix socket", open(socket), "query"),
+    sqlWay("prepared, bytes as they are, TCP", open(tcp), "execute"),
+    sqlWay("prepared, bytes as they are, Unix socket", open(socket), "execute"),
+    drizzleWay("Drizzle's builder, text, TCP", open(tcp)),
+  ];
+}
+
+/** The store's own statements, as text or prepared. */
+function sqlWay(name: string, pool: Pool, how: "query" | "execute"): Way {
+  const database: Database = {
+    async execute<T>({ sql: text, params }: Statement) {
+      const [result] = await (how === "query" ? pool.query(text, params) : pool.execute(text, params as string[]));
+      return result as T;
+    },
+    close: () => pool.end(),
+  };
+  const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+  const later = () => performance.now() + DEADLINE_MS;
+  return {
+    name,
+    get: (keys) => store.getMany(keys, later()),
+    put: (keys) => store.putMany(newEntries(keys), later()),
+  };
+}
+
+/** The same statements as Drizzle words them. */
+function drizzleWay(name: string, pool: Pool): Way {
+  const db = drizzle({ client: pool });
+  const now = sql`CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)`;
+  const { key, version, contentType, metadata, expiresAt, value } = entries;
+  const columns = { key, version, contentType, metadata, expiresAt, ttlMs: sql`${expiresAt} - ${now}`, value };
+  const fresh = (column: { name: string }) => sql.raw(`VALUES(\`${column.name}\`)`);
+  const replaced = {
+    version: fresh(version),
+    expiresAt: fresh(expiresAt),
+    contentType: fresh(contentType),
+    metadata: fresh(metadata),
+    value: fresh(value),
+  };
+  return {
+    name,
+    get: (keys) => db.select(columns).from(entries).where(inArray(key, keys)),
+    put: (keys) =>
+      db
+        .insert(entries)
+        .values(
+          newEntries(keys).map(({ version: hex, entry, key: each }) => ({
+            key: each,
+            version: Buffer.from(hex, "hex"),
+            expiresAt: null,
+            contentType: entry.contentType,
+            metadata: entry.metadata,
+            value: entry.value,
+          })),
+        )
+        .onDuplicateKeyUpdate({ set: replaced }),
+  };
+}
+
+function newEntries(keys: ReturnType<typeof keysOf>) {
+  const entry: NewEntry = {
+    value: Buffer.from(VALUE),
+    contentType: "application/octet-stream",
+    metadata: null,
+    expiry: "never",
+  };
+  return keys.map((key) => ({ key, version: newVersion(), entry }));
+}
+
+/** Keys of the first shard, as many as there are rows in a statement, for a write to two shards would be refused. */
+function keysOf(rows: number) {
+  const inFirstShard = (key: Buffer) => (Bun.hash.xxHash64(key) & 0x80n) === 0n;
+  const keys = KEY_NAMES.map((name) => entryKey("bench", name)).filter(inFirstShard);
+  return keys.slice(0, rows).toSorted(Buffer.compare);
+}
+
+function roundsOf({ options }: Rig): number {
+  return Math.max(LEAST_ROUNDS, options.rounds);
+}
+
+async function measureWays(rig: Rig, cluster: ClusterStatus, ways: Way[]): Promise<Figures[]> {
+  const cases = OPERATIONS.toReversed().flatMap((operation) =>
+    SIZES.flatMap((rows) => ways.map((way) => ({ way, operation, rows, rounds: [] as Omit<Figures, keyof Case>[] }))),
+  );
+  for (let round = 1; round <= roundsOf(rig); round++) {
+    for (const { way, operation, rows, rounds } of cases) {
+      const keys = keysOf(rows);
+      const title = `${operation.toUpperCase()}, ${rows} rows, ${way.name}, round ${round}`;
+      await step(title, async () => {
+        await repeat(() => way[operation](keys), SHARE * rig.options.warmupSeconds, rig.signal);
+        const groups = clusterGroups(cluster);
+        const { result, cores } = await withCores(groups, () =>
+          repeat(() => way[operation](keys), SHARE * rig.options.seconds, rig.signal),
+        );
+        const perRow = (seconds: number) => (seconds * 1e6) / (result.runs * rows);
+        const used = Object.keys(groups).reduce((sum, group) => sum + (cores[group] ?? 0), 0);
+        rounds.push({
+          microseconds: perRow(result.seconds),
+          clientMicroseconds: perRow(result.cpuSeconds),
+          clusterMicroseconds: perRow(used * result.seconds),
+        });
+      });
+    }
+  }
+  return cases.map(({ way, operation, rows, rounds }) => ({
+    way: way.name,
+    operation,
+    rows,
+    microseconds: median(rounds.map((round) => round.microseconds)),
+    clientMicroseconds: median(rounds.map((round) => round.clientMicroseconds)),
+    clusterMicroseconds: median(rounds.map((round) => round.clusterMicroseconds)),
+  }));
+}
+
+type Case = Pick<Figures, "way" | "operation" | "rows">;
+
+/** Runs it again and again for so many seconds. */
+async function repeat(run: () => Promise<unknown>, seconds: number, signal: AbortSignal) {
+  const begun = performance.now();
+  const cpu = process.cpuUsage();
+  const passed = () => (performance.now() - begun) / 1000;
+  let runs = 0;
+  for (; passed() < seconds; runs++) {
+    signal.throwIfAborted();
+    await run();
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  return { runs, seconds: passed(), cpuSeconds: (user + system) / 1e6 };
+}
+
+function resultTable(operation: Operation, ways: Way[], figures: Figures[]): string {
+  const head = SIZES.flatMap((rows) => {
+    const of = rows === 1 ? "1 row" : `${rows} rows`;
+    return [`${of}: µs`, "client µs", "cluster µs"];
+  });
+  const rows = ways.map(({ name }) => [
+    name,
+    ...SIZES.flatMap((size) => {
+      const found = figures.find((each) => each.way === name && each.operation === operation && each.rows === size);
+      return [found?.microseconds, found?.clientMicroseconds, found?.clusterMicroseconds].map(figure);
+    }),
+  ]);
+  return table([`${operation.toUpperCase()}, per row`, ...head], rows);
+}
