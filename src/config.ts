@@ -10,6 +10,7 @@ const count = (fallback: number, most: number) => whole(1, most).default(fallbac
 const schema = z.object({
   PORT: whole(0, 65_535).default(8787),
   KV_HOST: z.string().min(1).default("127.0.0.1"),
+  KV_WORKERS: count(1, 64),
   DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
   KV_DATA_DIR: z.string().min(1).optional(),
   // Read where programs are looked for, which the cluster's command line does too.
@@ -33,8 +34,15 @@ export const VARIABLES = Object.keys(schema.shape);
 export type Config = z.infer<typeof schema>;
 
 /** Throws an Error whose message names every wrong variable, but no value: DATABASE_URL holds a password. */
-export function readConfig(environment: Record<string, string | undefined>): Config {
+export function readConfig(
+  environment: Record<string, string | undefined>,
+  platform: string = process.platform,
+): Config {
   const { success, data, error } = schema.safeParse(environment);
-  if (success) return data;
-  throw new Error(error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
+  if (!success) throw new Error(error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
+  // Elsewhere processes may share a port, but one of them gets all connections.
+  if (data.KV_WORKERS > 1 && platform !== "linux") {
+    throw new Error("KV_WORKERS: must be 1 here; only Linux spreads connections over processes that share a port");
+  }
+  return data;
 }

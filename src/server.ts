@@ -1,4 +1,4 @@
-// The server on Bun: a cluster or DATABASE_URL, migrations, the app, and an orderly end.
+// The server on Bun: a cluster or DATABASE_URL, migrations, the app in one process or several, and an orderly end.
 
 import { once } from "node:events";
 import { resolve } from "node:path";
@@ -18,14 +18,20 @@ import { migrate } from "./store/migrate.ts";
 import { watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
 import type { Store } from "./store/store.ts";
+import { type Serving, Workers } from "./workers.ts";
 
 /** A connection on which nothing moves for this long, beyond the deadline of a call, is cut off. */
 const IDLE_SECONDS = 30;
 
+/** Given with a backend to the processes that KV_WORKERS asks for: they only serve. No variable, for those are users'. */
+const WORKER_FLAG = "--worker";
+
 const stop = new AbortController();
+const stopped = once(stop.signal, "abort");
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
-await main().catch((error) => {
+const [flag, givenBackend] = process.argv.slice(2);
+await (flag === WORKER_FLAG ? work(givenBackend as Backend) : main()).catch((error) => {
   if (stop.signal.aborted && error.name === "AbortError") process.exit(130);
   // A message and no stack: what fails here is set-up, and the sentence says what to do.
   console.error(error instanceof Error ? error.message : error);
@@ -35,31 +41,77 @@ process.exit(0);
 
 async function main() {
   const config = readConfig(process.env);
-  const log = pino({ level: config.LOG_LEVEL, base: null });
-  if (config.PORT !== 0 && (await portInUse(config.KV_HOST, config.PORT))) {
-    throw new ClusterProblem(`Port ${config.PORT} on ${config.KV_HOST} is in use. Set PORT to another one.`);
-  }
+  await requireFreePort(config);
   if (config.DATABASE_URL) {
-    await serve(config, config.DATABASE_URL, log);
+    await prepareAndServe(config, config.DATABASE_URL);
     return;
   }
   const dataDir = resolve(config.KV_DATA_DIR ?? defaultDataDir());
   const { status, started } = await up({ dataDir }, stop.signal);
   try {
-    await serve(config, status.url, log);
+    await prepareAndServe(config, status.url);
   } finally {
     // A cluster that was running before is somebody else's to stop.
     if (started) await down(dataDir);
   }
 }
 
-/** Serves until a signal comes, then stops accepting, finishes what is in flight and closes the pool. */
-async function serve(config: Config, databaseUrl: string, log: Logger) {
+async function requireFreePort({ KV_HOST, PORT }: Config) {
+  if (PORT !== 0 && (await portInUse(KV_HOST, PORT))) {
+    throw new ClusterProblem(`Port ${PORT} on ${KV_HOST} is in use. Set PORT to another one.`);
+  }
+}
+
+async function prepareAndServe(config: Config, databaseUrl: string) {
   const backend = await step("bring the schema up to date", async () => {
     const found = await inspectBackend(databaseUrl);
     await migrate(databaseUrl, found, stop.signal);
     return found;
   });
+  const log = pino({ level: config.LOG_LEVEL, base: null });
+  if (config.KV_WORKERS > 1) await serveByWorkers(config, databaseUrl, backend, log);
+  else await serve(config, databaseUrl, backend, log, ({ url }) => log.info({ url }, "serving"));
+}
+
+async function serveByWorkers(config: Config, databaseUrl: string, backend: Backend, log: Logger) {
+  // Again, for starting a cluster takes its time, and workers would silently share a port with another server's.
+  await requireFreePort(config);
+  const workers = new Workers({
+    count: config.KV_WORKERS,
+    port: config.PORT,
+    command: [process.execPath, import.meta.path, WORKER_FLAG, backend],
+    // Not an argument, which every user of the machine could read: the URL holds a password.
+    environment: { ...process.env, DATABASE_URL: databaseUrl },
+    drainMs: config.KV_DRAIN_MS,
+    log,
+  });
+  try {
+    const url = await Promise.race([workers.start(), stopped.then(() => undefined)]);
+    if (url) log.info({ url, workers: config.KV_WORKERS }, "serving");
+    await stopped;
+  } finally {
+    await workers.stop();
+  }
+}
+
+/** A worker: what is done once its parent has done. */
+async function work(backend: Backend) {
+  const config = readConfig(process.env);
+  if (!config.DATABASE_URL || !process.connected) throw new Error("Workers are started by KV_WORKERS, not by hand.");
+  // A worker whose parent was killed does not stay behind.
+  process.on("disconnect", () => stop.abort());
+  const log = pino({ level: config.LOG_LEVEL, base: { worker: process.pid } });
+  await serve(config, config.DATABASE_URL, backend, log, (serving) => process.send?.(serving));
+}
+
+/** Serves until a signal comes, then stops accepting, finishes what is in flight and closes the pool. */
+async function serve(
+  config: Config,
+  databaseUrl: string,
+  backend: Backend,
+  log: Logger,
+  onServing: (serving: Serving) => void,
+) {
   const database = connect({
     url: databaseUrl,
     backend,
@@ -77,13 +129,15 @@ async function serve(config: Config, databaseUrl: string, log: Logger) {
     const server = Bun.serve({
       hostname: config.KV_HOST,
       port: config.PORT,
+      // Else two servers of one user could share a port without knowing.
+      reusePort: config.KV_WORKERS > 1,
       idleTimeout: IDLE_SECONDS + Math.ceil(config.KV_DEADLINE_MS / 1000),
       // The app's own limits answer with a problem document; Bun's would close the connection without a word.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request) => app.fetch(request),
     });
-    log.info({ url: server.url.href }, "serving");
-    if (!stop.signal.aborted) await once(stop.signal, "abort");
+    onServing({ url: server.url.href, port: server.port as number });
+    await stopped;
     log.info("draining");
     await Promise.race([server.stop(), sleep(config.KV_DRAIN_MS, undefined, { ref: false })]);
     await server.stop(true);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
 import { launchServer, type RunningServer, startServer } from "./server.ts";
-import { call, connectToPrimaryOf, freshKeyUrl, rowKey, targets } from "./targets.ts";
+import { call, freshKeyUrl, targets, whileLocked } from "./targets.ts";
 
 const DATABASE_URL = targets.vitess.databaseUrl;
 
@@ -18,20 +18,6 @@ async function withServer(environment: Record<string, string>, work: (server: Ru
     await work(server);
   } finally {
     await server.stop();
-  }
-}
-
-/** Keeps the key's row locked while `work` runs, so that a write to it stays in flight. */
-async function whileLocked(url: string, work: (unlock: () => Promise<void>) => Promise<void>) {
-  const holder = await connectToPrimaryOf(url);
-  try {
-    await holder.query("START TRANSACTION");
-    await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [rowKey(url)]);
-    await work(async () => {
-      await holder.query("COMMIT");
-    });
-  } finally {
-    holder.destroy();
   }
 }
 

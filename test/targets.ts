@@ -1,5 +1,6 @@
 // What the tests run against, as test/run.ts started it: a server over Vitess and one over a plain MySQL.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
 import type { ClusterStatus } from "../vitess/status.ts";
 
@@ -21,6 +22,7 @@ function fail(message: string): never {
 
 /** Shorter than the suite's own limit for one test, longer than any call should take. */
 const CALL_TIMEOUT_MS = 30_000;
+const CONDITION_TIMEOUT_MS = 60_000;
 
 export function call(url: string, init: RequestInit = {}): Promise<Response> {
   return fetch(url, { ...init, signal: init.signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS) });
@@ -48,6 +50,39 @@ export async function connectToPrimaryOf(keyUrl: string): Promise<Connection> {
     connection.destroy();
   }
   throw new Error("no shard holds the key");
+}
+
+/** Keeps the key's row locked while `work` runs, so that a write to it stays in flight; `awaited` waits for such a one. */
+export async function whileLocked(
+  keyUrl: string,
+  work: (unlock: () => Promise<void>, awaited: () => Promise<void>) => Promise<void>,
+) {
+  const holder = await connectToPrimaryOf(keyUrl);
+  try {
+    await holder.query("START TRANSACTION");
+    await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [rowKey(keyUrl)]);
+    const isAwaited = async () => {
+      const [rows] = await holder.query("SELECT 1 FROM performance_schema.data_lock_waits");
+      return (rows as unknown[]).length > 0;
+    };
+    await work(
+      async () => {
+        await holder.query("COMMIT");
+      },
+      () => until(isAwaited, "a write waits for the lock"),
+    );
+  } finally {
+    holder.destroy();
+  }
+}
+
+/** Waits for a condition, in place of a time in which it should come true. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string) {
+  const deadline = Date.now() + CONDITION_TIMEOUT_MS;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${CONDITION_TIMEOUT_MS} ms: ${what}`);
+    await sleep(20);
+  }
 }
 
 export function connectToTablet(socketPath: string): Promise<Connection> {
