@@ -41,7 +41,7 @@ interface Phase {
 }
 
 export async function overload(rig: Rig): Promise<Findings> {
-  const server = await rig.startServer({ KV_QUEUE_CALLS: String(QUEUE_CALLS), LOG_LEVEL: "warn" });
+  const server = await rig.startServer({ KV_QUEUE_CALLS: String(QUEUE_CALLS) });
   const { seconds, warmupSeconds } = rig.options;
   const common = { url: server.url, workload: "a", processes: 1, namespace: "overload" } as const;
   const phase = (name: string, options: Partial<LoadOptions>) =>
