@@ -6,6 +6,7 @@ import { type RequestIdVariables, requestId } from "hono/request-id";
 import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import type { Logger } from "pino";
+import { turnAway } from "./http/full.ts";
 import { keyOf, rawPath } from "./http/key.ts";
 import { keyRoutes } from "./http/keys.ts";
 import { operationRoutes } from "./http/operations.ts";
@@ -32,9 +33,16 @@ export interface AppOptions {
   log: Logger;
   /** True once the server takes no new work: /readyz then fails. */
   isDraining: () => boolean;
+  /** True while the store would turn away any call. */
+  isFull: () => boolean;
 }
 
-export function createApp(store: Store, { maxValueBytes, log, isDraining }: AppOptions) {
+/** What answers every request. */
+export interface App {
+  fetch: (request: Request) => Response | Promise<Response>;
+}
+
+export function createApp(store: Store, { maxValueBytes, log, isDraining, isFull }: AppOptions): App {
   // Routing works on the path as it was sent, so that an escaped slash stays part of a key.
   const app = new Hono<AppEnv>({ getPath: rawPath });
 
@@ -81,7 +89,14 @@ export function createApp(store: Store, { maxValueBytes, log, isDraining }: AppO
     log.error({ request_id, name: error.name, stack: error.stack?.split("\n    at ").slice(1) }, "unexpected error");
     return problemResponse(c, new Problem(500, "internal", "Something went wrong in the server."));
   });
-  return app;
+  return {
+    fetch: (request) => {
+      const answer = isFull() ? turnAway(request) : undefined;
+      if (!answer) return app.fetch(request);
+      turnedAway();
+      return answer;
+    },
+  };
 }
 
 /** Calls turned away are many by nature: a line for each would cost a server that has too much to do even more. */

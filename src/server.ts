@@ -17,7 +17,6 @@ import { connect, type Database } from "./store/connect.ts";
 import { migrate } from "./store/migrate.ts";
 import { watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
-import type { Store } from "./store/store.ts";
 import { type Serving, Workers } from "./workers.ts";
 
 /** A connection on which nothing moves for this long, beyond the deadline of a call, is cut off. */
@@ -120,11 +119,12 @@ async function serve(
   });
   try {
     const direct = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
-    const store = config.KV_COALESCE === "false" ? direct : await coalesce(config, backend, database, direct);
-    const app = createApp(store, {
+    const coalescing = config.KV_COALESCE === "false" ? undefined : await coalesce(config, backend, database, direct);
+    const app = createApp(coalescing ?? direct, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       log,
       isDraining: () => stop.signal.aborted,
+      isFull: () => coalescing?.full ?? false,
     });
     const server = Bun.serve({
       hostname: config.KV_HOST,
@@ -134,7 +134,7 @@ async function serve(
       idleTimeout: IDLE_SECONDS + Math.ceil(config.KV_DEADLINE_MS / 1000),
       // The app's own limits answer with a problem document; Bun's would close the connection without a word.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      fetch: (request) => app.fetch(request),
+      fetch: app.fetch,
     });
     onServing({ url: server.url.href, port: server.port as number });
     await stopped;
@@ -147,7 +147,7 @@ async function serve(
   }
 }
 
-async function coalesce(config: Config, backend: Backend, database: Database, store: SqlStore): Promise<Store> {
+async function coalesce(config: Config, backend: Backend, database: Database, store: SqlStore) {
   const { shardOf } = await watchShards(database, backend, (key) => Bun.hash.xxHash64(key));
   return new CoalescingStore(store, {
     statements: { reads: config.KV_STATEMENTS, writes: 1 },

@@ -40,6 +40,8 @@ interface Sent {
 /** Holds entries in memory; a statement takes effect when the test ends it. */
 class DeferredStore implements BatchStore {
   readonly sent: Sent[] = [];
+  /** Keys that read as expired; where they are looked at again, a writer holds their rows. */
+  readonly expired = new Set<string>();
   private readonly values = new Map<string, string>();
 
   private defer<R>(name: string, keys: EntryKey[], effect: () => R, puts: Put[] = []): Promise<R> {
@@ -58,9 +60,22 @@ class DeferredStore implements BatchStore {
 
   getMany(keys: EntryKey[]) {
     return this.defer("get", keys, () => {
-      const found = keys.map((each) => [keyName(each), this.find(each)] as const);
-      return new Map(found.filter((pair): pair is [string, Entry] => pair[1] !== null));
+      const found = new Map<string, Entry | "expired">();
+      for (const each of keys) {
+        const entry = this.isExpired(each) ? "expired" : this.find(each);
+        if (entry) found.set(keyName(each), entry);
+      }
+      return found;
     });
+  }
+  confirmMany(keys: EntryKey[]) {
+    return this.defer("confirm", keys, () => {
+      const free = keys.filter((each) => !this.isExpired(each));
+      return new Map(free.map((each) => [keyName(each), this.find(each)]));
+    });
+  }
+  private isExpired(each: EntryKey) {
+    return this.expired.has(each.toString().slice(3));
   }
   putMany(puts: Put[]) {
     const store = () => {
@@ -79,7 +94,7 @@ class DeferredStore implements BatchStore {
     });
   }
   get(each: EntryKey) {
-    return this.getMany([each]).then((found) => found.get(keyName(each)) ?? null);
+    return this.defer("get alone", [each], () => this.find(each));
   }
   head(each: EntryKey) {
     return this.get(each);
@@ -204,6 +219,29 @@ describe("coalescing", () => {
     expect(sizes("put")).toEqual([1, 1, 1]);
   });
 
+  test("reads that find their entry expired look again together, and keep no other read waiting", async () => {
+    const { below, store } = make();
+    for (const name of ["a", "b"]) below.expired.add(name);
+    const calls = ["a", "b", "c"].map((name) => store.get(key(name)));
+    await settle();
+    below.sent[0]?.end();
+    expect(await calls[2]).toBe(null);
+    const next = store.get(key("d"));
+    await settle();
+    expect(below.sent.slice(1).map(({ name, keys }) => [name, ...keys])).toEqual([
+      ["confirm", "a", "b"],
+      ["get", "d"],
+    ]);
+    // A writer holds b's row: its reader waits alone.
+    below.expired.delete("a");
+    for (const { end } of below.sent.slice(1)) end();
+    expect(await Promise.all([calls[0], next])).toEqual([null, null]);
+    await settle();
+    expect(below.sent.slice(3).map(({ name, keys }) => [name, ...keys])).toEqual([["get alone", "b"]]);
+    below.sent[3]?.end();
+    expect(await calls[1]).toBe(null);
+  });
+
   test("each shard has statements of its own", async () => {
     const { below, store } = make({ shardOf: (each) => each.toString().slice(-1) });
     const calls = ["a1", "a2", "b1", "b2"].map((name) => store.get(key(name)));
@@ -314,13 +352,14 @@ describe("coalescing over Vitess", async () => {
     const store = new CoalescingStore(direct, { ...OPTIONS, shardOf: () => "" });
     const name = `locked-${Date.now()}`;
     const url = `${targets.vitess.url}/v1/kv/ns/${name}`;
-    await store.put(key(name), { ...entry("v"), expiry: { atMs: 1000 } });
+    const gone = `gone-${name}`;
+    for (const each of [name, gone]) await store.put(key(each), { ...entry("v"), expiry: { atMs: 1000 } });
     const holder = await connectToPrimaryOf(url);
     try {
       await holder.query("START TRANSACTION");
       await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [key(name)]);
       const locked = store.get(key(name));
-      const others = names.map((each) => store.get(key(each)));
+      const others = [gone, ...names].map((each) => store.get(key(each)));
       expect(await Promise.race([locked, Promise.all(others).then(() => "others")])).toBe("others");
       expect(await store.get(key(names[0] as string))).not.toBe(undefined);
       await holder.query("COMMIT");

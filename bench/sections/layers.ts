@@ -109,7 +109,8 @@ async function makeLayers(): Promise<Layer[]> {
     });
   const overStub = coalescing(stub);
   const log = pino({ level: "silent" });
-  const appOver = (store: Store) => createApp(store, { maxValueBytes: 1024 * 1024, log, isDraining: () => false });
+  const appOver = (store: Store) =>
+    createApp(store, { maxValueBytes: 1024 * 1024, log, isDraining: () => false, isFull: () => false });
   const app = appOver(stub);
   const wholeApp = appOver(coalescing(sql));
   const ok = new Hono().get("/v1/kv/:ns/:key", (c) => c.text("ok"));
@@ -196,6 +197,9 @@ class StubStore implements BatchStore {
   async ping() {}
   async getMany(keys: EntryKey[]) {
     return new Map(keys.map((key) => [keyName(key), this.entry]));
+  }
+  async confirmMany() {
+    return new Map<string, Entry>();
   }
   async putMany() {}
   async deleteMany() {}

@@ -5,6 +5,7 @@ import { line, ruleX } from "@observablehq/plot";
 import { step } from "../../vitess/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
+import { clusterGroups, type Groups, withCores } from "../cpu.ts";
 import type { LoadOptions } from "../load/options.ts";
 import { type LoadResult, runLoad } from "../load/run.ts";
 import { sum } from "../load/tally.ts";
@@ -17,7 +18,7 @@ const TIMES = 3;
 const NORMAL = 0.5;
 const CONNECTIONS = 1_000;
 /** Each carries one call at a time: they must be more than the server lets in. */
-const OVERLOAD_CONNECTIONS = 4_000;
+const OVERLOAD_CONNECTIONS = 6_000;
 const QUEUE_CALLS = 1_500;
 const RECOVERY_SECONDS = 10;
 const SAMPLE_MS = 250;
@@ -33,7 +34,8 @@ interface Phase {
   violations: number;
   p50Ms: number;
   p99Ms: number;
-  memoryMb: { first: number; last: number; most: number };
+  memoryMb: { last: number; most: number };
+  cores: { simulator: number; server: number; cluster: number };
   seconds: LoadResult["steps"][number]["seconds"];
   /** When its first second began, and when its last ended, as performance.now() counts. */
   begunMs: number;
@@ -41,11 +43,12 @@ interface Phase {
 }
 
 export async function overload(rig: Rig): Promise<Findings> {
+  const cluster = await rig.cluster();
   const server = await rig.startServer({ KV_QUEUE_CALLS: String(QUEUE_CALLS) });
   const { seconds, warmupSeconds } = rig.options;
   const common = { url: server.url, workload: "a", processes: 1, namespace: "overload" } as const;
   const phase = (name: string, options: Partial<LoadOptions>) =>
-    runPhase(rig, name, server.pid, { ...common, fill: false, ...options });
+    runPhase(rig, name, { ...clusterGroups(cluster), server: [server.pid] }, { ...common, fill: false, ...options });
 
   const peak = await phase("the most it can do", {
     clients: [CONNECTIONS],
@@ -74,29 +77,40 @@ export async function overload(rig: Rig): Promise<Findings> {
   };
 }
 
-async function runPhase(rig: Rig, name: string, pid: number, options: LoadOptions): Promise<Phase> {
+async function runPhase(rig: Rig, name: string, groups: Groups, options: LoadOptions): Promise<Phase> {
+  const [pid] = groups.server as [number];
   const memory: number[] = [];
   const sample = () => memory.push(memoryMb(pid));
   const timer = setInterval(sample, SAMPLE_MS);
   sample();
   try {
     const titled: typeof step = (title, work) => step(`${name}: ${title}`, work);
-    const result = await runLoad(options, { signal: rig.signal, step: titled });
+    // The simulator's processes come and go with the run: it says itself what they used.
+    const load = async () => ({ ...(await runLoad(options, { signal: rig.signal, step: titled })), cpuSeconds: 0 });
+    const { result, cores } = await withCores(groups, load);
     const endedMs = performance.now();
     rig.signal.throwIfAborted();
     const [figures] = result.steps as [LoadResult["steps"][number]];
     const { reads, writes, refused, errors, measuredSeconds, seconds } = figures;
+    const accepted = reads.perSecond + writes.perSecond;
+    const turnedAway = sum(refused) / measuredSeconds;
+    const { server = 0 } = cores;
     sample();
     return {
       name,
       offered: options.rate ?? null,
-      accepted: reads.perSecond + writes.perSecond,
-      refused: sum(refused) / measuredSeconds,
+      accepted,
+      refused: turnedAway,
       errors: sum(errors),
       violations: result.violations,
-      p50Ms: median(seconds.map(({ p50Ms }) => p50Ms ?? Number.NaN)),
-      p99Ms: median(seconds.map(({ p99Ms }) => p99Ms ?? Number.NaN)),
-      memoryMb: { first: memory[0] ?? 0, last: memory.at(-1) ?? 0, most: Math.max(...memory) },
+      p50Ms: medianOf(seconds.map(({ p50Ms }) => p50Ms)),
+      p99Ms: medianOf(seconds.map(({ p99Ms }) => p99Ms)),
+      cores: {
+        simulator: (figures.generatorMicrosecondsPerCall * (accepted + turnedAway)) / 1e6,
+        server,
+        cluster: Object.keys(groups).reduce((all, group) => all + (cores[group] ?? 0), -server),
+      },
+      memoryMb: { last: memory.at(-1) ?? 0, most: Math.max(...memory) },
       seconds,
       begunMs: endedMs - 1000 * (seconds.at(-1)?.atSeconds ?? 0),
       endedMs,
@@ -104,6 +118,11 @@ async function runPhase(rig: Rig, name: string, pid: number, options: LoadOption
   } finally {
     clearInterval(timer);
   }
+}
+
+/** Of the seconds in which a call that counts has ended. */
+function medianOf(values: (number | null)[]): number {
+  return median(values.filter((value) => value !== null));
 }
 
 function memoryMb(pid: number): number {
@@ -140,10 +159,14 @@ function phaseTable(phases: Phase[]): string {
       "p99 ms",
       "server's memory, most MB",
       "at its end MB",
+      "cores: simulator",
+      "server",
+      "cluster",
     ],
-    phases.map(({ name, offered, accepted, refused, p50Ms, p99Ms, memoryMb: { most, last } }) => [
+    phases.map(({ name, offered, accepted, refused, p50Ms, p99Ms, memoryMb: { most, last }, cores }) => [
       name,
       ...[offered ?? undefined, accepted, refused, p50Ms, p99Ms, most, last].map((value) => figure(value)),
+      ...[cores.simulator, cores.server, cores.cluster].map((used) => used.toFixed(2)),
     ]),
   );
 }

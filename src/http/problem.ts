@@ -24,6 +24,13 @@ export const notFound = () => new Problem(404, "not_found", "There is no such ke
 export const preconditionFailed = () =>
   new Problem(412, "precondition_failed", "The precondition does not hold; nothing was changed.");
 
+export const OVERLOADED = new Problem(
+  503,
+  "overloaded",
+  "Too many calls are waiting; nothing was changed. Try again later.",
+  { "Retry-After": "1" },
+);
+
 const STORE_PROBLEMS: Record<StoreError["code"], Problem> = {
   unavailable: new Problem(
     503,
@@ -31,9 +38,7 @@ const STORE_PROBLEMS: Record<StoreError["code"], Problem> = {
     "The database could not be reached in time; nothing was changed. Try again.",
     { "Retry-After": "1" },
   ),
-  overloaded: new Problem(503, "overloaded", "Too many calls are waiting; nothing was changed. Try again later.", {
-    "Retry-After": "1",
-  }),
+  overloaded: OVERLOADED,
   outcome_unknown: new Problem(
     503,
     "outcome_unknown",
@@ -55,11 +60,15 @@ const TITLES: Record<Status, string> = {
   503: "Service Unavailable",
 };
 
+/** The body of the answer to a problem. */
+export function problemDocument({ status, code, detail }: Problem, requestId: string): string {
+  return JSON.stringify({ type: "about:blank", title: TITLES[status], status, code, detail, request_id: requestId });
+}
+
 /** The answer to a problem. */
-export function problemResponse(c: Context, { status, code, detail, headers }: Problem): Response {
-  const body = { type: "about:blank", title: TITLES[status], status, code, detail, request_id: c.get("requestId") };
-  return c.body(JSON.stringify(body), status, {
-    ...headers,
+export function problemResponse(c: Context, problem: Problem): Response {
+  return c.body(problemDocument(problem, c.get("requestId")), problem.status, {
+    ...problem.headers,
     "Content-Type": "application/problem+json",
     "Cache-Control": "no-store",
   });

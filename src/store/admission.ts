@@ -92,6 +92,11 @@ export class Admission {
     return call;
   }
 
+  /** Whether the next call is turned away, however small it is. */
+  get full(): boolean {
+    return this.calls >= this.options.maxCalls || this.bytes >= this.options.maxBytes;
+  }
+
   /** Makes room for the next call. */
   leave(bytes: number) {
     this.calls -= 1;

@@ -51,6 +51,8 @@ const ALONE_PER_KEY = 4;
 export class CoalescingStore implements Store {
   private readonly admission: Admission;
   private readonly reads: (key: EntryKey) => Lane<EntryKey, Entry | null>;
+  /** Reads that have found their entry expired. */
+  private readonly confirms: (key: EntryKey) => Lane<EntryKey, Entry | null>;
   private readonly puts: (key: EntryKey) => Lane<Put, Version>;
   private readonly deletes: (key: EntryKey) => Lane<EntryKey, boolean>;
   private readonly order = new KeyOrder((kind) => (BATCHED.has(kind) ? Number.POSITIVE_INFINITY : ALONE_PER_KEY));
@@ -72,7 +74,18 @@ export class CoalescingStore implements Store {
         const found = await store.getMany(lastOfEach(batch), deadline);
         for (const { id, item, call } of batch) {
           const entry = found.get(id) ?? null;
-          if (entry === "expired") call.run(() => store.get(item));
+          if (entry === "expired") this.confirms(item).add({ id, item, call });
+          else call.resolve(entry);
+        }
+      }),
+    );
+    this.confirms = perShard(
+      options.shardOf,
+      lanes(reads, async (batch, deadline) => {
+        const found = await store.confirmMany(lastOfEach(batch), deadline);
+        for (const { id, item, call } of batch) {
+          const entry = found.get(id);
+          if (entry === undefined) call.run(() => store.get(item));
           else call.resolve(entry);
         }
       }),
@@ -91,6 +104,11 @@ export class CoalescingStore implements Store {
         for (const { call } of batch) call.resolve(true);
       }),
     );
+  }
+
+  /** Whether it turns away every call at present. */
+  get full(): boolean {
+    return this.admission.full;
   }
 
   get(key: EntryKey): Promise<Entry | null> {

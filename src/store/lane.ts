@@ -73,7 +73,7 @@ export class Lane<T, R> {
   }
 
   private async send(batch: Waiting<T, R>[]) {
-    const deadline = (batch[batch.length - 1] as Waiting<T, R>).call.deadline;
+    const deadline = batch.reduce((latest, { call }) => Math.max(latest, call.deadline), 0);
     try {
       await this.options.send(batch, deadline);
     } catch (error) {

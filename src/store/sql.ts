@@ -70,6 +70,12 @@ export class SqlStore implements BatchStore {
     return found;
   }
 
+  async confirmMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | null>> {
+    const locking = withKeys(SELECT_ENTRY, keys.toSorted(Buffer.compare), " FOR SHARE SKIP LOCKED");
+    const rows = await this.run<Rows>("get_locked", false, locking, deadline);
+    return new Map(rows.map((row) => [keyName(row.id), isPast(row) ? null : entryOf(row)]));
+  }
+
   async head(entry: EntryKey): Promise<EntryInfo | null> {
     const row = await this.read(entry, SELECT_INFO);
     return row && infoOf(row, row.value_bytes);
@@ -169,8 +175,9 @@ export class SqlStore implements BatchStore {
 /**
  * Whether a row reads as expired. It may be in the middle of being extended: by a statement that judged it in time,
  * holds its lock and has not committed. Answering "absent" and then showing it alive again would be a lie, so such a
- * row is read again FOR SHARE, which waits for that writer; one that comes later finds the entry expired. Only expired
- * rows that are not reclaimed yet cost this second read.
+ * row is read again FOR SHARE, which waits for that writer; one that comes later finds the entry expired. Rows read
+ * together SKIP those that are LOCKED, and each of them is then waited for by itself. Only expired rows that are not
+ * reclaimed yet cost this second read.
  */
 function isPast(row: Rows[number]): boolean {
   return row.ttl_ms !== null && row.ttl_ms <= 0;

@@ -133,11 +133,13 @@ export interface Put {
  * performance.now() counts and bounds the call in the store's own deadline's place.
  */
 export interface BatchStore extends Store {
+  /** What `get` would give, by `keyName`; absent keys are missing. "expired" where `confirmMany` has to be asked. */
+  getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired">>;
   /**
-   * What `get` would give, by `keyName`; absent keys are missing. "expired" where only `get` can tell, because it may
+   * The same for keys that were found expired, absent ones as null. Missing where only `get` can tell, because it may
    * have to wait for a writer, which is no other key's business.
    */
-  getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired">>;
+  confirmMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | null>>;
   /** Writes all entries. Where an error leaves the outcome open, it is open for each entry by itself. */
   putMany(puts: Put[], deadline: number): Promise<void>;
   deleteMany(keys: EntryKey[], deadline: number): Promise<void>;

@@ -1,0 +1,22 @@
+// Turns calls away before anything else is done for them. Under a load far beyond what can be done these are most
+// calls, and whatever they cost is taken from those that were let in, whose answers wait in the same event loop.
+// Hence no look at the headers: they would be copied for it.
+
+import { OVERLOADED, problemDocument } from "./problem.ts";
+
+const HEADERS = {
+  ...OVERLOADED.headers,
+  "Content-Type": "application/problem+json",
+  "Cache-Control": "no-store",
+  "X-Content-Type-Options": "nosniff",
+};
+
+/** The answer to a call on an entry while there is no room for it; undefined for every other request. */
+export function turnAway(request: Request): Response | undefined {
+  if (!request.url.includes("/v1/kv/")) return undefined;
+  const requestId = crypto.randomUUID();
+  return new Response(request.method === "HEAD" ? null : problemDocument(OVERLOADED, requestId), {
+    status: OVERLOADED.status,
+    headers: { ...HEADERS, "X-Request-Id": requestId },
+  });
+}
