@@ -7,6 +7,7 @@ import { type PlotOptions, writePlot } from "./plot.ts";
 import type { Options } from "./rig.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
+const README = join(import.meta.dirname, "../README.md");
 
 /** What a section has found out. */
 export interface Findings {
@@ -18,13 +19,15 @@ export interface Findings {
   data: Record<string, unknown>;
   /** Tables and sentences, for people. */
   markdown: string;
+  /** What of it README shows, between the comments `<!-- bench NAME -->` and `<!-- end -->`. */
+  readme?: string;
   /** Drawn below each other. */
   plots?: PlotOptions[];
 }
 
 /** Writes results/NAME.json, NAME.md and, where there are plots, NAME.svg; returns the Markdown. */
 export function report(name: string, findings: Findings, options: Options): string {
-  const { method, data, markdown, plots } = findings;
+  const { method, data, markdown, readme, plots } = findings;
   const versions = { bun: Bun.version, ...findings.versions };
   const machine = machineFacts();
   const date = new Date().toISOString().slice(0, 10);
@@ -39,7 +42,18 @@ export function report(name: string, findings: Findings, options: Options): stri
   if (plots) writePlot(join(RESULTS, `${name}.svg`), plots);
   const image = plots ? `![The same as a plot](${name}.svg)\n\n` : "";
   writeFileSync(join(RESULTS, `${name}.md`), `# Benchmark: ${name}\n\n${image}${text}`);
+  if (readme) showInReadme(name, `${readme}\n\n${caption}`);
   return text;
+}
+
+function showInReadme(name: string, text: string) {
+  const place = new RegExp(`(<!-- bench ${name} -->\n).*?(<!-- end -->)`, "s");
+  const before = readFileSync(README, "utf8");
+  if (!place.test(before)) throw new Error(`README.md has no place for the results of ${name}.`);
+  writeFileSync(
+    README,
+    before.replace(place, (_, begin, end) => `${begin}\n${text}\n\n${end}`),
+  );
 }
 
 /** A Markdown table; all columns but the first hold numbers. */

@@ -40,6 +40,7 @@ export async function compare(rig: Rig): Promise<Findings> {
   const bars = [...judge(measured), none(DEADLOCKS, found)];
   const others = Math.max(...measured.map(({ cores }) => cores.others ?? 0));
   const { mysqld } = (await findParts(signal)).programs;
+  const results = resultTable(systems, measured);
   return {
     versions: {
       vitess: VITESS_VERSION,
@@ -51,9 +52,8 @@ export async function compare(rig: Rig): Promise<Findings> {
     },
     method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random; each figure measured for ${options.seconds} s after ${options.warmupSeconds} s of warm-up${options.rounds > 1 ? `, the median of ${options.rounds} rounds that alternate the systems` : ""}. Meanwhile other programs kept at most ${others.toFixed(2)} cores busy.`,
     data: { measured, bars },
-    markdown: [resultTable(systems, measured), "## Bars", barTable(bars), "## Cores in use", coresTable(measured)].join(
-      "\n\n",
-    ),
+    markdown: [results, "## Bars", barTable(bars), "## Cores in use", coresTable(measured)].join("\n\n"),
+    readme: `${results}\n\n${barTable(bars)}`,
     plots: ratePlots(measured),
   };
 }
