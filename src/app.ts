@@ -102,11 +102,11 @@ export function createApp(store: Store, { maxValueBytes, log, isDraining, isFull
 /** Calls turned away are many by nature: a line for each would cost a server that has too much to do even more. */
 function logTurnedAway(log: Logger): () => void {
   let calls = 0;
-  let lineAt = 0;
+  let lineAt = Number.NEGATIVE_INFINITY;
   return () => {
     calls += 1;
-    if (Date.now() - lineAt < TURNED_AWAY_LINE_MS) return;
-    lineAt = Date.now();
+    if (performance.now() - lineAt < TURNED_AWAY_LINE_MS) return;
+    lineAt = performance.now();
     log.warn({ calls }, "turned away calls, for too many are under way");
     calls = 0;
   };

@@ -27,3 +27,12 @@ export const ETAGS = 32;
 
 /** A statement doubles it, as hex literals, and must fit a gRPC message of 16 MiB, Vitess's default. */
 export const BATCH_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Values that a statement for many keys may return; each key has an equal share, and what is larger is read with fewer
+ * others. It must fit a gRPC message as well, and the memory of every server on the way.
+ */
+export const BATCH_READ_BYTES = 8 * 1024 * 1024;
+
+/** Keys of a statement for values that are larger than their share of a full one. */
+export const LARGE_BATCH_ROWS = 8;

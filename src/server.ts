@@ -119,7 +119,8 @@ async function serve(
   });
   try {
     const direct = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
-    const coalescing = config.KV_COALESCE === "false" ? undefined : await coalesce(config, backend, database, direct);
+    const coalescing =
+      config.KV_COALESCE === "false" ? undefined : await coalesce(config, databaseUrl, backend, database, direct);
     const app = createApp(coalescing ?? direct, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       log,
@@ -147,8 +148,12 @@ async function serve(
   }
 }
 
-async function coalesce(config: Config, backend: Backend, database: Database, store: SqlStore) {
-  const { shardOf } = await watchShards(database, backend, (key) => Bun.hash.xxHash64(key));
+async function coalesce(config: Config, databaseUrl: string, backend: Backend, database: Database, store: SqlStore) {
+  const { shardOf } = await watchShards(database, {
+    backend,
+    keyspace: decodeURIComponent(new URL(databaseUrl).pathname.slice(1)),
+    hash: (key) => Bun.hash.xxHash64(key),
+  });
   return new CoalescingStore(store, {
     statements: { reads: config.KV_STATEMENTS, writes: 1 },
     batchRows: config.KV_BATCH_ROWS,

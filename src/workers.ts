@@ -82,6 +82,8 @@ export class Workers {
       onFirstServing(serving);
     };
     for (;;) {
+      // The first worker may have said that it serves just when the end came.
+      if (this.ending.signal.aborted) return;
       const begun = performance.now();
       // Failing to spawn is an end too: memory or processes may be short for a while.
       const end = await this.runOne(onServing).catch((error) => ({ reason: error.message }));

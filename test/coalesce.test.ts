@@ -2,10 +2,11 @@
 // of events), and then over the real one with a wrong map of shards.
 
 import { afterAll, describe, expect, test } from "bun:test";
+import { LARGE_BATCH_ROWS } from "../src/limits.ts";
 import { type CoalesceOptions, CoalescingStore } from "../src/store/coalesce.ts";
 import { connect } from "../src/store/connect.ts";
 import { StoreError } from "../src/store/errors.ts";
-import { watchShards } from "../src/store/shards.ts";
+import { watchShards, wholeMap } from "../src/store/shards.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import type { BatchStore, Entry, EntryKey, NewEntry, Put } from "../src/store/store.ts";
 import { entryKey, keyName } from "../src/store/store.ts";
@@ -42,6 +43,8 @@ class DeferredStore implements BatchStore {
   readonly sent: Sent[] = [];
   /** Keys that read as expired; where they are looked at again, a writer holds their rows. */
   readonly expired = new Set<string>();
+  /** Keys whose values are larger than their share of a statement. */
+  readonly large = new Set<string>();
   private readonly values = new Map<string, string>();
 
   private defer<R>(name: string, keys: EntryKey[], effect: () => R, puts: Put[] = []): Promise<R> {
@@ -60,9 +63,10 @@ class DeferredStore implements BatchStore {
 
   getMany(keys: EntryKey[]) {
     return this.defer("get", keys, () => {
-      const found = new Map<string, Entry | "expired">();
+      const found = new Map<string, Entry | "expired" | "large">();
       for (const each of keys) {
-        const entry = this.isExpired(each) ? "expired" : this.find(each);
+        const isLarge = this.large.has(each.toString().slice(3));
+        const entry = this.isExpired(each) ? "expired" : isLarge ? "large" : this.find(each);
         if (entry) found.set(keyName(each), entry);
       }
       return found;
@@ -222,7 +226,7 @@ describe("coalescing", () => {
   test("reads that find their entry expired look again together, and keep no other read waiting", async () => {
     const { below, store } = make();
     for (const name of ["a", "b"]) below.expired.add(name);
-    const calls = ["a", "b", "c"].map((name) => store.get(key(name)));
+    const calls = ["a", "b", "c", "b"].map((name) => store.get(key(name)));
     await settle();
     below.sent[0]?.end();
     expect(await calls[2]).toBe(null);
@@ -232,14 +236,47 @@ describe("coalescing", () => {
       ["confirm", "a", "b"],
       ["get", "d"],
     ]);
-    // A writer holds b's row: its reader waits alone.
+    // A writer holds b's row: its readers wait apart from all others, and together.
     below.expired.delete("a");
     for (const { end } of below.sent.slice(1)) end();
     expect(await Promise.all([calls[0], next])).toEqual([null, null]);
     await settle();
     expect(below.sent.slice(3).map(({ name, keys }) => [name, ...keys])).toEqual([["get alone", "b"]]);
     below.sent[3]?.end();
-    expect(await calls[1]).toBe(null);
+    expect(await Promise.all(calls)).toEqual([null, null, null, null]);
+  });
+
+  test("values larger than their share of a statement are read again, a few at once and at last alone", async () => {
+    const { below, store } = make();
+    const names = Array.from({ length: LARGE_BATCH_ROWS + 1 }, (_, i) => `k${i}`);
+    for (const name of names) below.large.add(name);
+    const calls = ["small", ...names].map((name) => store.get(key(name)));
+    await settle();
+    below.sent[0]?.end();
+    expect(await calls[0]).toBe(null);
+    await settle();
+    expect(below.sent.slice(1).map(({ keys }) => keys)).toEqual([names.slice(0, -1), names.slice(-1)]);
+    for (const { end } of below.sent.slice(1)) end();
+    await settle();
+    const alone = below.sent.slice(3);
+    expect(alone.map(({ name, keys }) => [name, ...keys])).toEqual(names.map((name) => ["get alone", name]));
+    for (const { end } of alone) end();
+    expect(await Promise.all(calls)).toEqual(calls.map(() => null));
+  });
+
+  test("what waits for others on its key past the deadline is never sent", async () => {
+    const { below, store } = make({ deadlineMs: 100 });
+    const calls = Array.from({ length: 20 }, () => store.put(key("a"), entry("v"), { ifMatch: "*" }));
+    const outcomes = await Promise.allSettled(calls);
+    const sent = below.sent.length;
+    expect(sent).toBeLessThan(20);
+    expect(outcomes.map((each) => each.status === "rejected" && each.reason.code)).toEqual([
+      ...Array(sent).fill("outcome_unknown"),
+      ...Array(20 - sent).fill("unavailable"),
+    ]);
+    for (const { end } of below.sent) end();
+    await settle();
+    expect(below.sent.length).toBe(sent);
   });
 
   test("each shard has statements of its own", async () => {
@@ -315,6 +352,20 @@ describe("coalescing", () => {
   });
 });
 
+describe("the map of shards", () => {
+  test("is taken when it leaves nothing out and nothing twice", () => {
+    const names = (shards: string[]) => wholeMap(shards)?.map(({ name }) => name);
+    expect(names(["80-", "-40", "40-80"])).toEqual(["-40", "40-80", "80-"]);
+    expect(names(["0"])).toEqual(["0"]);
+    expect(names(["-"])).toEqual(["-"]);
+    expect(names([])).toBeUndefined();
+    expect(names(["-40", "80-"])).toBeUndefined();
+    expect(names(["-40", "40-80"])).toBeUndefined();
+    expect(names(["40-80", "80-"])).toBeUndefined();
+    expect(names(["-80", "80-", "80-c0", "c0-"])).toBeUndefined();
+  });
+});
+
 describe("coalescing over Vitess", async () => {
   const database = connect({ url: targets.vitess.databaseUrl, backend: "vitess", connections: 8, queueLimit: 100 });
   const direct = new SqlStore(database, { deadlineMs: 10_000 });
@@ -322,7 +373,11 @@ describe("coalescing over Vitess", async () => {
   afterAll(() => database.close());
 
   test("the map of shards is vtgate's own", async () => {
-    const { shardOf } = await watchShards(database, "vitess", (bytes) => Bun.hash.xxHash64(bytes));
+    const { shardOf } = await watchShards(database, {
+      backend: "vitess",
+      keyspace: targets.vitess.status.vtgate.database,
+      hash: (bytes) => Bun.hash.xxHash64(bytes),
+    });
     await Promise.all(names.map((name) => direct.put(key(name), entry(name))));
     const rows = new Map<string, number>();
     for (const name of names) rows.set(shardOf(key(name)), (rows.get(shardOf(key(name))) ?? 0) + 1);

@@ -96,7 +96,11 @@ async function makeLayers(): Promise<Layer[]> {
   const stub = new StubStore(value);
   const database = new StubDatabase(value);
   const sql = new SqlStore(database, { deadlineMs: DEADLINE_MS });
-  const { shardOf } = await watchShards(database, "vitess", (key) => Bun.hash.xxHash64(key));
+  const { shardOf } = await watchShards(database, {
+    backend: "vitess",
+    keyspace: "kv",
+    hash: (key) => Bun.hash.xxHash64(key),
+  });
   const coalescing = (store: BatchStore) =>
     new CoalescingStore(store, {
       statements: { reads: 1, writes: 1 },
@@ -215,7 +219,7 @@ class StubDatabase implements Database {
   async execute<T>(statement: Statement): Promise<T> {
     this.last = statement;
     if (statement.name === "shards") {
-      return ["-80", "80-"].map((Shard) => ({ TabletType: "PRIMARY", State: "SERVING", Shard })) as T;
+      return ["-80", "80-"].map((Shard) => ({ Keyspace: "kv", TabletType: "PRIMARY", State: "SERVING", Shard })) as T;
     }
     if (statement.writes) return { affectedRows: 1, insertId: 0 } as T;
     return statement.params.map((key) => this.row(key as Buffer)) as T;

@@ -48,7 +48,7 @@ export async function scale(rig: Rig): Promise<Findings> {
     await system(NAMES.hot, CONNECTIONS, KEY_NAMES.slice(0, 1)),
     await system(NAMES.many, MANY_CONNECTIONS),
   ]);
-  await fillRows(rig, cluster.url);
+  await fillRows(rig, cluster.url, cluster.vtgate.database);
   const chosen = Array.from({ length: CHOSEN }, () => rowName(Math.floor(Math.random() * ROWS)));
   const measured = [...few, ...(await measureAll(rig, [await system(NAMES.rows, CONNECTIONS, chosen)]))];
   const bars = [...judge(measured), none(DEADLOCKS, (await deadlocks(cluster)) - before)];
@@ -104,10 +104,14 @@ function rowName(row: number): string {
 }
 
 /** Writes all rows with the server's own statements, but without a call for each. */
-async function fillRows({ signal }: Rig, url: string) {
+async function fillRows({ signal }: Rig, url: string, keyspace: string) {
   const database = connect({ url, backend: await inspectBackend(url), connections: 16, queueLimit: 100 });
   try {
-    const { shardOf } = await watchShards(database, "vitess", (key) => Bun.hash.xxHash64(key));
+    const { shardOf } = await watchShards(database, {
+      backend: "vitess",
+      keyspace,
+      hash: (key) => Bun.hash.xxHash64(key),
+    });
     const store = new SqlStore(database, { deadlineMs: FILL_DEADLINE_MS });
     const entry: NewEntry = {
       value: Buffer.from(VALUE),

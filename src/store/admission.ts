@@ -51,7 +51,8 @@ export class Call<R> {
 
   /** Does what the call is for, with no other call's help. */
   async run(work: () => Promise<R>) {
-    if (this.settled) return;
+    // Past its deadline it is about to be answered so, and must not be sent any more.
+    if (this.settled || performance.now() >= this.deadline) return;
     this.sent = true;
     try {
       this.resolve(await work());
@@ -105,17 +106,17 @@ export class Admission {
 
   private tick() {
     const now = performance.now();
-    let head = 0;
-    for (; head < this.arrivals.length; head++) {
-      const call = this.arrivals[head] as Call<unknown>;
+    // The last first: answering a call may start those that wait for it, which must have been answered by then.
+    for (let i = this.arrivals.findLastIndex((call) => call.deadline <= now); i >= 0; i--) {
+      const call = this.arrivals[i] as Call<unknown>;
       if (call.settled) continue;
-      if (call.deadline > now) break;
       call.reject(
         call.sent && call.writes
           ? new StoreError("outcome_unknown", "no answer within the deadline")
           : new StoreError("unavailable", "no answer within the deadline"),
       );
     }
-    this.arrivals = this.arrivals.slice(head);
+    // One that is stuck must not keep those behind it, and the values they were answered with, in memory.
+    this.arrivals = this.arrivals.filter((call) => !call.settled);
   }
 }

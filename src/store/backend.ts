@@ -19,6 +19,16 @@ export async function rowsOf(connection: Connection, sql: string, values?: unkno
   return rows;
 }
 
+/** vtgate's list of all tablets that it knows, of every keyspace. */
+export const SHOW_TABLETS = "SHOW VITESS_TABLETS";
+
+/** The names of the keyspace's shards whose primary serves. */
+export function servingShards(tablets: RowDataPacket[], keyspace: string): string[] {
+  return tablets
+    .filter((row) => row.Keyspace === keyspace && row.TabletType === "PRIMARY" && row.State === "SERVING")
+    .map((row) => String(row.Shard));
+}
+
 /**
  * Finds out what answers at the URL. Fails unless the clock of every shard shows UTC, in which alone its conversion
  * to epoch time is exact all year round; a plain MySQL is told so by each connection instead.
@@ -26,20 +36,20 @@ export async function rowsOf(connection: Connection, sql: string, values?: unkno
 export async function inspectBackend(url: string): Promise<Backend> {
   const connection = await connectOnce(url);
   try {
-    const shards = await rowsOf(connection, "SHOW VITESS_TABLETS").catch((error) => {
+    const tablets = await rowsOf(connection, SHOW_TABLETS).catch((error) => {
       // A syntax error to a MySQL server.
       if (error.errno === 1064) return undefined;
       throw error;
     });
-    if (!shards) return "mysql";
-    const primaries = shards.filter((row) => row.TabletType === "PRIMARY" && row.State === "SERVING");
-    for (const { Keyspace, Shard } of primaries.filter((row) => row.Keyspace === connection.config.database)) {
-      await rowsOf(connection, `USE \`${Keyspace}:${Shard}@primary\``);
+    if (!tablets) return "mysql";
+    const keyspace = String(connection.config.database);
+    for (const shard of servingShards(tablets, keyspace)) {
+      await rowsOf(connection, `USE \`${keyspace}:${shard}@primary\``);
       const [row] = await rowsOf(connection, "SELECT @@global.time_zone AS zone, @@system_time_zone AS system_zone");
       const zone = row?.zone === "SYSTEM" ? row.system_zone : row?.zone;
       if (!["+00:00", "UTC", "Etc/UTC"].includes(zone)) {
         throw new Error(
-          `the time zone of shard ${Shard} is ${zone}; set default-time-zone=+00:00 on its MySQL servers`,
+          `the time zone of shard ${shard} is ${zone}; set default-time-zone=+00:00 on its MySQL servers`,
         );
       }
     }

@@ -12,10 +12,11 @@
 //     different kinds without waiting finds them done in that order. Of a kind only a few are under way at once, so
 //     that a hot key's callers wait here and not at its lock, each with a connection.
 //  6. A batch is for one shard, so it happens as a whole or not at all, and an error is about all of it alike. If the
-//     map of shards is stale, vtgate undoes the statement and says so, and the rows are sent one by one.
+//     map of shards is stale, vtgate refuses a write and says so, and it is sent again in smaller parts.
 
+import { LARGE_BATCH_ROWS } from "../limits.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
-import { Lane, type LaneOptions } from "./lane.ts";
+import { Lane, type LaneOptions, type Waiting } from "./lane.ts";
 import { KeyOrder } from "./order.ts";
 import {
   type BatchStore,
@@ -44,6 +45,8 @@ export interface CoalesceOptions extends AdmissionOptions {
   shardOf: (key: EntryKey) => string;
 }
 
+/** Statements for large values at once in a shard: each carries a few of them only. */
+const LARGE_STATEMENTS = 4;
 const BATCHED = new Set(["put", "delete"]);
 /** Statements of a kind on one key at once, for calls that can't share one: the row's lock takes one at a time anyway. */
 const ALONE_PER_KEY = 4;
@@ -51,6 +54,8 @@ const ALONE_PER_KEY = 4;
 export class CoalescingStore implements Store {
   private readonly admission: Admission;
   private readonly reads: (key: EntryKey) => Lane<EntryKey, Entry | null>;
+  /** Reads whose value was larger than its share of a statement. */
+  private readonly larges: (key: EntryKey) => Lane<EntryKey, Entry | null>;
   /** Reads that have found their entry expired. */
   private readonly confirms: (key: EntryKey) => Lane<EntryKey, Entry | null>;
   private readonly puts: (key: EntryKey) => Lane<Put, Version>;
@@ -68,25 +73,44 @@ export class CoalescingStore implements Store {
       () =>
         new Lane<T, R>({ ...bounds, inFlight, send });
     const { reads, writes } = options.statements;
+    const read =
+      (onLarge: (waiting: Waiting<EntryKey, Entry | null>) => void) =>
+      async (batch: Waiting<EntryKey, Entry | null>[], deadline: number) => {
+        const found = await store.getMany(lastOfEach(batch), deadline);
+        for (const waiting of batch) {
+          const entry = found.get(waiting.id) ?? null;
+          if (entry === "expired") this.confirms(waiting.item).add(waiting);
+          else if (entry === "large") onLarge(waiting);
+          else waiting.call.resolve(entry);
+        }
+      };
     this.reads = perShard(
       options.shardOf,
-      lanes(reads, async (batch, deadline) => {
-        const found = await store.getMany(lastOfEach(batch), deadline);
-        for (const { id, item, call } of batch) {
-          const entry = found.get(id) ?? null;
-          if (entry === "expired") this.confirms(item).add({ id, item, call });
-          else call.resolve(entry);
-        }
-      }),
+      lanes(
+        reads,
+        read((waiting) => this.larges(waiting.item).add(waiting)),
+      ),
     );
+    const fewAtOnce = { ...bounds, maxRows: LARGE_BATCH_ROWS, inFlight: LARGE_STATEMENTS };
+    const alone = ({ item, call }: Waiting<EntryKey, Entry | null>) => call.run(() => store.get(item, call.deadline));
+    this.larges = perShard(options.shardOf, () => new Lane({ ...fewAtOnce, send: read(alone) }));
     this.confirms = perShard(
       options.shardOf,
       lanes(reads, async (batch, deadline) => {
         const found = await store.confirmMany(lastOfEach(batch), deadline);
+        // Those of one key wait together for its writer.
+        const waits = new Map<string, Promise<Entry | null>>();
         for (const { id, item, call } of batch) {
           const entry = found.get(id);
-          if (entry === undefined) call.run(() => store.get(item));
-          else call.resolve(entry);
+          if (entry !== undefined) {
+            call.resolve(entry);
+            continue;
+          }
+          call.run(() => {
+            const wait = waits.get(id) ?? store.get(item, deadline);
+            waits.set(id, wait);
+            return wait;
+          });
         }
       }),
     );
@@ -119,29 +143,31 @@ export class CoalescingStore implements Store {
 
   head(key: EntryKey): Promise<EntryInfo | null> {
     const call = this.admission.admit<EntryInfo | null>(key.length, false);
-    call.run(() => this.store.head(key));
+    call.run(() => this.store.head(key, call.deadline));
     return call.promise;
   }
 
   put(key: EntryKey, entry: NewEntry, condition: Condition = {}): Promise<Version | null> {
     const bytes = key.length + entry.value.length;
     if (condition.ifMatch || condition.ifNoneMatch || entry.expiry === "keep") {
-      return this.alone("conditional put", key, bytes, () => this.store.put(key, entry, condition));
+      return this.alone("conditional put", key, bytes, (deadline) => this.store.put(key, entry, condition, deadline));
     }
     return this.batched("put", this.puts(key), key, { key, version: newVersion(), entry }, bytes);
   }
 
   delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean> {
-    if (ifMatch) return this.alone("conditional delete", key, key.length, () => this.store.delete(key, ifMatch));
+    if (ifMatch) {
+      return this.alone("conditional delete", key, key.length, (deadline) => this.store.delete(key, ifMatch, deadline));
+    }
     return this.batched("delete", this.deletes(key), key, key, key.length);
   }
 
   expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition): Promise<ExpireResult> {
-    return this.alone("expire", key, key.length, () => this.store.expire(key, expiry, condition));
+    return this.alone("expire", key, key.length, (deadline) => this.store.expire(key, expiry, condition, deadline));
   }
 
   persist(key: EntryKey): Promise<boolean> {
-    return this.alone("persist", key, key.length, () => this.store.persist(key));
+    return this.alone("persist", key, key.length, (deadline) => this.store.persist(key, deadline));
   }
 
   ping(): Promise<void> {
@@ -157,9 +183,9 @@ export class CoalescingStore implements Store {
   }
 
   /** A write that is a statement of its own. */
-  private alone<R>(kind: string, key: EntryKey, bytes: number, work: () => Promise<R>): Promise<R> {
+  private alone<R>(kind: string, key: EntryKey, bytes: number, work: (deadline: number) => Promise<R>): Promise<R> {
     const call = this.admission.admit<R>(bytes, true);
-    this.order.run(keyName(key), kind, call, () => call.run(work));
+    this.order.run(keyName(key), kind, call, () => call.run(() => work(call.deadline)));
     return call.promise;
   }
 }

@@ -21,7 +21,6 @@ export interface Waiting<T, R> {
 
 export class Lane<T, R> {
   private queue: Waiting<T, R>[] = [];
-  private head = 0;
   private underWay = 0;
   private scheduled = false;
 
@@ -50,25 +49,21 @@ export class Lane<T, R> {
     });
   }
 
-  /** The oldest calls that fit one statement; those whose deadline has passed have had their answer. */
+  /** The oldest calls that fit one statement; those whose deadline has passed have had their answer, or are about to. */
   private take(): Waiting<T, R>[] {
     const batch: Waiting<T, R>[] = [];
     let bytes = 0;
-    for (; this.head < this.queue.length && batch.length < this.options.maxRows; this.head++) {
-      const waiting = this.queue[this.head] as Waiting<T, R>;
-      if (waiting.call.settled) continue;
+    let taken = 0;
+    const now = performance.now();
+    for (; taken < this.queue.length && batch.length < this.options.maxRows; taken++) {
+      const waiting = this.queue[taken] as Waiting<T, R>;
+      if (waiting.call.settled || waiting.call.deadline <= now) continue;
       bytes += waiting.call.bytes;
       if (bytes > this.options.maxBytes && batch.length > 0) break;
       waiting.call.sent = true;
       batch.push(waiting);
     }
-    if (this.head === this.queue.length) {
-      this.queue = [];
-      this.head = 0;
-    } else if (this.head > 1024) {
-      this.queue = this.queue.slice(this.head);
-      this.head = 0;
-    }
+    this.queue = this.queue.slice(taken);
     return batch;
   }
 
@@ -77,9 +72,11 @@ export class Lane<T, R> {
     try {
       await this.options.send(batch, deadline);
     } catch (error) {
-      // The database refused the statement, for one entry's sake perhaps: nothing was changed, and each can go alone.
+      // The database refused the statement, for one entry's sake perhaps: nothing was changed, and the others can do
+      // without it.
       if (batch.length > 1 && error instanceof StoreError && error.code === "internal") {
-        await Promise.all(batch.map((waiting) => this.send([waiting])));
+        const half = Math.ceil(batch.length / 2);
+        await Promise.all([this.send(batch.slice(0, half)), this.send(batch.slice(half))]);
       } else {
         for (const { call } of batch) call.reject(error);
       }

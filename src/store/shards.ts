@@ -1,43 +1,54 @@
-// Which shard a key is in, as far as is known: to put keys of one shard into one statement. A stale answer makes
-// vtgate split the statement and costs speed, nothing else.
+// Which shard a key is in, as far as is known: to put keys of one shard into one statement. Under a stale map vtgate
+// refuses a write to several shards, whose rows then go one by one, and spreads a read: that costs speed. But such a read
+// fails with any of its shards, so a map is only taken when it is whole.
 
-import type { Backend } from "./backend.ts";
+import { type Backend, SHOW_TABLETS, servingShards } from "./backend.ts";
 import type { Database, Rows } from "./connect.ts";
 import type { EntryKey } from "./store.ts";
 
 const REFRESH_MS = 5_000;
 const QUERY_TIMEOUT_MS = 2_000;
+const KEY_SPACE_END = 1n << 64n;
 
 interface Shard {
   name: string;
-  /** Where its range of keyspace ids ends, as an 8-byte number; the last one's ends after all. */
+  /** Its range of keyspace ids as 8-byte numbers, without `end`. */
+  start: bigint;
   end: bigint;
 }
 
-export interface Shards {
-  shardOf: (key: EntryKey) => string;
+export interface ShardsOptions {
+  backend: Backend;
+  /** The one that the database is connected to. */
+  keyspace: string;
+  /** xxHash64 with seed 0. */
+  hash: (key: Uint8Array) => bigint;
 }
 
 /**
- * Follows the serving shards. `hash` is xxHash64 with seed 0; Vitess's xxhash vindex stores it in little-endian order
- * and compares keyspace ids as bytes. On a plain MySQL there is one shard.
+ * Follows the serving shards. Vitess's xxhash vindex stores the hash in little-endian order and compares keyspace ids
+ * as bytes. On a plain MySQL there is one shard.
  */
 export async function watchShards(
   database: Database,
-  backend: Backend,
-  hash: (key: Uint8Array) => bigint,
-): Promise<Shards> {
+  { backend, keyspace, hash }: ShardsOptions,
+): Promise<{ shardOf: (key: EntryKey) => string }> {
   if (backend === "mysql") return { shardOf: () => "" };
   const scratch = new DataView(new ArrayBuffer(8));
   const keyspaceId = (key: Uint8Array) => {
     scratch.setBigUint64(0, hash(key), true);
     return scratch.getBigUint64(0, false);
   };
-  let shards = await servingShards(database);
-  setInterval(async () => {
-    // While vtgate can't be asked, what was known last is the best guess.
-    shards = await servingShards(database).catch(() => shards);
-  }, REFRESH_MS).unref?.();
+  let shards: Shard[] = [];
+  const refresh = async () => {
+    const statement = { name: "shards", sql: SHOW_TABLETS, params: [], writes: false };
+    const tablets = await database.execute<Rows>(statement, QUERY_TIMEOUT_MS);
+    // While a primary is missing, what was known last is the best guess.
+    shards = wholeMap(servingShards(tablets, keyspace)) ?? shards;
+  };
+  await refresh();
+  // The same while vtgate can't be asked.
+  setInterval(() => refresh().catch(() => {}), REFRESH_MS).unref?.();
   return {
     shardOf: (key) => {
       if (shards.length < 2) return "";
@@ -47,19 +58,20 @@ export async function watchShards(
   };
 }
 
-async function servingShards(database: Database): Promise<Shard[]> {
-  const statement = { name: "shards", sql: "SHOW VITESS_TABLETS", params: [], writes: false };
-  const tablets = await database.execute<Rows>(statement, QUERY_TIMEOUT_MS);
-  const names = tablets
-    .filter((tablet) => tablet.TabletType === "PRIMARY" && tablet.State === "SERVING")
-    .map((tablet) => String(tablet.Shard));
-  return names
-    .map((name) => ({ name, end: rangeEnd(name) }))
-    .toSorted((a, b) => (a.end < b.end ? -1 : a.end > b.end ? 1 : 0));
+/** The shards in order of their ranges, if these leave nothing out and nothing twice. */
+export function wholeMap(names: string[]): Shard[] | undefined {
+  const shards = names.map(shardOfName).toSorted((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  let covered = 0n;
+  for (const { start, end } of shards) {
+    if (start !== covered) return undefined;
+    covered = end;
+  }
+  return covered === KEY_SPACE_END ? shards : undefined;
 }
 
-/** The end of a key range named as in `40-80`, `-80` or `c0-`. */
-function rangeEnd(name: string): bigint {
-  const end = name.split("-")[1] ?? "";
-  return end === "" ? 1n << 64n : BigInt(`0x${end.padEnd(16, "0")}`);
+/** From a name such as `40-80`, `-80`, `c0-`, or `0`, which is all there is. */
+function shardOfName(name: string): Shard {
+  const [start = "", end = ""] = name.includes("-") ? name.split("-") : [];
+  const bound = (hex: string) => BigInt(`0x${hex.padEnd(16, "0")}`);
+  return { name, start: start === "" ? 0n : bound(start), end: end === "" ? KEY_SPACE_END : bound(end) };
 }

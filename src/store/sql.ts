@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type SQL, sql } from "drizzle-orm";
 import { MySqlDialect } from "drizzle-orm/mysql-core";
+import { BATCH_READ_BYTES } from "../limits.ts";
 import type { Database, Rows, Statement, Written } from "./connect.ts";
 import { StoreError } from "./errors.ts";
 import { entries } from "./schema.ts";
@@ -58,15 +59,21 @@ export class SqlStore implements BatchStore {
     private readonly options: SqlStoreOptions,
   ) {}
 
-  async get(entry: EntryKey): Promise<Entry | null> {
-    const row = await this.read(entry, SELECT_ENTRY);
+  async get(entry: EntryKey, deadline = this.deadline()): Promise<Entry | null> {
+    const row = await this.read(entry, SELECT_ENTRY, deadline);
     return row && entryOf(row);
   }
 
-  async getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired">> {
-    const rows = await this.run<Rows>("get", false, withKeys(SELECT_ENTRY, keys), deadline);
-    const found = new Map<string, Entry | "expired">();
-    for (const row of rows) found.set(keyName(row.id), isPast(row) ? "expired" : entryOf(row));
+  async getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired" | "large">> {
+    const valueBytes = Math.floor(BATCH_READ_BYTES / keys.length);
+    const { sql: select, params } = withKeys(SELECT_PREFIX, keys);
+    // One byte more tells a value that was cut off from one that just fits.
+    const rows = await this.run<Rows>("get", false, { sql: select, params: [valueBytes + 1, ...params] }, deadline);
+    const found = new Map<string, Entry | "expired" | "large">();
+    for (const row of rows) {
+      const isLarge = row.value.length > valueBytes;
+      found.set(keyName(row.id), isPast(row) ? "expired" : isLarge ? "large" : entryOf(row));
+    }
     return found;
   }
 
@@ -76,15 +83,20 @@ export class SqlStore implements BatchStore {
     return new Map(rows.map((row) => [keyName(row.id), isPast(row) ? null : entryOf(row)]));
   }
 
-  async head(entry: EntryKey): Promise<EntryInfo | null> {
-    const row = await this.read(entry, SELECT_INFO);
+  async head(entry: EntryKey, deadline = this.deadline()): Promise<EntryInfo | null> {
+    const row = await this.read(entry, SELECT_INFO, deadline);
     return row && infoOf(row, row.value_bytes);
   }
 
-  async put(entry: EntryKey, next: NewEntry, condition: Condition = {}): Promise<Version | null> {
+  async put(
+    entry: EntryKey,
+    next: NewEntry,
+    condition: Condition = {},
+    deadline = this.deadline(),
+  ): Promise<Version | null> {
     const put = { key: entry, version: newVersion(), entry: next };
     const statement = condition.ifMatch ? updateStatement(put, condition) : upsertStatement([put], condition);
-    const { affectedRows } = await this.write("put", statement);
+    const { affectedRows } = await this.write("put", statement, deadline);
     return affectedRows > 0 ? put.version : null;
   }
 
@@ -93,14 +105,15 @@ export class SqlStore implements BatchStore {
     await this.write("put", upsertStatement(ordered), deadline);
   }
 
-  async delete(entry: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean> {
+  async delete(entry: EntryKey, ifMatch?: Condition["ifMatch"], deadline = this.deadline()): Promise<boolean> {
     if (ifMatch === undefined) {
-      await this.deleteMany([entry], this.deadline());
+      await this.deleteMany([entry], deadline);
       return true;
     }
     const { affectedRows } = await this.write(
       "delete",
       sql`DELETE FROM ${entries} WHERE ${key} = ${entry} AND ${isLive} AND ${matches(ifMatch)}`,
+      deadline,
     );
     return affectedRows > 0;
   }
@@ -109,8 +122,14 @@ export class SqlStore implements BatchStore {
     await this.write("delete", withKeys(DELETE, keys.toSorted(Buffer.compare)), deadline);
   }
 
-  async expire(entry: EntryKey, expiry: ExpiryTime, condition: ExpireCondition = {}): Promise<ExpireResult> {
-    const { insertId, affectedRows } = await this.write("expire", expireStatement(entry, expiry, condition));
+  async expire(
+    entry: EntryKey,
+    expiry: ExpiryTime,
+    condition: ExpireCondition = {},
+    deadline = this.deadline(),
+  ): Promise<ExpireResult> {
+    const statement = expireStatement(entry, expiry, condition);
+    const { insertId, affectedRows } = await this.write("expire", statement, deadline);
     if (insertId === 0) return { outcome: "absent" };
     const moved = affectedRows > 0;
     const mustMove = condition.if === "gt" || condition.if === "lt";
@@ -120,10 +139,11 @@ export class SqlStore implements BatchStore {
       : { outcome: "set", atMs: expiry.atMs, ttlMs: insertId - TTL_OFFSET };
   }
 
-  async persist(entry: EntryKey): Promise<boolean> {
+  async persist(entry: EntryKey, deadline = this.deadline()): Promise<boolean> {
     const { insertId } = await this.write(
       "persist",
       sql`UPDATE ${entries} SET ${bare(expiresAt)} = NULLIF(LAST_INSERT_ID(1), 1) WHERE ${key} = ${entry} AND ${isLive}`,
+      deadline,
     );
     return insertId !== 0;
   }
@@ -134,8 +154,7 @@ export class SqlStore implements BatchStore {
   }
 
   /** The row if it lives. */
-  private async read(entry: EntryKey, select: string): Promise<Rows[number] | null> {
-    const deadline = this.deadline();
+  private async read(entry: EntryKey, select: string, deadline: number): Promise<Rows[number] | null> {
     const [row] = await this.run<Rows>("get", false, withKeys(select, [entry]), deadline);
     if (!row || !isPast(row)) return row ?? null;
     const locking = withKeys(select, [entry], " FOR SHARE");
@@ -147,7 +166,7 @@ export class SqlStore implements BatchStore {
     return performance.now() + this.options.deadlineMs;
   }
 
-  private write(name: string, statement: SQL | Text, deadline?: number): Promise<Written> {
+  private write(name: string, statement: SQL | Text, deadline: number): Promise<Written> {
     return this.run<Written>(name, true, statement, deadline);
   }
 
@@ -156,7 +175,7 @@ export class SqlStore implements BatchStore {
     name: string,
     writes: boolean,
     query: SQL | Text,
-    deadline = this.deadline(),
+    deadline: number,
   ): Promise<T> {
     const statement: Statement = { name, writes, ...("params" in query ? query : dialect.sqlToQuery(query)) };
     for (let delayMs = RETRY_DELAY_MS.first; ; delayMs = Math.min(2 * delayMs, RETRY_DELAY_MS.most)) {
@@ -206,7 +225,11 @@ const infoColumns = sql.join(
 );
 
 const SELECT_INFO = text(sql`SELECT ${infoColumns}, LENGTH(${value}) AS value_bytes FROM ${entries} WHERE ${key}`);
-const SELECT_ENTRY = text(sql`SELECT ${key} AS id, ${infoColumns}, ${value} AS value FROM ${entries} WHERE ${key}`);
+const selectEntry = (wanted: SQL) =>
+  text(sql`SELECT ${key} AS id, ${infoColumns}, ${wanted} AS value FROM ${entries} WHERE ${key}`);
+const SELECT_ENTRY = selectEntry(sql`${value}`);
+/** Its first parameter says how many bytes of the value are wanted. */
+const SELECT_PREFIX = selectEntry(sql`LEFT(${value}, ${sql.raw("?")})`);
 const DELETE = text(sql`DELETE FROM ${entries} WHERE ${key}`);
 const NOW = text(now);
 

@@ -94,27 +94,28 @@ export type ExpireResult =
  * A linearizable map from keys to entries, in which an expired entry is absent to every call from its
  * millisecond on. Times are judged by the clock of the shard's primary, never by the caller's.
  *
- * Every call settles within the store's deadline. It throws `StoreError`: `unavailable` and `overloaded` when
+ * Every call settles by its deadline, an instant as performance.now() counts; the store's own bound if none is given. It
+ * throws `StoreError`: `unavailable` and `overloaded` when
  * nothing was changed, `internal` when nothing was and never will be, `outcome_unknown` when a write may or may not
  * have happened.
  */
 export interface Store {
-  get(key: EntryKey): Promise<Entry | null>;
+  get(key: EntryKey, deadline?: number): Promise<Entry | null>;
 
   /** The entry without its value. */
-  head(key: EntryKey): Promise<EntryInfo | null>;
+  head(key: EntryKey, deadline?: number): Promise<EntryInfo | null>;
 
   /** Writes the entry and returns its new version, or null when the condition does not hold. */
-  put(key: EntryKey, entry: NewEntry, condition?: Condition): Promise<Version | null>;
+  put(key: EntryKey, entry: NewEntry, condition?: Condition, deadline?: number): Promise<Version | null>;
 
   /** Removes the entry, if any; false when `ifMatch` does not hold. */
-  delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean>;
+  delete(key: EntryKey, ifMatch?: Condition["ifMatch"], deadline?: number): Promise<boolean>;
 
   /** Changes when a live entry expires; its version stays. */
-  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition): Promise<ExpireResult>;
+  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition, deadline?: number): Promise<ExpireResult>;
 
   /** Makes a live entry permanent; false when there is none. */
-  persist(key: EntryKey): Promise<boolean>;
+  persist(key: EntryKey, deadline?: number): Promise<boolean>;
 
   /** Asks the database for a sign of life. */
   ping(): Promise<void>;
@@ -128,13 +129,13 @@ export interface Put {
   entry: NewEntry;
 }
 
-/**
- * A store that does many calls in one statement. Keys of a call are distinct; `deadline` is an instant as
- * performance.now() counts and bounds the call in the store's own deadline's place.
- */
+/** A store that does many calls in one statement. Keys of a call are distinct. */
 export interface BatchStore extends Store {
-  /** What `get` would give, by `keyName`; absent keys are missing. "expired" where `confirmMany` has to be asked. */
-  getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired">>;
+  /**
+   * What `get` would give, by `keyName`; absent keys are missing. "expired" where `confirmMany` has to be asked, "large"
+   * where fewer keys at once would do.
+   */
+  getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired" | "large">>;
   /**
    * The same for keys that were found expired, absent ones as null. Missing where only `get` can tell, because it may
    * have to wait for a writer, which is no other key's business.
