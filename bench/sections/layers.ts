@@ -222,7 +222,7 @@ class StubDatabase implements Database {
       return ["-80", "80-"].map((Shard) => ({ Keyspace: "kv", TabletType: "PRIMARY", State: "SERVING", Shard })) as T;
     }
     if (statement.writes) return { affectedRows: 1, insertId: 0 } as T;
-    return statement.params.map((key) => this.row(key as Buffer)) as T;
+    return statement.params.filter(Buffer.isBuffer).map((key) => this.row(key)) as T;
   }
 
   async close() {}

@@ -148,7 +148,7 @@ export class CoalescingStore implements Store {
   }
 
   put(key: EntryKey, entry: NewEntry, condition: Condition = {}): Promise<Version | null> {
-    const bytes = key.length + entry.value.length;
+    const bytes = key.length + entry.contentType.length + (entry.metadata?.length ?? 0) + entry.value.length;
     if (condition.ifMatch || condition.ifNoneMatch || entry.expiry === "keep") {
       return this.alone("conditional put", key, bytes, (deadline) => this.store.put(key, entry, condition, deadline));
     }
