@@ -1,8 +1,12 @@
-// The load generators: oha for HTTP, sysbench for SQL. Both report the same figures.
+// The load generators: oha for HTTP, sysbench for SQL, which report the same figures; and the load simulator.
 
 import { join } from "node:path";
+import { step } from "../vitess/progress.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
+import type { LoadOptions } from "./load/options.ts";
+import { type LoadResult, runLoad } from "./load/run.ts";
 import { findOha, findSysbench } from "./parts.ts";
+import type { Rig } from "./rig.ts";
 
 export interface Load {
   /** Successful answers in a second. */
@@ -108,6 +112,14 @@ export async function sqlLoad(
     answerBytes: 0,
     cpuSeconds,
   };
+}
+
+/** Runs the load simulator, whose stages are shown under the load's name. */
+export async function simulateLoad({ signal }: Rig, name: string, options: LoadOptions): Promise<LoadResult> {
+  const titled: typeof step = (title, work) => step(`${name}: ${title}`, work);
+  const result = await runLoad(options, { signal, step: titled });
+  signal.throwIfAborted();
+  return result;
 }
 
 function percentile(histogram: (readonly [ms: number, count: number])[], share: number): number {

@@ -4,7 +4,7 @@
 import { step } from "../vitess/progress.ts";
 import { type Cores, untilIdle, withCores } from "./cpu.ts";
 import type { Load } from "./generators.ts";
-import { median } from "./report.ts";
+import { figure, median } from "./report.ts";
 import type { Rig } from "./rig.ts";
 import { OPERATIONS, type Operation, type System } from "./system.ts";
 
@@ -83,6 +83,28 @@ function check(system: System, operation: Operation, { statuses, failures, answe
       `${titleOf(system, operation)}: answers had ${answerBytes} bytes on average, too few to hold the values`,
     );
   }
+}
+
+export function find(measured: Measured[], system: string, operation: Operation, connections?: number) {
+  return measured.find(
+    (each) =>
+      each.system === system &&
+      each.operation === operation &&
+      (connections === undefined || each.connections === connections),
+  );
+}
+
+/** The columns of a table that tell of both calls, and a system's cells in them. */
+export const RATE_COLUMNS = OPERATIONS.flatMap((operation) => {
+  const name = operation.toUpperCase();
+  return [`${name}/s`, `${name} p50 ms`, `${name} p99 ms`];
+});
+
+export function rateCells(measured: Measured[], system: string, connections?: number): string[] {
+  return OPERATIONS.flatMap((operation) => {
+    const found = find(measured, system, operation, connections);
+    return [found?.perSecond, found?.p50Ms, found?.p99Ms].map(figure);
+  });
 }
 
 function summary(system: System, operation: Operation, rounds: Round[]): Measured {

@@ -1,9 +1,18 @@
 // The store itself as one of the systems that are measured.
 
+import type { NewEntry } from "../src/store/store.ts";
 import type { RunningServer } from "../test/server.ts";
 import { clusterGroups } from "./cpu.ts";
 import type { Rig } from "./rig.ts";
 import { fill, type System, urlLoads, VALUE, VALUE_BYTES } from "./system.ts";
+
+/** What a PUT of the value stores. */
+export const ENTRY: NewEntry = {
+  value: Buffer.from(VALUE),
+  contentType: "application/octet-stream",
+  metadata: null,
+  expiry: "never",
+};
 
 const urlOf = (url: string) => (key: string) => `${url}/v1/kv/bench/${key}`;
 

@@ -82,7 +82,7 @@ export class Workers {
       onFirstServing(serving);
     };
     for (;;) {
-      // The first worker may have said that it serves just when the end came.
+      // The end may have come during the wait, or just when the first worker said that it serves.
       if (this.ending.signal.aborted) return;
       const begun = performance.now();
       // Failing to spawn is an end too: memory or processes may be short for a while.
@@ -92,7 +92,6 @@ export class Workers {
       if (performance.now() - begun > SETTLED_MS) replaceMs = REPLACE_MS.least;
       log.error({ ...end, replace_ms: replaceMs }, "worker ended unexpectedly");
       await sleep(replaceMs, undefined, { signal: this.ending.signal }).catch(() => {});
-      if (this.ending.signal.aborted) return;
       replaceMs = Math.min(2 * replaceMs, REPLACE_MS.most);
     }
   }

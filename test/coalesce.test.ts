@@ -10,7 +10,7 @@ import { watchShards, wholeMap } from "../src/store/shards.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import type { BatchStore, Entry, EntryKey, NewEntry, Put } from "../src/store/store.ts";
 import { entryKey, keyName } from "../src/store/store.ts";
-import { connectToPrimaryOf, targets } from "./targets.ts";
+import { targets, whileLocked } from "./targets.ts";
 
 const OPTIONS: CoalesceOptions = {
   statements: { reads: 1, writes: 1 },
@@ -409,19 +409,14 @@ describe("coalescing over Vitess", async () => {
     const url = `${targets.vitess.url}/v1/kv/ns/${name}`;
     const gone = `gone-${name}`;
     for (const each of [name, gone]) await store.put(key(each), { ...entry("v"), expiry: { atMs: 1000 } });
-    const holder = await connectToPrimaryOf(url);
-    try {
-      await holder.query("START TRANSACTION");
-      await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [key(name)]);
+    await whileLocked(url, async (unlock) => {
       const locked = store.get(key(name));
       const others = [gone, ...names].map((each) => store.get(key(each)));
       expect(await Promise.race([locked, Promise.all(others).then(() => "others")])).toBe("others");
       expect(await store.get(key(names[0] as string))).not.toBe(undefined);
-      await holder.query("COMMIT");
+      await unlock();
       expect(await locked).toBe(null);
-    } finally {
-      holder.destroy();
-    }
+    });
   });
 
   test("a wrong map of shards costs speed and nothing else", async () => {

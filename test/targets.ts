@@ -77,10 +77,14 @@ export async function whileLocked(
 }
 
 /** Waits for a condition, in place of a time in which it should come true. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string) {
-  const deadline = Date.now() + CONDITION_TIMEOUT_MS;
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = CONDITION_TIMEOUT_MS,
+) {
+  const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${CONDITION_TIMEOUT_MS} ms: ${what}`);
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await sleep(20);
   }
 }

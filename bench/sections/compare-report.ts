@@ -2,7 +2,7 @@
 
 import { barX, text } from "@observablehq/plot";
 import { atLeast, atMost, type Bar } from "../bars.ts";
-import type { Measured } from "../measure.ts";
+import { find, type Measured, RATE_COLUMNS, rateCells } from "../measure.ts";
 import { COLOURS, type PlotOptions } from "../plot.ts";
 import { figure, table } from "../report.ts";
 import { OPERATIONS, type Operation, type System } from "../system.ts";
@@ -23,15 +23,9 @@ export const NAMES = {
 
 /** What is asked of the store, as a ratio of two figures each. */
 export function judge(measured: Measured[]): Bar[] {
-  const find = (name: string, operation: Operation, connections?: number) =>
-    measured.find(
-      (each) =>
-        each.system === name &&
-        each.operation === operation &&
-        (connections === undefined || each.connections === connections),
-    );
-  const rate = (...which: Parameters<typeof find>) => find(...which)?.perSecond ?? Number.NaN;
-  const latency = (...which: Parameters<typeof find>) => find(...which)?.p50Ms ?? Number.NaN;
+  type Which = [name: string, operation: Operation, connections?: number];
+  const rate = (...which: Which) => find(measured, ...which)?.perSecond ?? Number.NaN;
+  const latency = (...which: Which) => find(measured, ...which)?.p50Ms ?? Number.NaN;
   const get = rate(NAMES.kv, "get", CONNECTIONS);
   const put = rate(NAMES.kv, "put", CONNECTIONS);
   const few = `${FEW_CONNECTIONS} connections`;
@@ -60,27 +54,18 @@ export function judge(measured: Measured[]): Bar[] {
 /** A row for each system; its rates as multiples of each reference's stand on the right, GET and PUT. */
 export function resultTable(systems: System[], measured: Measured[]): string {
   const references = { sysbench: NAMES.sysbench, etcd: NAMES.etcd, webdis: NAMES.webdis, Hono: NAMES.hono };
-  const find = (name: string, connections: number, operation: Operation) =>
-    measured.find((each) => each.system === name && each.connections === connections && each.operation === operation);
   const rows = systems.map(({ name, connections }) => {
-    const figures = OPERATIONS.map((operation) => find(name, connections, operation));
     const ratios = Object.values(references).map((reference) =>
-      figures
-        .map((each, i) => {
-          const other = measured.find((m) => m.system === reference && m.operation === OPERATIONS[i]);
-          return each && other ? figure(each.perSecond / other.perSecond) : "–";
-        })
-        .join(" / "),
+      OPERATIONS.map((operation) => {
+        const own = find(measured, name, operation, connections);
+        const other = find(measured, reference, operation);
+        return figure(own && other && own.perSecond / other.perSecond);
+      }).join(" / "),
     );
-    const cells = figures.flatMap((each) => [figure(each?.perSecond), figure(each?.p50Ms), figure(each?.p99Ms)]);
-    return [name, String(connections), ...cells, ...ratios];
-  });
-  const head = OPERATIONS.flatMap((operation) => {
-    const name = operation.toUpperCase();
-    return [`${name}/s`, `${name} p50 ms`, `${name} p99 ms`];
+    return [name, String(connections), ...rateCells(measured, name, connections), ...ratios];
   });
   const against = Object.keys(references).map((name) => `÷ ${name}, GET / PUT`);
-  return table(["System", "connections", ...head, ...against], rows);
+  return table(["System", "connections", ...RATE_COLUMNS, ...against], rows);
 }
 
 /**

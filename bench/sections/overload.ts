@@ -2,12 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { line, ruleX } from "@observablehq/plot";
-import { step } from "../../vitess/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
-import { clusterGroups, type Groups, withCores } from "../cpu.ts";
+import { clusterGroups, coresOf, type Groups, withCores } from "../cpu.ts";
+import { simulateLoad } from "../generators.ts";
 import type { LoadOptions } from "../load/options.ts";
-import { type LoadResult, runLoad } from "../load/run.ts";
+import type { LoadResult } from "../load/run.ts";
 import { sum } from "../load/tally.ts";
 import { COLOURS } from "../plot.ts";
 import { type Findings, figure, median, packageVersion, table } from "../report.ts";
@@ -84,12 +84,10 @@ async function runPhase(rig: Rig, name: string, groups: Groups, options: LoadOpt
   const timer = setInterval(sample, SAMPLE_MS);
   sample();
   try {
-    const titled: typeof step = (title, work) => step(`${name}: ${title}`, work);
     // The simulator's processes come and go with the run: it says itself what they used.
-    const load = async () => ({ ...(await runLoad(options, { signal: rig.signal, step: titled })), cpuSeconds: 0 });
+    const load = async () => ({ ...(await simulateLoad(rig, name, options)), cpuSeconds: 0 });
     const { result, cores } = await withCores(groups, load);
     const endedMs = performance.now();
-    rig.signal.throwIfAborted();
     const [figures] = result.steps as [LoadResult["steps"][number]];
     const { reads, writes, refused, errors, measuredSeconds, seconds } = figures;
     const accepted = reads.perSecond + writes.perSecond;
@@ -108,7 +106,7 @@ async function runPhase(rig: Rig, name: string, groups: Groups, options: LoadOpt
       cores: {
         simulator: (figures.generatorMicrosecondsPerCall * (accepted + turnedAway)) / 1e6,
         server,
-        cluster: Object.keys(groups).reduce((all, group) => all + (cores[group] ?? 0), -server),
+        cluster: coresOf(groups, cores) - server,
       },
       memoryMb: { last: memory.at(-1) ?? 0, most: Math.max(...memory) },
       seconds,

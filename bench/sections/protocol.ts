@@ -6,14 +6,15 @@ import { createPool, type Pool, type PoolOptions } from "mysql2/promise";
 import type { Database, Statement } from "../../src/store/connect.ts";
 import { entries } from "../../src/store/schema.ts";
 import { SqlStore } from "../../src/store/sql.ts";
-import { entryKey, type NewEntry, newVersion } from "../../src/store/store.ts";
+import { entryKey, newVersion } from "../../src/store/store.ts";
 import { step } from "../../vitess/progress.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
-import { clusterGroups, withCores } from "../cpu.ts";
+import { clusterGroups, coresOf, withCores } from "../cpu.ts";
 import { type Findings, figure, median, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { KEY_NAMES, OPERATIONS, type Operation, VALUE, VALUE_BYTES } from "../system.ts";
+import { ENTRY } from "../store.ts";
+import { KEY_NAMES, OPERATIONS, type Operation, VALUE_BYTES } from "../system.ts";
 
 /** Rows of a statement: a call that is alone, and the default of KV_BATCH_ROWS. */
 const SIZES = [1, 500];
@@ -135,13 +136,7 @@ function drizzleWay(name: string, pool: Pool): Way {
 }
 
 function newEntries(keys: ReturnType<typeof keysOf>) {
-  const entry: NewEntry = {
-    value: Buffer.from(VALUE),
-    contentType: "application/octet-stream",
-    metadata: null,
-    expiry: "never",
-  };
-  return keys.map((key) => ({ key, version: newVersion(), entry }));
+  return keys.map((key) => ({ key, version: newVersion(), entry: ENTRY }));
 }
 
 /** Keys of the first shard, as many as there are rows in a statement, for a write to two shards would be refused. */
@@ -170,11 +165,10 @@ async function measureWays(rig: Rig, cluster: ClusterStatus, ways: Way[]): Promi
           repeat(() => way[operation](keys), SHARE * rig.options.seconds, rig.signal),
         );
         const perRow = (seconds: number) => (seconds * 1e6) / (result.runs * rows);
-        const used = Object.keys(groups).reduce((sum, group) => sum + (cores[group] ?? 0), 0);
         rounds.push({
           microseconds: perRow(result.seconds),
           clientMicroseconds: perRow(result.cpuSeconds),
-          clusterMicroseconds: perRow(used * result.seconds),
+          clusterMicroseconds: perRow(coresOf(groups, cores) * result.seconds),
         });
       });
     }

@@ -5,17 +5,17 @@ import { inspectBackend } from "../../src/store/backend.ts";
 import { connect } from "../../src/store/connect.ts";
 import { watchShards } from "../../src/store/shards.ts";
 import { SqlStore } from "../../src/store/sql.ts";
-import { entryKey, type NewEntry, newVersion, type Put } from "../../src/store/store.ts";
+import { entryKey, newVersion, type Put } from "../../src/store/store.ts";
 import { step } from "../../vitess/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { atLeast, type Bar, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
-import { type Measured, measureAll } from "../measure.ts";
+import { find, type Measured, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
 import { findOha } from "../parts.ts";
 import { type Findings, figure, packageVersion, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { fillStore, storeSystem } from "../store.ts";
-import { KEY_NAMES, KEYS, OPERATIONS, VALUE, VALUE_BYTES } from "../system.ts";
+import { ENTRY, fillStore, storeSystem } from "../store.ts";
+import { KEY_NAMES, KEYS, OPERATIONS, type Operation, VALUE_BYTES } from "../system.ts";
 
 const CONNECTIONS = 1_000;
 const MANY_CONNECTIONS = 15_000;
@@ -52,6 +52,8 @@ export async function scale(rig: Rig): Promise<Findings> {
   const chosen = Array.from({ length: CHOSEN }, () => rowName(Math.floor(Math.random() * ROWS)));
   const measured = [...few, ...(await measureAll(rig, [await system(NAMES.rows, CONNECTIONS, chosen)]))];
   const bars = [...judge(measured), none(DEADLOCKS, (await deadlocks(cluster)) - before)];
+  const rows = Object.values(NAMES).map((name) => [name, ...rateCells(measured, name)]);
+  const results = table(["Load", ...RATE_COLUMNS], rows);
   return {
     versions: {
       vitess: VITESS_VERSION,
@@ -60,16 +62,13 @@ export async function scale(rig: Rig): Promise<Findings> {
     },
     method: `One server, values of ${VALUE_BYTES} bytes, keys chosen uniformly at random, ${figure(CONNECTIONS)} connections unless it says otherwise; of the ${figure(ROWS)} keys, ${figure(CHOSEN)} chosen beforehand. Each figure measured for ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up. Every answer was a success.`,
     data: { measured, bars },
-    markdown: [resultTable(measured), "## Bars", barTable(bars)].join("\n\n"),
+    markdown: [results, "## Bars", barTable(bars)].join("\n\n"),
   };
 }
 
 function judge(measured: Measured[]): Bar[] {
-  const ratio = (name: string, operation: string) => {
-    const rate = (system: string) =>
-      measured.find((each) => each.system === system && each.operation === operation)?.perSecond ?? Number.NaN;
-    return rate(name) / rate(NAMES.uniform);
-  };
+  const rate = (name: string, operation: Operation) => find(measured, name, operation)?.perSecond ?? Number.NaN;
+  const ratio = (name: string, operation: Operation) => rate(name, operation) / rate(NAMES.uniform, operation);
   return OPERATIONS.flatMap((operation) => {
     const title = operation.toUpperCase();
     return [
@@ -82,21 +81,6 @@ function judge(measured: Measured[]): Bar[] {
       atLeast(`${title}, ${NAMES.rows} against ${NAMES.uniform}`, 0.8, ratio(NAMES.rows, operation)),
     ];
   });
-}
-
-function resultTable(measured: Measured[]): string {
-  const names = [...new Set(measured.map(({ system }) => system))];
-  const rows = names.map((name) => {
-    const figures = OPERATIONS.map((operation) =>
-      measured.find((each) => each.system === name && each.operation === operation),
-    );
-    return [name, ...figures.flatMap((each) => [each?.perSecond, each?.p50Ms, each?.p99Ms].map(figure))];
-  });
-  const head = OPERATIONS.flatMap((operation) => {
-    const title = operation.toUpperCase();
-    return [`${title}/s`, `${title} p50 ms`, `${title} p99 ms`];
-  });
-  return table(["Load", ...head], rows);
 }
 
 function rowName(row: number): string {
@@ -113,15 +97,9 @@ async function fillRows({ signal }: Rig, url: string, keyspace: string) {
       hash: (key) => Bun.hash.xxHash64(key),
     });
     const store = new SqlStore(database, { deadlineMs: FILL_DEADLINE_MS });
-    const entry: NewEntry = {
-      value: Buffer.from(VALUE),
-      contentType: "application/octet-stream",
-      metadata: null,
-      expiry: "never",
-    };
     let written = 0;
     await step(`write ${figure(ROWS)} rows`, async (report) => {
-      const statements = batches(entry, shardOf);
+      const statements = batches(shardOf);
       const worker = async () => {
         for (const puts of statements) {
           signal.throwIfAborted();
@@ -138,14 +116,14 @@ async function fillRows({ signal }: Rig, url: string, keyspace: string) {
 }
 
 /** All rows as statements, each for one shard. */
-function* batches(entry: NewEntry, shardOf: (key: Put["key"]) => string): Generator<Put[], undefined> {
+function* batches(shardOf: (key: Put["key"]) => string): Generator<Put[], undefined> {
   const pending = new Map<string, Put[]>();
   for (let row = 0; row < ROWS; row++) {
     const key = entryKey("bench", rowName(row));
     const shard = shardOf(key);
     const puts = pending.get(shard) ?? [];
     pending.set(shard, puts);
-    puts.push({ key, version: newVersion(), entry });
+    puts.push({ key, version: newVersion(), entry: ENTRY });
     if (puts.length === FILL_ROWS) {
       pending.delete(shard);
       yield puts;

@@ -1,13 +1,13 @@
 // The load simulator over every workload: throughput, latency, and whether each answer was true; then how many
 // connections can be held.
 
-import { step } from "../../vitess/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
+import { simulateLoad } from "../generators.ts";
 import type { LoadOptions } from "../load/options.ts";
 import { plots } from "../load/report.ts";
-import { type CallFigures, type LoadResult, runLoad, type StepResult } from "../load/run.ts";
+import type { CallFigures, LoadResult, StepResult } from "../load/run.ts";
 import { sum } from "../load/tally.ts";
 import { WORKLOADS } from "../load/workload.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
@@ -30,12 +30,7 @@ export async function simulate(rig: Rig): Promise<Findings> {
   const { seconds, warmupSeconds: warmup } = rig.options;
   const results: LoadResult[] = [];
   const run = async (name: string, options: LoadOptions): Promise<Row[]> => {
-    const titled: typeof step = (title, work) => step(`${name}: ${title}`, work);
-    const result = await runLoad(
-      { namespace: "simulate", seconds, warmup, ...options },
-      { signal: rig.signal, step: titled },
-    );
-    rig.signal.throwIfAborted();
+    const result = await simulateLoad(rig, name, { namespace: "simulate", seconds, warmup, ...options });
     results.push(result);
     return result.steps.map((each) => ({ name, step: each }));
   };

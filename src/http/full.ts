@@ -3,12 +3,11 @@
 // Hence no look at the headers: they would be copied for it.
 
 import { rawPath } from "./key.ts";
-import { OVERLOADED, problemDocument } from "./problem.ts";
+import { OVERLOADED, PROBLEM_HEADERS, problemDocument } from "./problem.ts";
 
 const HEADERS = {
   ...OVERLOADED.headers,
-  "Content-Type": "application/problem+json",
-  "Cache-Control": "no-store",
+  ...PROBLEM_HEADERS,
   "X-Content-Type-Options": "nosniff",
 };
 

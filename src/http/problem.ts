@@ -60,6 +60,9 @@ const TITLES: Record<Status, string> = {
   503: "Service Unavailable",
 };
 
+/** What the answer to any problem has. */
+export const PROBLEM_HEADERS = { "Content-Type": "application/problem+json", "Cache-Control": "no-store" };
+
 /** The body of the answer to a problem. */
 export function problemDocument({ status, code, detail }: Problem, requestId: string): string {
   return JSON.stringify({ type: "about:blank", title: TITLES[status], status, code, detail, request_id: requestId });
@@ -69,7 +72,6 @@ export function problemDocument({ status, code, detail }: Problem, requestId: st
 export function problemResponse(c: Context, problem: Problem): Response {
   return c.body(problemDocument(problem, c.get("requestId")), problem.status, {
     ...problem.headers,
-    "Content-Type": "application/problem+json",
-    "Cache-Control": "no-store",
+    ...PROBLEM_HEADERS,
   });
 }

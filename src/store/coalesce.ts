@@ -51,6 +51,8 @@ const BATCHED = new Set(["put", "delete"]);
 /** Statements of a kind on one key at once, for calls that can't share one: the row's lock takes one at a time anyway. */
 const ALONE_PER_KEY = 4;
 
+type Read = Waiting<EntryKey, Entry | null>;
+
 export class CoalescingStore implements Store {
   private readonly admission: Admission;
   private readonly reads: (key: EntryKey) => Lane<EntryKey, Entry | null>;
@@ -67,67 +69,57 @@ export class CoalescingStore implements Store {
     options: CoalesceOptions,
   ) {
     this.admission = new Admission(options);
-    const bounds = { maxRows: options.batchRows, maxBytes: options.batchBytes };
-    const lanes =
-      <T, R>(inFlight: number, send: LaneOptions<T, R>["send"]) =>
-      () =>
-        new Lane<T, R>({ ...bounds, inFlight, send });
-    const { reads, writes } = options.statements;
-    const read =
-      (onLarge: (waiting: Waiting<EntryKey, Entry | null>) => void) =>
-      async (batch: Waiting<EntryKey, Entry | null>[], deadline: number) => {
-        const found = await store.getMany(lastOfEach(batch), deadline);
-        for (const waiting of batch) {
-          const entry = found.get(waiting.id) ?? null;
-          if (entry === "expired") this.confirms(waiting.item).add(waiting);
-          else if (entry === "large") onLarge(waiting);
-          else waiting.call.resolve(entry);
-        }
-      };
-    this.reads = perShard(
-      options.shardOf,
-      lanes(
-        reads,
-        read((waiting) => this.larges(waiting.item).add(waiting)),
-      ),
+    const { statements, shardOf, batchRows, batchBytes: maxBytes } = options;
+    const lanes = <T, R>(inFlight: number, send: LaneOptions<T, R>["send"], maxRows = batchRows) =>
+      perShard(shardOf, () => new Lane<T, R>({ inFlight, maxRows, maxBytes, send }));
+    this.reads = lanes(
+      statements.reads,
+      this.sendReads((waiting) => this.larges(waiting.item).add(waiting)),
     );
-    const fewAtOnce = { ...bounds, maxRows: LARGE_BATCH_ROWS, inFlight: LARGE_STATEMENTS };
-    const alone = ({ item, call }: Waiting<EntryKey, Entry | null>) => call.run(() => store.get(item, call.deadline));
-    this.larges = perShard(options.shardOf, () => new Lane({ ...fewAtOnce, send: read(alone) }));
-    this.confirms = perShard(
-      options.shardOf,
-      lanes(reads, async (batch, deadline) => {
-        const found = await store.confirmMany(lastOfEach(batch), deadline);
-        // Those of one key wait together for its writer.
-        const waits = new Map<string, Promise<Entry | null>>();
-        for (const { id, item, call } of batch) {
-          const entry = found.get(id);
-          if (entry !== undefined) {
-            call.resolve(entry);
-            continue;
-          }
-          call.run(() => {
-            const wait = waits.get(id) ?? store.get(item, deadline);
-            waits.set(id, wait);
-            return wait;
-          });
-        }
-      }),
+    this.larges = lanes(
+      LARGE_STATEMENTS,
+      this.sendReads(({ item, call }) => call.run(() => store.get(item, call.deadline))),
+      LARGE_BATCH_ROWS,
     );
-    this.puts = perShard(
-      options.shardOf,
-      lanes(writes, async (batch, deadline) => {
-        await store.putMany(lastOfEach(batch), deadline);
-        for (const { item, call } of batch) call.resolve(item.version);
-      }),
-    );
-    this.deletes = perShard(
-      options.shardOf,
-      lanes(writes, async (batch, deadline) => {
-        await store.deleteMany(lastOfEach(batch), deadline);
-        for (const { call } of batch) call.resolve(true);
-      }),
-    );
+    this.confirms = lanes(statements.reads, (batch, deadline) => this.sendConfirms(batch, deadline));
+    this.puts = lanes(statements.writes, async (batch, deadline) => {
+      await store.putMany(lastOfEach(batch), deadline);
+      for (const { item, call } of batch) call.resolve(item.version);
+    });
+    this.deletes = lanes(statements.writes, async (batch, deadline) => {
+      await store.deleteMany(lastOfEach(batch), deadline);
+      for (const { call } of batch) call.resolve(true);
+    });
+  }
+
+  private sendReads(onLarge: (waiting: Read) => void) {
+    return async (batch: Read[], deadline: number) => {
+      const found = await this.store.getMany(lastOfEach(batch), deadline);
+      for (const waiting of batch) {
+        const entry = found.get(waiting.id) ?? null;
+        if (entry === "expired") this.confirms(waiting.item).add(waiting);
+        else if (entry === "large") onLarge(waiting);
+        else waiting.call.resolve(entry);
+      }
+    };
+  }
+
+  private async sendConfirms(batch: Read[], deadline: number) {
+    const found = await this.store.confirmMany(lastOfEach(batch), deadline);
+    // Those of one key wait together for its writer.
+    const waits = new Map<string, Promise<Entry | null>>();
+    for (const { id, item, call } of batch) {
+      const entry = found.get(id);
+      if (entry !== undefined) {
+        call.resolve(entry);
+        continue;
+      }
+      call.run(() => {
+        const wait = waits.get(id) ?? this.store.get(item, deadline);
+        waits.set(id, wait);
+        return wait;
+      });
+    }
   }
 
   /** Whether it turns away every call at present. */

@@ -94,28 +94,27 @@ export type ExpireResult =
  * A linearizable map from keys to entries, in which an expired entry is absent to every call from its
  * millisecond on. Times are judged by the clock of the shard's primary, never by the caller's.
  *
- * Every call settles by its deadline, an instant as performance.now() counts; the store's own bound if none is given. It
- * throws `StoreError`: `unavailable` and `overloaded` when
+ * Every call settles within the store's deadline. It throws `StoreError`: `unavailable` and `overloaded` when
  * nothing was changed, `internal` when nothing was and never will be, `outcome_unknown` when a write may or may not
  * have happened.
  */
 export interface Store {
-  get(key: EntryKey, deadline?: number): Promise<Entry | null>;
+  get(key: EntryKey): Promise<Entry | null>;
 
   /** The entry without its value. */
-  head(key: EntryKey, deadline?: number): Promise<EntryInfo | null>;
+  head(key: EntryKey): Promise<EntryInfo | null>;
 
   /** Writes the entry and returns its new version, or null when the condition does not hold. */
-  put(key: EntryKey, entry: NewEntry, condition?: Condition, deadline?: number): Promise<Version | null>;
+  put(key: EntryKey, entry: NewEntry, condition?: Condition): Promise<Version | null>;
 
   /** Removes the entry, if any; false when `ifMatch` does not hold. */
-  delete(key: EntryKey, ifMatch?: Condition["ifMatch"], deadline?: number): Promise<boolean>;
+  delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean>;
 
   /** Changes when a live entry expires; its version stays. */
-  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition, deadline?: number): Promise<ExpireResult>;
+  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition): Promise<ExpireResult>;
 
   /** Makes a live entry permanent; false when there is none. */
-  persist(key: EntryKey, deadline?: number): Promise<boolean>;
+  persist(key: EntryKey): Promise<boolean>;
 
   /** Asks the database for a sign of life. */
   ping(): Promise<void>;
@@ -129,8 +128,17 @@ export interface Put {
   entry: NewEntry;
 }
 
-/** A store that does many calls in one statement. Keys of a call are distinct. */
+/**
+ * A store that does many calls in one statement; keys of a call are distinct. `deadline` is an instant as
+ * performance.now() counts and bounds a call in the store's own deadline's place.
+ */
 export interface BatchStore extends Store {
+  get(key: EntryKey, deadline?: number): Promise<Entry | null>;
+  head(key: EntryKey, deadline?: number): Promise<EntryInfo | null>;
+  put(key: EntryKey, entry: NewEntry, condition?: Condition, deadline?: number): Promise<Version | null>;
+  delete(key: EntryKey, ifMatch?: Condition["ifMatch"], deadline?: number): Promise<boolean>;
+  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition, deadline?: number): Promise<ExpireResult>;
+  persist(key: EntryKey, deadline?: number): Promise<boolean>;
   /**
    * What `get` would give, by `keyName`; absent keys are missing. "expired" where `confirmMany` has to be asked, "large"
    * where fewer keys at once would do.
