@@ -20,6 +20,8 @@ import {
   type EntryInfo,
   type EntryKey,
   type ExpireCondition,
+  type ExpiredKey,
+  type ExpiredStore,
   type ExpireResult,
   type ExpiryTime,
   keyName,
@@ -35,6 +37,8 @@ const { key, version, expiresAt, contentType, metadata, value } = entries;
 
 /** Epoch milliseconds by the clock of the shard's primary. */
 const now = sql`CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)`;
+/** The same as read once at the beginning of a statement: where MySQL shall look it up in the index. It decides nothing. */
+const nowOnce = sql`CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)`;
 const isLive = sql`(${expiresAt} IS NULL OR ${expiresAt} > ${now})`;
 const isExpired = sql`${expiresAt} <= ${now}`;
 
@@ -53,7 +57,7 @@ export interface SqlStoreOptions {
   deadlineMs: number;
 }
 
-export class SqlStore implements BatchStore {
+export class SqlStore implements BatchStore, ExpiredStore {
   constructor(
     private readonly database: Database,
     private readonly options: SqlStoreOptions,
@@ -148,6 +152,29 @@ export class SqlStore implements BatchStore {
     return insertId !== 0;
   }
 
+  async findExpired(limit: number, after: ExpiredKey | null, deadline: number): Promise<ExpiredKey[]> {
+    const statement = expiredStatement(limit, after);
+    const rows = await this.run<Rows>("find_expired", false, statement, deadline);
+    return rows.map((row) => ({ key: row.id, atMs: row.expires_at, ageMs: row.age_ms }));
+  }
+
+  async countExpired(limit: number, deadline: number): Promise<number> {
+    const count = sql`SELECT COUNT(*) AS count FROM (SELECT 1 FROM ${entries} WHERE ${expiresAt} <= ${nowOnce} LIMIT ${limit}) AS found`;
+    const [row] = await this.run<Rows>("count_expired", false, count, deadline);
+    return Number(row?.count);
+  }
+
+  async reclaim(keys: EntryKey[], deadline: number): Promise<number> {
+    // Expired is what is expired while its row is locked, by a clock that keeps MySQL from finding the rows by the
+    // index on it: they are locked in the order of their keys, as by everyone else.
+    const { affectedRows } = await this.write(
+      "reclaim",
+      withKeys(RECLAIM, keys.toSorted(Buffer.compare), ` AND ${IS_EXPIRED}`),
+      deadline,
+    );
+    return affectedRows;
+  }
+
   async ping(): Promise<void> {
     const select = sql`SELECT ${expiresAt} FROM ${entries} WHERE ${key} = ${Buffer.of()}`;
     await this.run<Rows>("ping", false, select, performance.now() + Math.min(PING_MS, this.options.deadlineMs));
@@ -232,11 +259,27 @@ const SELECT_ENTRY = selectEntry(sql`${value}`);
 const SELECT_PREFIX = selectEntry(sql`LEFT(${value}, ${sql.raw("?")})`);
 const DELETE = text(sql`DELETE FROM ${entries} WHERE ${key}`);
 const NOW = text(now);
+/** Where its keys are of several shards after all, each of these commits for itself: no lock outlives its statement. */
+const RECLAIM = text(sql`DELETE /*vt+ MULTI_SHARD_AUTOCOMMIT=1 */ FROM ${entries} WHERE ${key}`);
+const IS_EXPIRED = text(isExpired);
 
 /** A statement about the keys. One that locks must name them in their order, which is everyone's. */
 function withKeys(head: string, keys: EntryKey[], tail = ""): Text {
   if (keys.length === 1) return { sql: `${head} = ?${tail}`, params: keys };
   return { sql: `${head} IN (${marks(keys.length)})${tail}`, params: keys };
+}
+
+/**
+ * From the index alone, which holds the keys too. Rows already reclaimed stay in it for a while, until they are purged:
+ * beginning after the last one found spares going through all of them again and again.
+ */
+function expiredStatement(limit: number, after: ExpiredKey | null): SQL {
+  const past = sql`${expiresAt} <= ${nowOnce}`;
+  const where = after
+    ? sql`(${expiresAt} = ${after.atMs} AND ${key} > ${after.key}) OR (${expiresAt} > ${after.atMs} AND ${past})`
+    : past;
+  const columns = sql`${key} AS id, ${expiresAt} AS expires_at, ${nowOnce} - ${expiresAt} AS age_ms`;
+  return sql`SELECT ${columns} FROM ${entries} WHERE ${where} ORDER BY ${expiresAt}, ${key} LIMIT ${limit}`;
 }
 
 function marks(count: number): string {

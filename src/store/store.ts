@@ -120,6 +120,28 @@ export interface Store {
   ping(): Promise<void>;
 }
 
+/** An entry that has expired and whose row is still there. */
+export interface ExpiredKey {
+  key: EntryKey;
+  /** When it expired, in epoch milliseconds, and how long ago that is, both by the clock of the shard's primary. */
+  atMs: number;
+  ageMs: number;
+}
+
+/** What reclaiming needs of a shard, or of a database of one shard; of all shards together it is an approximation. */
+export interface ExpiredStore {
+  /**
+   * The expired entries that come first after the given one, at most `limit`, in the order of their expiry and then of
+   * their keys; without any lock. Some may have been extended, overwritten or reclaimed by the time the caller sees
+   * them.
+   */
+  findExpired(limit: number, after: ExpiredKey | null, deadline: number): Promise<ExpiredKey[]>;
+  /** How many there are, counted no further than `limit`. */
+  countExpired(limit: number, deadline: number): Promise<number>;
+  /** Deletes the rows of those keys that are expired at that moment, and returns how many these were. */
+  reclaim(keys: EntryKey[], deadline: number): Promise<number>;
+}
+
 /** An unconditional write, with the version that it will have. */
 export interface Put {
   key: EntryKey;

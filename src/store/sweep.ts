@@ -1,0 +1,43 @@
+// Reclaiming: deletes the rows of expired entries, a bounded step at a time. Readers do not depend on it, for them an
+// entry is gone at its millisecond.
+//
+// A step reads expired keys from the index without any lock, then deletes them by primary key, in its order, and only
+// those that are expired still. A DELETE by the expiry itself would lock index entries before rows, where every upsert
+// locks rows before index entries: measured, that is a deadlock every few seconds.
+
+import type { ExpiredKey, ExpiredStore } from "./store.ts";
+
+export interface SweepBudget {
+  /** Rows that are looked at. */
+  rows: number;
+  /** Time that its two statements may take together. */
+  ms: number;
+}
+
+export interface SweepStep {
+  /** Expired rows found. */
+  seen: number;
+  /** Rows deleted: fewer, where others had changed them meanwhile. */
+  deleted: number;
+  /** How long ago the first of them expired; 0 where there is none. */
+  oldestAgeMs: number;
+  /** Where the next step of this pass begins; null when the pass is over: no more expired rows were found. */
+  last: ExpiredKey | null;
+}
+
+/** One step of a pass over the expired entries. Throws `StoreError`; a step that failed may be made again. */
+export async function sweepStep(
+  store: ExpiredStore,
+  { rows, ms }: SweepBudget,
+  after: ExpiredKey | null = null,
+): Promise<SweepStep> {
+  const deadline = performance.now() + ms;
+  const found = await store.findExpired(rows, after, deadline);
+  const keys = found.map(({ key }) => key);
+  return {
+    seen: found.length,
+    deleted: keys.length > 0 ? await store.reclaim(keys, deadline) : 0,
+    oldestAgeMs: found[0]?.ageMs ?? 0,
+    last: found.length < rows ? null : (found.at(-1) ?? null),
+  };
+}
