@@ -245,6 +245,24 @@ test("reads whose values together are too large for one message are all answered
   });
 });
 
+test.each(["FOUND_ROWS", "-FOUND_ROWS"])(
+  "a condition that fails is told whatever counts as affected (%s)",
+  async (flag) => {
+    await withServer({ DATABASE_URL: `${DATABASE_URL}?flags=${flag}` }, async (server) => {
+      const url = freshKeyUrl(server.url);
+      const send = async (suffix: string, body: string, headers = {}) =>
+        (await call(`${url}${suffix}`, { method: "PUT", body, headers })).status;
+      expect(await send("?ttl=60", "v", { "If-None-Match": "*" })).toBe(204);
+      expect(await send("?ttl=60", "v", { "If-None-Match": "*" })).toBe(412);
+      for (const [condition, ttl] of Object.entries({ nx: 90, gt: 30, lt: 90 })) {
+        expect(await send(`/ttl?if=${condition}`, JSON.stringify({ ttl }))).toBe(412);
+      }
+      expect(await send("/ttl?if=gt", '{"ttl":90}')).toBe(200);
+      expect(await send("/ttl?if=lt", '{"ttl":30}')).toBe(200);
+    });
+  },
+);
+
 /** Runs `work` with the URL of an empty database on the plain MySQL, and a session that may do anything to it. */
 async function withEmptyDatabase(work: (url: string, root: Connection) => Promise<void>) {
   const root = await createConnection({ socketPath: targets.mysql.socket, user: "root" });

@@ -49,7 +49,7 @@ export async function protocol(rig: Rig): Promise<Findings> {
   const pools: Pool[] = [];
   const open = (options: PoolOptions) => {
     const { user, password, database } = cluster.vtgate;
-    const common = { user, password, database, connectionLimit: 1, supportBigNumbers: true, flags: ["-FOUND_ROWS"] };
+    const common = { user, password, database, connectionLimit: 1, supportBigNumbers: true };
     pools.push(createPool({ ...common, ...options }));
     return pools.at(-1) as Pool;
   };

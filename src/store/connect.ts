@@ -61,8 +61,6 @@ export function connect({ url, backend, connections, queueLimit }: ConnectOption
     queueLimit,
     enableKeepAlive: true,
     supportBigNumbers: true,
-    // affectedRows then counts changed rows, which tells whether a condition held.
-    flags: ["-FOUND_ROWS"],
   });
   const prepared = new WeakSet<PoolConnection>();
   const prepare: Statement = { name: "session", sql: SESSION_SETTINGS[backend], params: [], writes: false };

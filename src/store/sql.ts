@@ -7,7 +7,7 @@
 // Assignments in UPDATE and ON DUPLICATE KEY UPDATE happen from left to right, and later ones see the earlier.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { type SQL, sql } from "drizzle-orm";
+import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import { MySqlDialect } from "drizzle-orm/mysql-core";
 import { BATCH_READ_BYTES } from "../limits.ts";
 import type { Database, Rows, Statement, Written } from "./connect.ts";
@@ -42,7 +42,11 @@ const nowOnce = sql`CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)`;
 const isLive = sql`(${expiresAt} IS NULL OR ${expiresAt} > ${now})`;
 const isExpired = sql`${expiresAt} <= ${now}`;
 
-/** `insertId` of an expiry statement that found its entry but not its condition; no expiry is that early. */
+/**
+ * `insertId` of a statement that found its entry but not its condition; no expiry is that early. The number of affected
+ * rows would not tell: whether one that was matched and left as it was counts is up to MySQL's client, and that may be
+ * a proxy with a mind of its own.
+ */
 const CONDITION_FAILED = 1;
 /** Added to a remaining time, so that it differs from "no such row" (0) and CONDITION_FAILED. */
 const TTL_OFFSET = 2;
@@ -100,8 +104,8 @@ export class SqlStore implements BatchStore, ExpiredStore {
   ): Promise<Version | null> {
     const put = { key: entry, version: newVersion(), entry: next };
     const statement = condition.ifMatch ? updateStatement(put, condition) : upsertStatement([put], condition);
-    const { affectedRows } = await this.write("put", statement, deadline);
-    return affectedRows > 0 ? put.version : null;
+    const { affectedRows, insertId } = await this.write("put", statement, deadline);
+    return affectedRows > 0 && insertId !== CONDITION_FAILED ? put.version : null;
   }
 
   async putMany(puts: Put[], deadline: number): Promise<void> {
@@ -132,12 +136,9 @@ export class SqlStore implements BatchStore, ExpiredStore {
     condition: ExpireCondition = {},
     deadline = this.deadline(),
   ): Promise<ExpireResult> {
-    const statement = expireStatement(entry, expiry, condition);
-    const { insertId, affectedRows } = await this.write("expire", statement, deadline);
+    const { insertId } = await this.write("expire", expireStatement(entry, expiry, condition), deadline);
     if (insertId === 0) return { outcome: "absent" };
-    const moved = affectedRows > 0;
-    const mustMove = condition.if === "gt" || condition.if === "lt";
-    if (insertId === CONDITION_FAILED || (mustMove && !moved)) return { outcome: "condition_failed" };
+    if (insertId === CONDITION_FAILED) return { outcome: "condition_failed" };
     return "afterMs" in expiry
       ? { outcome: "set", atMs: insertId, ttlMs: expiry.afterMs }
       : { outcome: "set", atMs: expiry.atMs, ttlMs: insertId - TTL_OFFSET };
@@ -375,7 +376,7 @@ function replacement(ifNoneMatch: Condition["ifNoneMatch"], keeps: boolean): SQL
   const assign = (column: { name: string }, next: SQL) =>
     sql`${bare(column)} = ${holds ? sql`IF(${applied}, ${next}, ${column})` : next}`;
   const assignments = [
-    sql`${bare(version)} = ${holds ? sql`IF(${holds}, ${fresh(version)}, ${version})` : fresh(version)}`,
+    sql`${bare(version)} = ${holds ? sql`IF(${holds}, ${fresh(version)}, ${unchanged(version)})` : fresh(version)}`,
     assign(expiresAt, keeps ? sql`IF(${isExpired}, NULL, ${expiresAt})` : fresh(expiresAt)),
     ...[contentType, metadata, value].map((column) => assign(column, fresh(column))),
   ];
@@ -386,11 +387,16 @@ const COLUMNS = [key, version, expiresAt, contentType, metadata, value];
 const INSERT = text(sql`INSERT INTO ${entries} (${sql.join(COLUMNS.map(bare), sql`, `)}) VALUES`);
 const REPLACE = text(replacement(undefined, false));
 
+/** What a column has, and CONDITION_FAILED as the statement's `insertId`. */
+function unchanged(column: SQLWrapper): SQL {
+  return sql`IF(LAST_INSERT_ID(${CONDITION_FAILED}), ${column}, NULL)`;
+}
+
 /**
  * Sets the expiry of a live entry and reports through LAST_INSERT_ID, which the server returns as `insertId`:
  * 0 if there is no such entry, CONDITION_FAILED, or else what the caller can't know — the instant, for a time from
- * now, or the time left, for an instant. `gt` and `lt` compare and assign in one expression, with one reading of the
- * clock, so for them the condition held exactly if the row changed.
+ * now, or the time left, for an instant. The clock goes on between its readings in one statement: what `lt` sets by the
+ * second is kept earlier than what it has compared with by the first.
  */
 function expireStatement(entry: EntryKey, expiry: ExpiryTime, condition: ExpireCondition): SQL {
   const relative = "afterMs" in expiry;
@@ -399,15 +405,14 @@ function expireStatement(entry: EntryKey, expiry: ExpiryTime, condition: ExpireC
       ? sql`LAST_INSERT_ID(${instant})`
       : sql`(${instant} + 0 * LAST_INSERT_ID(GREATEST(${expiry.atMs} - ${now}, 0) + ${TTL_OFFSET}))`;
   const time = expiryTime(expiry);
-  const unchanged = sql`IF(LAST_INSERT_ID(${CONDITION_FAILED}), ${expiresAt}, NULL)`;
+  const same = unchanged(expiresAt);
   const next = {
     always: report(time),
-    nx: sql`IF(${expiresAt} IS NULL, ${report(time)}, ${unchanged})`,
-    xx: sql`IF(${expiresAt} IS NULL, ${unchanged}, ${report(time)})`,
-    gt: sql`IF(${expiresAt} IS NULL, ${unchanged}, ${report(sql`GREATEST(${time}, ${expiresAt})`)})`,
-    lt: report(sql`IF(${expiresAt} IS NULL, ${time}, LEAST(${time}, ${expiresAt}))`),
+    nx: sql`IF(${expiresAt} IS NULL, ${report(time)}, ${same})`,
+    xx: sql`IF(${expiresAt} IS NULL, ${same}, ${report(time)})`,
+    gt: sql`IF(${time} > ${expiresAt}, ${report(time)}, ${same})`,
+    lt: sql`IF(${time} >= ${expiresAt}, ${same}, ${report(sql`LEAST(${time}, IFNULL(${expiresAt} - 1, ${time}))`)})`,
   }[condition.if ?? "always"];
-  const guarded =
-    condition.ifMatch === undefined ? next : sql`IF(${matches(condition.ifMatch)}, ${next}, ${unchanged})`;
+  const guarded = condition.ifMatch === undefined ? next : sql`IF(${matches(condition.ifMatch)}, ${next}, ${same})`;
   return sql`UPDATE ${entries} SET ${bare(expiresAt)} = ${guarded} WHERE ${key} = ${entry} AND ${isLive}`;
 }
