@@ -30,6 +30,10 @@ const TURNED_AWAY_LINE_MS = 1_000;
 export interface AppOptions {
   /** Largest value in bytes; a larger one is a 413. */
   maxValueBytes: number;
+  /** By which part of it, at most, a plain PUT's TTL is shortened at random. */
+  ttlJitter?: number;
+  /** What /metrics answers; without it there is no such path. */
+  metrics?: () => Promise<string>;
   log: Logger;
   /** True once the server takes no new work: /readyz then fails. */
   isDraining: () => boolean;
@@ -42,7 +46,10 @@ export interface App {
   fetch: (request: Request) => Response | Promise<Response>;
 }
 
-export function createApp(store: Store, { maxValueBytes, log, isDraining, isFull }: AppOptions): App {
+export function createApp(
+  store: Store,
+  { maxValueBytes, ttlJitter, metrics, log, isDraining, isFull }: AppOptions,
+): App {
   // Routing works on the path as it was sent, so that an escaped slash stays part of a key.
   const app = new Hono<AppEnv>({ getPath: rawPath });
 
@@ -65,9 +72,9 @@ export function createApp(store: Store, { maxValueBytes, log, isDraining, isFull
     }),
   );
 
-  keyRoutes(app, store, maxValueBytes);
+  keyRoutes(app, store, { maxValueBytes, ttlJitter });
   ttlRoutes(app, store);
-  operationRoutes(app, store, isDraining);
+  operationRoutes(app, store, { isDraining, metrics });
   app.notFound((c) => {
     if (EMPTY_KEY.test(rawPath(c.req.raw))) keyOf(c.req.raw);
     return problemResponse(c, new Problem(404, "no_such_route", "There is nothing at this path."));

@@ -24,6 +24,12 @@ const schema = z.object({
   KV_BATCH_ROWS: count(500, 5_000),
   KV_QUEUE_CALLS: count(20_000, 10_000_000),
   KV_QUEUE_BYTES: count(256 * 1024 * 1024, 64 * 1024 ** 3),
+  KV_SWEEP: z.enum(["true", "false"]).default("true"),
+  KV_TTL_JITTER: z
+    .string()
+    .regex(/^(0|0?\.\d{1,6})$/, "must be from 0 to less than 1")
+    .transform(Number)
+    .default(0),
   KV_DRAIN_MS: count(30_000, 600_000),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });

@@ -1,6 +1,7 @@
 // The server on Bun: a cluster or DATABASE_URL, migrations, the app in one process or several, and an orderly end.
 
 import { once } from "node:events";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino, { type Logger } from "pino";
@@ -11,12 +12,15 @@ import { step } from "../vitess/progress.ts";
 import { createApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
 import { BATCH_BYTES } from "./limits.ts";
+import { createMetrics } from "./metrics.ts";
 import { type Backend, inspectBackend } from "./store/backend.ts";
 import { CoalescingStore } from "./store/coalesce.ts";
-import { connect, type Database } from "./store/connect.ts";
+import { connect } from "./store/connect.ts";
+import { Latency } from "./store/latency.ts";
 import { migrate } from "./store/migrate.ts";
-import { watchShards } from "./store/shards.ts";
+import { type Shards, watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
+import { Sweeper } from "./store/sweeper.ts";
 import { type Serving, Workers } from "./workers.ts";
 
 /** A connection on which nothing moves for this long, beyond the deadline of a call, is cut off. */
@@ -103,7 +107,7 @@ async function work(backend: Backend) {
   await serve(config, config.DATABASE_URL, backend, log, (serving) => process.send?.(serving));
 }
 
-/** Serves until a signal comes, then stops accepting, finishes what is in flight and closes the pool. */
+/** Serves and sweeps until a signal comes, then stops accepting, finishes what is in flight and closes the pool. */
 async function serve(
   config: Config,
   databaseUrl: string,
@@ -111,18 +115,28 @@ async function serve(
   log: Logger,
   onServing: (serving: Serving) => void,
 ) {
+  let sweeper: Sweeper | undefined;
+  const latency = new Latency(() => !sweeper?.isBusy);
   const database = connect({
     url: databaseUrl,
     backend,
     connections: config.KV_CONNECTIONS,
     queueLimit: config.KV_QUEUE_CALLS,
+    observe: (statement, ms) => latency.observe(statement, ms),
   });
   try {
+    const keyspace = decodeURIComponent(new URL(databaseUrl).pathname.slice(1));
+    const shards = await watchShards(database, { backend, keyspace, hash: (key) => Bun.hash.xxHash64(key) });
     const direct = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
-    const coalescing =
-      config.KV_COALESCE === "false" ? undefined : await coalesce(config, databaseUrl, backend, database, direct);
+    const coalescing = config.KV_COALESCE === "true" ? coalesce(config, shards, direct) : undefined;
+    if (config.KV_SWEEP === "true") {
+      const holder = `${hostname()}-${process.pid}`;
+      sweeper = new Sweeper({ url: databaseUrl, backend, keyspace, database, shards, latency, holder, log });
+    }
     const app = createApp(coalescing ?? direct, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
+      ttlJitter: config.KV_TTL_JITTER,
+      metrics: createMetrics(() => sweeper?.status() ?? new Map()),
       log,
       isDraining: () => stop.signal.aborted,
       isFull: () => coalescing?.full ?? false,
@@ -140,20 +154,17 @@ async function serve(
     onServing({ url: server.url.href, port: server.port as number });
     await stopped;
     log.info("draining");
+    const swept = sweeper?.stop();
     await Promise.race([server.stop(), sleep(config.KV_DRAIN_MS, undefined, { ref: false })]);
     await server.stop(true);
+    await swept;
     log.info("stopped");
   } finally {
     await database.close();
   }
 }
 
-async function coalesce(config: Config, databaseUrl: string, backend: Backend, database: Database, store: SqlStore) {
-  const { shardOf } = await watchShards(database, {
-    backend,
-    keyspace: decodeURIComponent(new URL(databaseUrl).pathname.slice(1)),
-    hash: (key) => Bun.hash.xxHash64(key),
-  });
+function coalesce(config: Config, { shardOf }: Shards, store: SqlStore): CoalescingStore {
   return new CoalescingStore(store, {
     statements: { reads: config.KV_STATEMENTS, writes: 1 },
     batchRows: config.KV_BATCH_ROWS,

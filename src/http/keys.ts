@@ -20,10 +20,15 @@ const readQuery = z.strictObject({ consistency: z.enum(["strong", "eventual"]).o
 const writeQuery = z.strictObject({ ...expiryParameters, keep_ttl: z.enum(["true", "false"]).optional() });
 const noQuery = z.strictObject({});
 
-export function keyRoutes(app: Hono<AppEnv>, store: Store, maxValueBytes: number) {
+export interface KeyOptions {
+  maxValueBytes: number;
+  ttlJitter?: number;
+}
+
+export function keyRoutes(app: Hono<AppEnv>, store: Store, { maxValueBytes, ttlJitter = 0 }: KeyOptions) {
   const limit = limitBody(maxValueBytes, "value_too_large", `A value is at most ${maxValueBytes} bytes.`);
   resource(app, "/v1/kv/:ns/:key", {
-    PUT: [limit, (c) => putValue(c, store)],
+    PUT: [limit, (c) => putValue(c, store, ttlJitter)],
     GET: (c) => getValue(c, store),
     DELETE: async (c) => {
       const key = keyOf(c.req.raw);
@@ -34,11 +39,13 @@ export function keyRoutes(app: Hono<AppEnv>, store: Store, maxValueBytes: number
   });
 }
 
-async function putValue(c: Context<AppEnv>, store: Store) {
+async function putValue(c: Context<AppEnv>, store: Store, ttlJitter: number) {
   const key = keyOf(c.req.raw);
   const query = queryOf(c, writeQuery);
-  const expiry = newExpiry(query, query.keep_ttl === "true");
   const condition = conditionOf(c);
+  // A lock or a lease, which conditions make of an entry, must last for as long as its holder believes.
+  const isPlain = !condition.ifMatch && !condition.ifNoneMatch;
+  const expiry = newExpiry(query, query.keep_ttl === "true", isPlain ? ttlJitter : 0);
   const contentType = contentTypeOf(c);
   const metadata = metadataOf(c);
   const value = Buffer.from(await c.req.arrayBuffer());
@@ -47,9 +54,13 @@ async function putValue(c: Context<AppEnv>, store: Store) {
   return c.body(null, 204, { ETag: etagOf(version) });
 }
 
-function newExpiry(query: Parameters<typeof expiryOf>[0], keep: boolean): NewExpiry {
+/** A TTL is shortened by up to `jitter` of it, so that what is written together does not expire together. */
+function newExpiry(query: Parameters<typeof expiryOf>[0], keep: boolean, jitter: number): NewExpiry {
   const expiry = expiryOf(query);
   if (keep && expiry) throw badRequest("invalid_ttl", "keep_ttl=true keeps the expiry there is; give no other.");
+  if (expiry && "afterMs" in expiry) {
+    return { afterMs: Math.max(1, Math.round(expiry.afterMs * (1 - jitter * Math.random()))) };
+  }
   return keep ? "keep" : (expiry ?? "never");
 }
 

@@ -38,6 +38,8 @@ export interface ConnectOptions {
   connections: number;
   /** Calls that may wait for a connection; one more fails with `overloaded`. */
   queueLimit: number;
+  /** Told how long each statement took that did not fail. */
+  observe?: (statement: string, ms: number) => void;
 }
 
 /** What each new connection is told before its first statement. */
@@ -54,7 +56,7 @@ const READ_ONLY_ERRORS = new Set([1290, 1792, 1836]);
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Connections are opened when first needed; nothing is contacted yet. */
-export function connect({ url, backend, connections, queueLimit }: ConnectOptions): Database {
+export function connect({ url, backend, connections, queueLimit, observe }: ConnectOptions): Database {
   const pool = createPool({
     uri: url,
     connectionLimit: connections,
@@ -84,8 +86,10 @@ export function connect({ url, backend, connections, queueLimit }: ConnectOption
       const connection = await ready(deadline).catch((error) => {
         throw storeError(error, "connecting", statement.writes);
       });
+      const begun = performance.now();
       try {
         const result = await query(connection, statement, deadline - performance.now());
+        observe?.(statement.name, performance.now() - begun);
         connection.release();
         return result as T;
       } catch (error) {

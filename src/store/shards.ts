@@ -1,4 +1,5 @@
-// Which shard a key is in, as far as is known: to put keys of one shard into one statement. Under a stale map vtgate
+// Which shards there are and which of them a key is in, as far as is known: to put keys of one shard into one statement,
+// and to sweep each by itself. Under a stale map vtgate
 // refuses a write to several shards, whose rows then go one by one, and spreads a read: that costs speed. But such a read
 // fails with any of its shards, so a map is only taken when it is whole.
 
@@ -25,15 +26,18 @@ export interface ShardsOptions {
   hash: (key: Uint8Array) => bigint;
 }
 
+export interface Shards {
+  /** The shards that serve; one without a name is the whole of a plain MySQL. */
+  names: () => string[];
+  shardOf: (key: EntryKey) => string;
+}
+
 /**
  * Follows the serving shards. Vitess's xxhash vindex stores the hash in little-endian order and compares keyspace ids
  * as bytes. On a plain MySQL there is one shard.
  */
-export async function watchShards(
-  database: Database,
-  { backend, keyspace, hash }: ShardsOptions,
-): Promise<{ shardOf: (key: EntryKey) => string }> {
-  if (backend === "mysql") return { shardOf: () => "" };
+export async function watchShards(database: Database, { backend, keyspace, hash }: ShardsOptions): Promise<Shards> {
+  if (backend === "mysql") return { names: () => [""], shardOf: () => "" };
   const scratch = new DataView(new ArrayBuffer(8));
   const keyspaceId = (key: Uint8Array) => {
     scratch.setBigUint64(0, hash(key), true);
@@ -50,12 +54,30 @@ export async function watchShards(
   // The same while vtgate can't be asked.
   setInterval(() => refresh().catch(() => {}), REFRESH_MS).unref?.();
   return {
+    names: () => shards.map(({ name }) => name),
     shardOf: (key) => {
-      if (shards.length < 2) return "";
+      if (shards.length < 2) return shards[0]?.name ?? "";
       const id = keyspaceId(key);
       return shards.find((shard) => id < shard.end)?.name ?? "";
     },
   };
+}
+
+/** The shard's primary, as a URL of its own. */
+export function urlOfShard(url: string, shard: string): string {
+  const target = new URL(url);
+  // Decoded where it is read.
+  if (shard !== "") target.pathname = `${target.pathname}${encodeURIComponent(`:${shard}@primary`)}`;
+  return target.href;
+}
+
+/** Seconds that the furthest of the shard's replicas is behind its primary; 0 where none replicates. */
+export async function replicaLag(database: Database, keyspace: string, shard: string): Promise<number> {
+  const sql = "SHOW VITESS_REPLICATION_STATUS LIKE ?";
+  const statement = { name: "replication", sql, params: [`${keyspace}/${shard}`], writes: false };
+  const replicas = await database.execute<Rows>(statement, QUERY_TIMEOUT_MS);
+  // The lag is no number while replication does not run.
+  return Math.max(0, ...replicas.map((row) => Number(row.ReplicationLag)).filter(Number.isFinite));
 }
 
 /** The shards in order of their ranges, if these leave nothing out and nothing twice. */

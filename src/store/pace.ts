@@ -1,0 +1,53 @@
+// How fast a shard is swept: how many rows at a time, and how long a pause after them.
+//
+// A step is followed by a pause in proportion to the time it took, so that a shard which is slow, because others keep
+// it busy, is by that alone asked less often. How large a share of the time the sweep may take grows slowly while there
+// is more to do and halves when calls or replicas suffer, as TCP does with what it may send.
+
+import type { SweepStep } from "./sweep.ts";
+
+/** Rows of a step: the more, the cheaper is each, and the longer do those who write to one of them wait. */
+const ROWS = { least: 50, most: 300 };
+/** Of the time, for the sweep. The least keeps it going under any load. */
+const SHARE = { least: 1 / 16, first: 1 / 4, most: 3 / 4, more: 1 / 64 };
+/** When rows are as late as this, half of what is promised, the sweep gives way less. */
+const LATE_MS = 30_000;
+const LATE_SHARE = 1 / 4;
+/** Between two passes: twice as long after each that found nothing. */
+const IDLE_MS = { least: 500, most: 4_000 };
+
+/** Replicas that are behind by this many seconds are given time; the status counts in whole ones. */
+const LAG_SECONDS = 2;
+/** Foreground statements that take so many times as long as usual are a reason to give way. */
+const SLOWDOWN = 1.5;
+
+/** What others on a shard suffer. */
+export interface Pressure {
+  /** Seconds that the furthest replica is behind. */
+  lagSeconds: number;
+  /** How many times as long statements take as they do while nothing is swept. */
+  slowdown: number;
+}
+
+export class Pace {
+  /** For the next step. */
+  rows = ROWS.least;
+  /** Of the time, while there is more to do. */
+  share = SHARE.first;
+  private idleMs = IDLE_MS.least;
+
+  /** Takes note of a step and returns how many milliseconds to pause after it. */
+  pauseAfter(step: SweepStep, tookMs: number, pressure: () => Pressure): number {
+    this.rows = Math.min(Math.max(ROWS.least, 2 * step.seen), ROWS.most);
+    if (!step.last) {
+      this.idleMs = step.seen > 0 ? IDLE_MS.least : Math.min(2 * this.idleMs, IDLE_MS.most);
+      return this.idleMs * (0.75 + Math.random() / 2);
+    }
+    this.idleMs = IDLE_MS.least;
+    const least = step.oldestAgeMs > LATE_MS ? LATE_SHARE : SHARE.least;
+    const { lagSeconds, slowdown } = pressure();
+    const suffers = lagSeconds >= LAG_SECONDS || slowdown > SLOWDOWN;
+    this.share = suffers ? Math.max(least, this.share / 2) : Math.min(this.share + SHARE.more, SHARE.most);
+    return tookMs * (1 / this.share - 1);
+  }
+}

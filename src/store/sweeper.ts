@@ -1,0 +1,120 @@
+// The sweep of a server: one task for each shard that there is, as shards come and go.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Backend } from "./backend.ts";
+import { connect, type Database } from "./connect.ts";
+import type { Latency } from "./latency.ts";
+import { leaseKey } from "./lease.ts";
+import { ShardSweep } from "./shard-sweep.ts";
+import { replicaLag, type Shards, urlOfShard } from "./shards.ts";
+import { SqlStore } from "./sql.ts";
+import type { EntryKey } from "./store.ts";
+import type { SweepReport } from "./sweep-report.ts";
+
+const FOLLOW_MS = 1_000;
+const LAG_MS = 1_000;
+
+export interface SweeperOptions {
+  url: string;
+  backend: Backend;
+  keyspace: string;
+  /** For the leases, and for questions about all shards. */
+  database: Database;
+  shards: Shards;
+  latency: Latency;
+  /** A name for this server. */
+  holder: string;
+  log: Logger;
+}
+
+export class Sweeper {
+  private readonly tasks = new Map<string, ShardSweep>();
+  private readonly stopping = new Set<Promise<void>>();
+  private readonly end = new AbortController();
+  private readonly ended: Promise<void>;
+  private readonly store: SqlStore;
+
+  constructor(private readonly options: SweeperOptions) {
+    this.store = new SqlStore(options.database, { deadlineMs: 0 });
+    this.ended = this.follow();
+  }
+
+  /** Ends what is under way, and gives all leases back. */
+  async stop() {
+    this.end.abort();
+    await this.ended;
+  }
+
+  /** Whether this server is in the middle of a backlog. */
+  get isBusy(): boolean {
+    return this.tasks.values().some((task) => task.isBusy);
+  }
+
+  /** By shard: what is known of its sweep, whoever does it. */
+  status(): Map<string, SweepReport> {
+    return new Map([...this.tasks].map(([shard, task]) => [shard, task.status()]));
+  }
+
+  private async follow() {
+    const { signal } = this.end;
+    while (!signal.aborted) {
+      const shards = new Set(this.options.shards.names());
+      for (const shard of this.tasks.keys()) if (!shards.has(shard)) this.drop(shard);
+      for (const shard of shards) if (!this.tasks.has(shard)) this.tasks.set(shard, this.sweep(shard));
+      await sleep(FOLLOW_MS, undefined, { signal, ref: false }).catch(() => {});
+    }
+    for (const shard of this.tasks.keys()) this.drop(shard);
+    await Promise.all(this.stopping);
+  }
+
+  private sweep(shard: string): ShardSweep {
+    const { url, backend, keyspace, database, shards, latency, holder, log } = this.options;
+    const lagSeconds = backend === "vitess" ? sampled(LAG_MS, 0, () => replicaLag(database, keyspace, shard)) : () => 0;
+    return new ShardSweep({
+      store: this.store,
+      leaseKey: sweepLeaseKey(shard, shards),
+      holder,
+      log: log.child({ shard }),
+      open: () => {
+        const primary = connect({ url: urlOfShard(url, shard), backend, connections: 1, queueLimit: 1 });
+        return { store: new SqlStore(primary, { deadlineMs: 0 }), close: () => primary.close() };
+      },
+      pressure: () => ({ lagSeconds: lagSeconds(), slowdown: latency.slowdown }),
+    });
+  }
+
+  private drop(shard: string) {
+    const stopped = this.tasks.get(shard)?.stop();
+    this.tasks.delete(shard);
+    if (!stopped) return;
+    this.stopping.add(stopped);
+    stopped.finally(() => this.stopping.delete(stopped));
+  }
+}
+
+/** What was found out last; asked anew, without waiting for it, where that is longer ago than `ms`. */
+function sampled<T>(ms: number, first: T, ask: () => Promise<T>): () => T {
+  let latest = first;
+  let askedAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (performance.now() - askedAt > ms) {
+      askedAt = performance.now();
+      ask().then(
+        (answer) => {
+          latest = answer;
+        },
+        () => {},
+      );
+    }
+    return latest;
+  };
+}
+
+/** The lease of a shard's sweep, an entry in that very shard: so no shard's sweep depends on another. */
+export function sweepLeaseKey(shard: string, { shardOf }: Shards): EntryKey {
+  for (let n = 0; ; n++) {
+    const key = leaseKey(`sweep/${shard}/${n}`);
+    if (shardOf(key) === shard) return key;
+  }
+}
