@@ -15,7 +15,7 @@ const text = (description: string, valueHint: string, fallback?: string | number
 const args = {
   url: text("Server on this machine; several over one database with commas between them", "url", DEFAULTS.url),
   workload: text(
-    `${WORKLOADS.join(", ")}. a, b, c: YCSB's, 50, 95 and 100% reads; write: PUTs; ttl: short TTLs, their changes, DELETEs; hot: one key (for each process), 50% reads`,
+    `${WORKLOADS.join(", ")}. a, b, c: YCSB's, 50, 95 and 100% reads; write: PUTs; expiring: PUTs with short TTLs; ttl: short TTLs, their changes, DELETEs; hot: one key (for each process), 50% reads`,
     "name",
     DEFAULTS.workload,
   ),

@@ -7,6 +7,7 @@ import { ClusterProblem } from "../vitess/problem.ts";
 import { type Findings, report } from "./report.ts";
 import { type Options, Rig } from "./rig.ts";
 import { compare } from "./sections/compare.ts";
+import { expiry } from "./sections/expiry.ts";
 import { layers } from "./sections/layers.ts";
 import { overload } from "./sections/overload.ts";
 import { protocol } from "./sections/protocol.ts";
@@ -20,6 +21,7 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   scale,
   simulate,
   overload,
+  expiry,
 };
 
 const stop = new AbortController();

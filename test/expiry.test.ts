@@ -1,9 +1,10 @@
 // An expired key is gone at its millisecond and never comes back, whoever is in the middle of what.
 
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type RunningServer, SHIFTED_SERVER, startServer } from "./server.ts";
 import { BACKENDS, call, connectToPrimaryOf, freshKeyUrl, rowKey, targets } from "./targets.ts";
 
 describe.each(BACKENDS)("expiry on %s", (backend) => {
@@ -63,6 +64,44 @@ describe.each(BACKENDS)("expiry on %s", (backend) => {
     expect((await call(url)).status).toBe(200);
     expect((await call(`${url}/ttl`, { method: "DELETE" })).status).toBe(204);
     expect(await (await call(`${url}/ttl`)).json()).toEqual({ ttl_ms: null, expires_at: null });
+  });
+});
+
+describe.each([
+  ["an hour fast", 3_600_000],
+  ["an hour slow", -3_600_000],
+])("a server whose clock is %s", (_, shiftMs) => {
+  const right = targets.vitess.url;
+  let server: RunningServer;
+
+  beforeAll(async () => {
+    const environment = { DATABASE_URL: targets.vitess.databaseUrl, TEST_CLOCK_SHIFT_MS: String(shiftMs) };
+    server = await startServer(environment, SHIFTED_SERVER);
+    const [line] = server.output().match(/\{.*"serving".*\}/) ?? [];
+    // What it logs shows that its clock is wrong.
+    expect(Math.abs(JSON.parse(line as string).time - Date.now() - shiftMs)).toBeLessThan(60_000);
+  });
+  afterAll(() => server.stop());
+
+  test("sets, reads and changes expiries like any other", async () => {
+    const url = freshKeyUrl(right);
+    const wrongUrl = url.replace(right, server.url);
+    const instant = Math.floor(Date.now() / 1000) + 600;
+    await call(`${wrongUrl}?ttl=60`, { method: "PUT", body: "v" });
+    for (const each of [url, wrongUrl]) {
+      const { ttl_ms, expires_at } = (await (await call(`${each}/ttl`)).json()) as {
+        ttl_ms: number;
+        expires_at: string;
+      };
+      expect(ttl_ms).toBeWithin(30_000, 60_001);
+      expect(Math.abs(Date.parse(expires_at) - Date.now() - ttl_ms)).toBeLessThan(5_000);
+    }
+    await call(`${wrongUrl}/ttl`, { method: "PUT", body: JSON.stringify({ expires_at: instant }) });
+    expect((await call(url)).headers.get("KV-Expires-At")).toBe(String(instant * 1000));
+    await call(`${wrongUrl}?ttl_ms=300`, { method: "PUT", body: "v" });
+    expect((await call(wrongUrl)).status).toBe(200);
+    await sleep(310);
+    expect([(await call(wrongUrl)).status, (await call(url)).status]).toEqual([404, 404]);
   });
 });
 

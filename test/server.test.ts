@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
+import { readConfig } from "../src/config.ts";
 import { launchServer, type RunningServer, startServer } from "./server.ts";
 import { call, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
 
@@ -296,6 +297,36 @@ test("a migration that was interrupted between two statements goes on", async ()
     const [indexes] = await root.query("SHOW INDEX FROM entries WHERE Key_name = 'entries_expires_at'");
     expect(indexes).toHaveLength(1);
   });
+});
+
+test("KV_TTL_JITTER shortens the TTLs of plain PUTs, each by its own part, and nothing else", async () => {
+  await withServer({ KV_TTL_JITTER: "0.5" }, async ({ url: base }) => {
+    const TTL_MS = 1_000_000;
+    const ttlOf = async (url: string) => ((await (await call(`${url}/ttl`)).json()) as { ttl_ms: number }).ttl_ms;
+    const ttlAfterPut = async (query: string, headers: Record<string, string> = {}) => {
+      const url = freshKeyUrl(base);
+      await call(`${url}${query}`, { method: "PUT", body: "v", headers });
+      return await ttlOf(url);
+    };
+    const ttls = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => ttlAfterPut(i % 2 === 0 ? `?ttl=${TTL_MS / 1000}` : `?ttl_ms=${TTL_MS}`)),
+    );
+    for (const ttl of ttls) expect(ttl).toBeWithin(TTL_MS / 2 - 30_000, TTL_MS + 1);
+    expect(Math.max(...ttls) - Math.min(...ttls)).toBeGreaterThan(TTL_MS / 10);
+    // A lock's TTL is its holder's to rely on, and an instant is an instant.
+    expect(await ttlAfterPut(`?ttl_ms=${TTL_MS}`, { "If-None-Match": "*" })).toBeGreaterThan(TTL_MS - 30_000);
+    const instant = Math.floor(Date.now() / 1000) + 1000;
+    expect(await ttlAfterPut(`?expires_at=${instant}`)).toBeGreaterThan(TTL_MS - 30_000);
+    const url = freshKeyUrl(base);
+    await call(url, { method: "PUT", body: "v" });
+    await call(`${url}/ttl`, { method: "PUT", body: JSON.stringify({ ttl_ms: TTL_MS }) });
+    expect(await ttlOf(url)).toBeGreaterThan(TTL_MS - 30_000);
+    expect(await ttlAfterPut("?ttl_ms=1")).toBeUndefined();
+  });
+});
+
+test.each(["1", "-0.1", "0,5", "much", ""])("KV_TTL_JITTER=%p is refused", (text) => {
+  expect(() => readConfig({ KV_TTL_JITTER: text })).toThrow("KV_TTL_JITTER: must be from 0 to less than 1");
 });
 
 async function code(answer: Response) {

@@ -5,6 +5,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 const SERVER = join(import.meta.dirname, "../src/server.ts");
+/** The same with a clock that is wrong by TEST_CLOCK_SHIFT_MS. */
+export const SHIFTED_SERVER = join(import.meta.dirname, "shifted-server.ts");
 
 export interface RunningServer {
   url: string;

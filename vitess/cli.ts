@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
+import { readSweepStatus } from "../src/store/sweep-status.ts";
 import { type ClusterOptions, clusterStatus, DEFAULTS, defaultDataDir, down, reset, up } from "./cluster.ts";
 import { ClusterProblem } from "./problem.ts";
 import { isWhole, renderStatus } from "./status.ts";
@@ -47,13 +48,16 @@ const main = defineCommand({
     status: defineCommand({
       meta: {
         name: "status",
-        description: "Show shards, roles, lag and processes; exits 1 unless every tablet serves",
+        description: "Show shards, roles, lag, processes and sweeps; exits 1 unless every tablet serves",
       },
       args: { ...data, ...json },
       run: ({ args }) =>
         guard(async () => {
           const now = await clusterStatus(resolve(args.data));
-          console.log(args.json ? JSON.stringify(now, undefined, 2) : renderStatus(now));
+          // Nothing, as long as there is no table or no vtgate.
+          const sweeps = await readSweepStatus(now.url).catch(() => new Map());
+          const document = { ...now, sweeps: Object.fromEntries(sweeps) };
+          console.log(args.json ? JSON.stringify(document, undefined, 2) : renderStatus(now, sweeps));
           if (!isWhole(now)) process.exitCode = 1;
         }),
     }),

@@ -1,6 +1,7 @@
 // What a cluster is doing, as vtgate and the process table tell it.
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
+import type { SweepReport } from "../src/store/sweep-report.ts";
 import type { Processes } from "./processes.ts";
 import { KEYSPACE, LOOPBACK, SQL_USER, type Topology } from "./topology.ts";
 
@@ -120,7 +121,7 @@ export function isWhole(status: ClusterStatus): boolean {
 }
 
 /** The status as a person reads it. */
-export function renderStatus(status: ClusterStatus): string {
+export function renderStatus(status: ClusterStatus, sweeps = new Map<string, SweepReport>()): string {
   const rows = status.tablets.map((tablet) => [
     tablet.shard,
     tablet.alias,
@@ -130,16 +131,36 @@ export function renderStatus(status: ClusterStatus): string {
     `${tablet.pids.mysqld ?? "stopped"}`,
     `${tablet.pids.vttablet ?? "stopped"}`,
   ]);
-  const table = [["SHARD", "TABLET", "ROLE", "STATE", "LAG", "MYSQLD", "VTTABLET"], ...rows];
+  const tablets = columns([["SHARD", "TABLET", "ROLE", "STATE", "LAG", "MYSQLD", "VTTABLET"], ...rows]);
+  const servers = (["vtgate", "vtctld", "vtorc", "etcd"] as const)
+    .map((name) => `${name} ${status[name].pid ?? "stopped"}`)
+    .join(", ");
+  return [
+    ...tablets,
+    "",
+    ...renderSweeps(sweeps),
+    `Processes: ${servers}`,
+    `Data: ${status.dataDir}`,
+    `SQL: ${status.url}`,
+  ].join("\n");
+}
+
+function renderSweeps(sweeps: Map<string, SweepReport>): string[] {
+  if (sweeps.size === 0) return [];
+  const rows = [...sweeps].map(([shard, { holder, reclaimedRows, oldestAgeMs, backlogRows, stepMs }]) => [
+    ...[shard, holder || "nobody", String(reclaimedRows), `${(oldestAgeMs / 1000).toFixed(1)} s`, String(backlogRows)],
+    `${stepMs} ms`,
+  ]);
+  return [...columns([["SHARD", "SWEPT BY", "RECLAIMED", "OLDEST EXPIRED", "BACKLOG", "STEP"], ...rows]), ""];
+}
+
+/** Lines of a table whose cells stand below each other. */
+function columns(table: string[][]): string[] {
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  const lines = table.map((row) =>
+  return table.map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
       .join("  ")
       .trimEnd(),
   );
-  const servers = (["vtgate", "vtctld", "vtorc", "etcd"] as const)
-    .map((name) => `${name} ${status[name].pid ?? "stopped"}`)
-    .join(", ");
-  return [...lines, "", `Processes: ${servers}`, `Data: ${status.dataDir}`, `SQL: ${status.url}`].join("\n");
 }

@@ -299,6 +299,8 @@ export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
     "sync_relay_log=1",
     // That sync comes after every event, not every transaction: the rows of a batch should be one event, not fifty.
     "binlog_row_event_max_size=1048576",
+    // Rows are logged without the values that they had: what expires is deleted without being sent to the replicas.
+    "binlog_row_image=NOBLOB",
     // No gap locks: two writers of different keys never wait for each other.
     "transaction-isolation=READ-COMMITTED",
     // Statements read the clock with SYSDATE(), whose conversion to epoch time is exact in UTC only.

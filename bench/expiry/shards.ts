@@ -1,0 +1,86 @@
+// Each shard's primary, past all servers: to sweep it in other ways, to look how much is left, to watch its replicas.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type Database } from "../../src/store/connect.ts";
+import { replicaLag, urlOfShard } from "../../src/store/shards.ts";
+import { SqlStore } from "../../src/store/sql.ts";
+import type { ClusterStatus } from "../../vitess/status.ts";
+
+const DEADLINE_MS = 60_000;
+const SAMPLE_MS = 1_000;
+const ALL_ROWS = 10_000_000;
+
+export interface ShardAccess {
+  shard: string;
+  database: Database;
+  store: SqlStore;
+}
+
+/** Runs `work` with a connection to each shard. */
+export async function withShards<T>(
+  { url, shards }: ClusterStatus,
+  work: (access: ShardAccess[]) => Promise<T>,
+): Promise<T> {
+  const access = shards.map((shard) => {
+    const target = urlOfShard(url, shard);
+    const database = connect({ url: target, backend: "vitess", connections: 2, queueLimit: 10 });
+    return { shard, database, store: new SqlStore(database, { deadlineMs: DEADLINE_MS }) };
+  });
+  try {
+    return await work(access);
+  } finally {
+    await Promise.all(access.map(({ database }) => database.close()));
+  }
+}
+
+/** Expired rows of all shards. */
+export async function backlog(access: ShardAccess[]): Promise<number> {
+  const counts = await Promise.all(
+    access.map(({ store }) => store.countExpired(ALL_ROWS, performance.now() + DEADLINE_MS)),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+export interface Sample {
+  atSeconds: number;
+  /** Of the oldest expired row of any shard. */
+  oldestAgeMs: number;
+  backlogRows: number;
+  /** Seconds that the furthest replica of any shard is behind. */
+  lagSeconds: number;
+}
+
+/** Looks at all shards every second until `work` is done. */
+export async function whileSampling<T>(
+  cluster: ClusterStatus,
+  access: ShardAccess[],
+  work: () => Promise<T>,
+): Promise<{ result: T; samples: Sample[] }> {
+  const { url, vtgate } = cluster;
+  const database = connect({ url, backend: "vitess", connections: 1, queueLimit: 10 });
+  const samples: Sample[] = [];
+  const end = new AbortController();
+  const begun = performance.now();
+  const sample = async () => {
+    while (!end.signal.aborted) {
+      const deadline = performance.now() + DEADLINE_MS;
+      const oldest = await Promise.all(access.map(({ store }) => store.findExpired(1, null, deadline)));
+      const lags: number[] = [];
+      for (const { shard } of access) lags.push(await replicaLag(database, vtgate.database, shard));
+      samples.push({
+        atSeconds: (performance.now() - begun) / 1000,
+        oldestAgeMs: Math.max(...oldest.map(([first]) => first?.ageMs ?? 0)),
+        backlogRows: await backlog(access),
+        lagSeconds: Math.max(...lags),
+      });
+      await sleep(SAMPLE_MS, undefined, { signal: end.signal }).catch(() => {});
+    }
+  };
+  const sampling = sample();
+  try {
+    return { result: await work(), samples };
+  } finally {
+    end.abort();
+    await sampling.finally(() => database.close());
+  }
+}

@@ -1,0 +1,62 @@
+// What an expiry costs on disk: the sizes of the two indexes of the same rows without TTLs and with them.
+
+import { createConnection, type RowDataPacket } from "mysql2/promise";
+import { entryKey } from "../../src/store/store.ts";
+import type { ClusterStatus } from "../../vitess/status.ts";
+import { fillRows } from "../fill.ts";
+import { table } from "../report.ts";
+import type { Rig } from "../rig.ts";
+
+const ROWS = 200_000;
+const PAGE_BYTES = 16 * 1024;
+
+export interface Size {
+  name: string;
+  /** Of the clustered index, which holds the rows, and of the index of expiries. */
+  rowBytes: number;
+  indexBytes: number;
+}
+
+export async function measureSizes(rig: Rig): Promise<Size[]> {
+  const cluster = await rig.cluster();
+  const sizes: Size[] = [];
+  for (const [name, expiry] of [
+    ["without TTL", "never"],
+    ["with TTL", { afterMs: 86_400_000 }],
+  ] as const) {
+    await truncate(cluster);
+    await fillRows(rig, { rows: ROWS, keyOf: (row) => entryKey("size", `${name}-${row}`), expiry });
+    sizes.push({ name, ...(await sizeOf(cluster)) });
+  }
+  await truncate(cluster);
+  return sizes;
+}
+
+async function truncate({ url }: ClusterStatus) {
+  const connection = await createConnection(url);
+  await connection.query("TRUNCATE TABLE entries");
+  connection.destroy();
+}
+
+async function sizeOf({ tablets }: ClusterStatus) {
+  const pages = { PRIMARY: 0, entries_expires_at: 0 };
+  for (const { mysqlSocket } of tablets.filter(({ role }) => role === "primary")) {
+    const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba", database: "vt_kv" });
+    // Its result is not for replicas, which are read only.
+    await connection.query("ANALYZE NO_WRITE_TO_BINLOG TABLE entries");
+    const [rows] = await connection.query<RowDataPacket[]>(
+      "SELECT index_name AS name, stat_value AS pages FROM mysql.innodb_index_stats WHERE table_name = 'entries' AND stat_name = 'size'",
+    );
+    connection.destroy();
+    for (const row of rows) pages[row.name as keyof typeof pages] += Number(row.pages);
+  }
+  const perRow = (count: number) => (count * PAGE_BYTES) / ROWS;
+  return { rowBytes: perRow(pages.PRIMARY), indexBytes: perRow(pages.entries_expires_at) };
+}
+
+export function sizeTable(sizes: Size[]): string {
+  return table(
+    ["Rows", "bytes a row in the table", "in the index of expiries"],
+    sizes.map(({ name, rowBytes, indexBytes }) => [name, rowBytes.toFixed(0), indexBytes.toFixed(0)]),
+  );
+}

@@ -1,0 +1,51 @@
+// Keys that are written with TTLs at a steady rate: how late their rows are reclaimed, and whether any pile up.
+
+import { simulateLoad } from "../generators.ts";
+import { sum } from "../load/tally.ts";
+import { median } from "../report.ts";
+import type { Rig } from "../rig.ts";
+import { type Sample, whileSampling, withShards } from "./shards.ts";
+
+export const RATE = 2_000;
+/** For ten seconds of a measurement each. */
+const SECONDS_RATIO = 30;
+
+export interface SteadyResult {
+  seconds: number;
+  writesPerSecond: number;
+  errors: number;
+  violations: number;
+  samples: Sample[];
+  /** The latest that any sample found a row. */
+  oldestAgeMs: number;
+  /** Median of the last third of the time against that of the middle one. */
+  backlogGrowth: number;
+}
+
+export async function steadyExpiry(rig: Rig): Promise<SteadyResult> {
+  const cluster = await rig.cluster();
+  const seconds = SECONDS_RATIO * rig.options.seconds;
+  const server = await rig.startServer();
+  const { result, samples } = await withShards(cluster, (access) =>
+    whileSampling(cluster, access, () =>
+      simulateLoad(rig, "steady", {
+        ...{ url: server.url, workload: "expiring", distribution: "uniform", keys: 1_000_000, fill: false },
+        ...{ clients: [256], rate: RATE, seconds, warmup: rig.options.warmupSeconds, namespace: "steady" },
+      }),
+    ),
+  );
+  await rig.stopServers();
+  const third = (n: number) =>
+    samples.slice(Math.floor((n * samples.length) / 3), Math.floor(((n + 1) * samples.length) / 3));
+  const typical = (some: Sample[]) => median(some.map(({ backlogRows }) => backlogRows));
+  const [figures] = result.steps as [(typeof result.steps)[0]];
+  return {
+    seconds,
+    writesPerSecond: figures.writes.perSecond,
+    errors: sum(figures.errors),
+    violations: result.violations,
+    samples,
+    oldestAgeMs: Math.max(...samples.map(({ oldestAgeMs }) => oldestAgeMs)),
+    backlogGrowth: typical(third(2)) / typical(third(1)),
+  };
+}

@@ -1,0 +1,68 @@
+// Writes very many rows with the store's own statements, but without a call for each.
+
+import { inspectBackend } from "../src/store/backend.ts";
+import { connect } from "../src/store/connect.ts";
+import { watchShards } from "../src/store/shards.ts";
+import { SqlStore } from "../src/store/sql.ts";
+import { type EntryKey, type NewExpiry, newVersion, type Put } from "../src/store/store.ts";
+import { step } from "../vitess/progress.ts";
+import { figure } from "./report.ts";
+import type { Rig } from "./rig.ts";
+import { ENTRY } from "./store.ts";
+
+/** Statements at once, and rows in each. */
+const STATEMENTS = 4;
+const STATEMENT_ROWS = 1_000;
+const DEADLINE_MS = 60_000;
+
+export interface Filling {
+  rows: number;
+  keyOf: (row: number) => EntryKey;
+  expiry: NewExpiry;
+}
+
+/** Puts the bench's value under every key. */
+export async function fillRows(rig: Rig, filling: Filling) {
+  const { url, vtgate } = await rig.cluster();
+  const database = connect({ url, backend: await inspectBackend(url), connections: 2 * STATEMENTS, queueLimit: 100 });
+  try {
+    const { shardOf } = await watchShards(database, {
+      backend: "vitess",
+      keyspace: vtgate.database,
+      hash: (key) => Bun.hash.xxHash64(key),
+    });
+    const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+    let written = 0;
+    await step(`write ${figure(filling.rows)} rows`, async (report) => {
+      const statements = batches(filling, shardOf);
+      const worker = async () => {
+        for (const puts of statements) {
+          rig.signal.throwIfAborted();
+          await store.putMany(puts, performance.now() + DEADLINE_MS);
+          written += puts.length;
+          report(figure(written));
+        }
+      };
+      await Promise.all(Array.from({ length: STATEMENTS }, worker));
+    });
+  } finally {
+    await database.close();
+  }
+}
+
+/** All rows as statements, each for one shard. */
+function* batches({ rows, keyOf, expiry }: Filling, shardOf: (key: EntryKey) => string): Generator<Put[], undefined> {
+  const pending = new Map<string, Put[]>();
+  for (let row = 0; row < rows; row++) {
+    const key = keyOf(row);
+    const shard = shardOf(key);
+    const puts = pending.get(shard) ?? [];
+    pending.set(shard, puts);
+    puts.push({ key, version: newVersion(), entry: { ...ENTRY, expiry } });
+    if (puts.length === STATEMENT_ROWS) {
+      pending.delete(shard);
+      yield puts;
+    }
+  }
+  yield* pending.values();
+}
