@@ -88,10 +88,6 @@ export function createApp(
       else log.warn({ request_id, code: error.code, reason: error.reason }, "store error");
       return problemResponse(c, problemOf(error));
     }
-    // Reading the body failed: the client went away in the middle of it.
-    if (c.req.raw.signal.aborted || error.name === "AbortError") {
-      return problemResponse(c, new Problem(400, "incomplete_body", "The body ended early; nothing was changed."));
-    }
     // Its message may quote anything; the stack below it holds only code.
     log.error({ request_id, name: error.name, stack: error.stack?.split("\n    at ").slice(1) }, "unexpected error");
     return problemResponse(c, new Problem(500, "internal", "Something went wrong in the server."));

@@ -1,4 +1,4 @@
-// How large a body may be.
+// Reading a request's body: how large it may be, and what becomes of a request whose body ends early.
 
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
@@ -14,8 +14,16 @@ export function limitBody(maxBytes: number, code: string, detail: string) {
   const counting = bodyLimit({ maxSize: maxBytes, onError });
   return createMiddleware(async (c, next) => {
     const length = c.req.header("Content-Length");
-    if (length === undefined || c.req.header("Transfer-Encoding") !== undefined) return counting(c, next);
+    if (length === undefined || c.req.header("Transfer-Encoding") !== undefined) return whole(counting(c, next));
     if (Number(length) > maxBytes) onError();
     await next();
+  });
+}
+
+/** What reading a body gives. Where that fails the client has gone away in the middle of it: a 400, that nobody reads. */
+export function whole<T>(reading: Promise<T>): Promise<T> {
+  return reading.catch((error) => {
+    if (error instanceof Problem) throw error;
+    throw new Problem(400, "incomplete_body", "The body ended early; nothing was changed.");
   });
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { AppEnv } from "../app.ts";
 import { CONTENT_TYPE_BYTES, METADATA_BYTES } from "../limits.ts";
 import type { EntryInfo, NewExpiry, Store } from "../store/store.ts";
-import { limitBody } from "./body.ts";
+import { limitBody, whole } from "./body.ts";
 import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts";
 import { expiryOf, expiryParameters, queryOf } from "./expiry.ts";
 import { keyOf } from "./key.ts";
@@ -48,7 +48,7 @@ async function putValue(c: Context<AppEnv>, store: Store, ttlJitter: number) {
   const expiry = newExpiry(query, query.keep_ttl === "true", isPlain ? ttlJitter : 0);
   const contentType = contentTypeOf(c);
   const metadata = metadataOf(c);
-  const value = Buffer.from(await c.req.arrayBuffer());
+  const value = Buffer.from(await whole(c.req.arrayBuffer()));
   const version = await store.put(key, { value, contentType, metadata, expiry }, condition);
   if (version === null) throw preconditionFailed();
   return c.body(null, 204, { ETag: etagOf(version) });

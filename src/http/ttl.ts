@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { AppEnv } from "../app.ts";
 import { TTL_BODY_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
-import { limitBody } from "./body.ts";
+import { limitBody, whole } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
 import { expiryFields, expiryOf, queryOf, validated } from "./expiry.ts";
 import { keyOf } from "./key.ts";
@@ -50,7 +50,7 @@ async function setTtl(c: Context<AppEnv>, store: Store) {
 }
 
 async function json(c: Context): Promise<unknown> {
-  const text = await c.req.text();
+  const text = await whole(c.req.text());
   try {
     return JSON.parse(text);
   } catch {
