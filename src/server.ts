@@ -6,8 +6,7 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino, { type Logger } from "pino";
 import { defaultDataDir, down, up } from "../vitess/cluster.ts";
-import { ClusterProblem } from "../vitess/problem.ts";
-import { portInUse } from "../vitess/processes.ts";
+import { requireFreePort } from "../vitess/processes.ts";
 import { step } from "../vitess/progress.ts";
 import { createApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
@@ -44,7 +43,7 @@ process.exit(0);
 
 async function main() {
   const config = readConfig(process.env);
-  await requireFreePort(config);
+  await requireFreePort(config.KV_HOST, config.PORT);
   if (config.DATABASE_URL) {
     await prepareAndServe(config, config.DATABASE_URL);
     return;
@@ -56,12 +55,6 @@ async function main() {
   } finally {
     // A cluster that was running before is somebody else's to stop.
     if (started) await down(dataDir);
-  }
-}
-
-async function requireFreePort({ KV_HOST, PORT }: Config) {
-  if (PORT !== 0 && (await portInUse(KV_HOST, PORT))) {
-    throw new ClusterProblem(`Port ${PORT} on ${KV_HOST} is in use. Set PORT to another one.`);
   }
 }
 
@@ -78,7 +71,7 @@ async function prepareAndServe(config: Config, databaseUrl: string) {
 
 async function serveByWorkers(config: Config, databaseUrl: string, backend: Backend, log: Logger) {
   // Again, for starting a cluster takes its time, and workers would silently share a port with another server's.
-  await requireFreePort(config);
+  await requireFreePort(config.KV_HOST, config.PORT);
   const workers = new Workers({
     count: config.KV_WORKERS,
     port: config.PORT,

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { connect } from "node:net";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClusterProblem } from "./problem.ts";
 
@@ -23,6 +24,8 @@ const isRoot = process.getuid?.() === 0;
 
 /** How long what an interrupted command has started may take to stop. */
 const GROUP_STOP_MS = 30_000;
+/** Of a command's output, the last that is kept. */
+const OUTPUT_CHARS = 1_000_000;
 
 export interface Command {
   file: string;
@@ -70,19 +73,8 @@ export async function run(command: Command, options: RunOptions = {}): Promise<s
   });
   const kill = () => child.pid && signal(-child.pid, "SIGTERM");
   abort?.addEventListener("abort", kill);
-  let stdout = "";
-  let stderr = "";
-  const collect = (chunk: string) => {
-    for (const line of chunk.split("\n")) if (line.trim()) onLine?.(line.trim());
-  };
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-    stdout += chunk;
-    collect(chunk);
-  });
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-    stderr += chunk;
-    collect(chunk);
-  });
+  const stdout = collect(child.stdout, onLine);
+  const stderr = collect(child.stderr, onLine);
   try {
     // "exit" and not "close": a daemon that the command leaves behind may hold its pipes open.
     const code = await new Promise<number | null>((resolve, reject) => {
@@ -93,14 +85,27 @@ export async function run(command: Command, options: RunOptions = {}): Promise<s
     abort?.throwIfAborted();
     if (code !== 0) {
       const name = command.file.split("/").pop();
-      throw new ClusterProblem(`${name} ${command.args[0]} failed:\n${lastLines(stderr || stdout)}`);
+      throw new ClusterProblem(`${name} ${command.args[0]} failed:\n${lastLines(stderr() || stdout())}`);
     }
-    return stdout;
+    return stdout();
   } finally {
     abort?.removeEventListener("abort", kill);
     child.stdout.destroy();
     child.stderr.destroy();
   }
+}
+
+/** Gives a stream's whole lines to `onLine`, and its text as far as it has come, or the end of it, when asked. */
+function collect(stream: Readable, onLine?: (line: string) => void): () => string {
+  let output = "";
+  let unfinished = "";
+  stream.setEncoding("utf8").on("data", (chunk: string) => {
+    output = (output + chunk).slice(-OUTPUT_CHARS);
+    const lines = (unfinished + chunk).split("\n");
+    unfinished = lines.pop() ?? "";
+    for (const line of lines) if (line.trim()) onLine?.(line.trim());
+  });
+  return () => output;
 }
 
 /** Signals a process, or a process group by its negative id; false when it is gone. */
@@ -211,6 +216,13 @@ export function portInUse(host: string, port: number): Promise<boolean> {
     });
     socket.on("error", () => resolve(false));
   });
+}
+
+/** Fails with a sentence when something listens on the port that a server shall serve on; 0 will be a free one. */
+export async function requireFreePort(host: string, port: number) {
+  if (port !== 0 && (await portInUse(host, port))) {
+    throw new ClusterProblem(`Port ${port} on ${host} is in use. Set PORT to another one.`);
+  }
 }
 
 /** True when the servers' user can enter the folder. */
