@@ -40,10 +40,7 @@ export const VARIABLES = Object.keys(schema.shape);
 export type Config = z.infer<typeof schema>;
 
 /** Throws an Error whose message names every wrong variable, but no value: DATABASE_URL holds a password. */
-export function readConfig(
-  environment: Record<string, string | undefined>,
-  platform: string = process.platform,
-): Config {
+export function readConfig(environment: Record<string, unknown>, platform: string = process.platform): Config {
   const { success, data, error } = schema.safeParse(environment);
   if (!success) throw new Error(error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
   // Elsewhere processes may share a port, but one of them gets all connections.

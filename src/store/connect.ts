@@ -1,4 +1,4 @@
-// How statements reach the database on Bun: a bounded pool of mysql2 connections and a deadline on every call.
+// How statements reach the database: a bounded pool of mysql2 connections and a deadline on every call.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -34,12 +34,15 @@ export interface Database {
 export interface ConnectOptions {
   /** `mysql://user:password@host:port/database`. */
   url: string;
-  backend: Backend;
+  /** What sessions are told depends on it; without one they are told nothing. */
+  backend?: Backend;
   connections: number;
   /** Calls that may wait for a connection; one more fails with `overloaded`. */
   queueLimit: number;
   /** Told how long each statement took that did not fail. */
   observe?: (statement: string, ms: number) => void;
+  /** For runtimes in which no code may be made from text, as mysql2 does to read rows faster. */
+  disableEval?: boolean;
 }
 
 /** What each new connection is told before its first statement. */
@@ -56,20 +59,21 @@ const READ_ONLY_ERRORS = new Set([1290, 1792, 1836]);
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Connections are opened when first needed; nothing is contacted yet. */
-export function connect({ url, backend, connections, queueLimit, observe }: ConnectOptions): Database {
+export function connect({ url, backend, connections, queueLimit, disableEval, observe }: ConnectOptions): Database {
   const pool = createPool({
     uri: url,
     connectionLimit: connections,
     queueLimit,
+    disableEval,
     enableKeepAlive: true,
     supportBigNumbers: true,
   });
   const prepared = new WeakSet<PoolConnection>();
-  const prepare: Statement = { name: "session", sql: SESSION_SETTINGS[backend], params: [], writes: false };
+  const prepare = backend && { name: "session", sql: SESSION_SETTINGS[backend], params: [], writes: false };
 
   async function ready(deadline: number): Promise<PoolConnection> {
     const connection = await acquire(pool, deadline - performance.now());
-    if (prepared.has(connection)) return connection;
+    if (!prepare || prepared.has(connection)) return connection;
     try {
       await query(connection, prepare, deadline - performance.now());
       prepared.add(connection);

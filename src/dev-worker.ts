@@ -1,0 +1,114 @@
+// `npm run worker`: the Worker on this machine, in Cloudflare's own runtime, beside a running cluster or DATABASE_URL.
+
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import pino from "pino";
+import { clusterExists, clusterStatus, defaultDataDir } from "../vitess/cluster.ts";
+import { ClusterProblem } from "../vitess/problem.ts";
+import { requireFreePort, run } from "../vitess/processes.ts";
+import { step } from "../vitess/progress.ts";
+import { readConfig } from "./config.ts";
+import { inspectBackend } from "./store/backend.ts";
+import { migrate } from "./store/migrate.ts";
+
+const PROJECT = join(import.meta.dirname, "..");
+/** Beside `npm start`. */
+const PORT = "8788";
+/** What the Worker reads of the environment. */
+const VARIABLES = ["KV_MAX_VALUE_BYTES", "KV_DEADLINE_MS", "KV_SWEEP", "KV_TTL_JITTER", "LOG_LEVEL"];
+/** wrangler's own line for a request, which holds its key. */
+const REQUEST_LINE = /^\[wrangler:info\] [A-Z]+ \//;
+const READY_LINE = /^\[wrangler:info\] Ready on (\S+)/;
+
+/**
+ * Run by wrangler first. Its stand-in for Hyperdrive leaves the errors of its sockets uncaught, and it ends with them: as
+ * soon as the database refuses a connection, or either side breaks one off.
+ */
+const SURVIVE_SOCKET_ERRORS = `
+  const { emit } = process;
+  const survived = ["ECONNREFUSED", "ECONNRESET", "EPIPE"];
+  process.emit = (event, ...args) =>
+    (event === "uncaughtException" && survived.includes(args[0]?.code)) || emit.call(process, event, ...args);
+`;
+
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
+
+await main().catch((error) => {
+  if (stop.signal.aborted && error.name === "AbortError") process.exit(0);
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});
+
+async function main() {
+  const config = readConfig({ PORT, ...process.env });
+  await requireFreePort(config.KV_HOST, config.PORT);
+  const databaseUrl = config.DATABASE_URL ?? (await clusterUrl(resolve(config.KV_DATA_DIR ?? defaultDataDir())));
+  await step("bring the schema up to date", async () =>
+    migrate(databaseUrl, await inspectBackend(databaseUrl), stop.signal),
+  );
+  const log = pino({ level: config.LOG_LEVEL, base: null });
+  const scratch = makeScratchDir();
+  try {
+    await run(wrangler(config.KV_HOST, config.PORT, databaseUrl, scratch), {
+      signal: stop.signal,
+      keepUser: true,
+      onLine: (line) => {
+        const [, url] = READY_LINE.exec(line) ?? [];
+        if (url) log.info({ url }, "serving");
+        else if (!REQUEST_LINE.test(line)) console.log(line);
+      },
+    });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function clusterUrl(dataDir: string): Promise<string> {
+  const status = clusterExists(dataDir) ? await clusterStatus(dataDir) : undefined;
+  if (!status?.vtgate.pid) {
+    throw new ClusterProblem(
+      `No cluster runs in ${dataDir}. Start one with 'npm run cluster -- up', or set DATABASE_URL.`,
+    );
+  }
+  return status.url;
+}
+
+/** For what wrangler writes beside its work: its log, settings and temporary files. */
+function makeScratchDir() {
+  const parent = join(PROJECT, ".wrangler");
+  mkdirSync(parent, { recursive: true });
+  return mkdtempSync(join(parent, "dev-"));
+}
+
+function wrangler(host: string, port: number, databaseUrl: string, scratch: string) {
+  const variables = VARIABLES.filter((name) => process.env[name]).map((name) => `--var=${name}:${process.env[name]}`);
+  return {
+    file: "node",
+    args: [
+      "--no-warnings",
+      `--import=data:text/javascript,${encodeURIComponent(SURVIVE_SOCKET_ERRORS)}`,
+      fileURLToPath(import.meta.resolve("wrangler")),
+      "dev",
+      `--ip=${host}`,
+      `--port=${port}`,
+      "--inspector-port=0",
+      "--show-interactive-dev-session=false",
+      `--persist-to=${scratch}`,
+      ...variables,
+    ],
+    cwd: PROJECT,
+    env: {
+      CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_HYPERDRIVE: databaseUrl,
+      CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV: "false",
+      WRANGLER_SEND_METRICS: "false",
+      WRANGLER_SEND_ERROR_REPORTS: "false",
+      WRANGLER_HIDE_BANNER: "true",
+      X_LOCAL_EXPLORER: "false",
+      XDG_CONFIG_HOME: scratch,
+      TMPDIR: scratch,
+    },
+  };
+}

@@ -1,0 +1,69 @@
+// The entry on Cloudflare Workers: the same app, over one connection through Hyperdrive for each invocation.
+
+import { env } from "cloudflare:workers";
+import { AsyncLocalStorage } from "node:async_hooks";
+import pino from "pino";
+import { createApp } from "./app.ts";
+import { readConfig } from "./config.ts";
+import { connect, type Database } from "./store/connect.ts";
+import { sweepForAWhile } from "./store/cron-sweep.ts";
+import { SqlStore } from "./store/sql.ts";
+
+interface InvocationContext {
+  /** Keeps the invocation alive after its answer, or without a client, until the promise settles. */
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** Of one invocation, for its connection: far more than a request makes. */
+const QUEUED_CALLS = 10_000;
+
+// Here and not at the first request: variables that are wrong make the deployment fail.
+const config = readConfig(env);
+const log = pino({
+  level: config.LOG_LEVEL,
+  // A line of JSON each, as elsewhere.
+  browser: { write: (line) => console.log(JSON.stringify(line)) },
+});
+
+/** Where a statement finds its invocation's connection. Sockets can't be shared between invocations; the app can. */
+const invocation = new AsyncLocalStorage<Database>();
+const current = () => invocation.getStore() as Database;
+const database: Database = {
+  execute: (statement, timeoutMs) => current().execute(statement, timeoutMs),
+  close: () => current().close(),
+};
+const store = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
+const app = createApp(store, {
+  maxValueBytes: config.KV_MAX_VALUE_BYTES,
+  ttlJitter: config.KV_TTL_JITTER,
+  log,
+  isDraining: () => false,
+  isFull: () => false,
+});
+
+/** Gives `work` a connection, opened at its first statement and closed after it, without delaying its result. */
+function invoke<T>(context: InvocationContext, work: () => Promise<T>): Promise<T> {
+  const connection = connect({ url: hyperdriveUrl(), connections: 1, queueLimit: QUEUED_CALLS, disableEval: true });
+  const result = invocation.run(connection, work);
+  context.waitUntil(result.catch(() => {}).then(() => connection.close()));
+  return result;
+}
+
+function hyperdriveUrl(): string {
+  const { host, port, user, password, database } = env.HYPERDRIVE;
+  const credentials = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  return `mysql://${credentials}@${host}:${port}/${encodeURIComponent(database)}`;
+}
+
+export default {
+  fetch: (request: Request, _: unknown, context: InvocationContext) => invoke(context, async () => app.fetch(request)),
+
+  /** By cron, each minute. */
+  scheduled: (_: unknown, __: unknown, context: InvocationContext) =>
+    invoke(context, async () => {
+      if (config.KV_SWEEP === "false") return;
+      const swept = await sweepForAWhile(store);
+      if (swept) log.info(swept, "swept");
+      else log.info("swept by another invocation");
+    }),
+};
