@@ -5,10 +5,10 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RunningServer, SHIFTED_SERVER, startServer } from "./server.ts";
-import { BACKENDS, call, connectToPrimaryOf, freshKeyUrl, rowKey, targets } from "./targets.ts";
+import { call, connectToPrimaryOf, freshKeyUrl, rowKey, SERVERS, targets } from "./targets.ts";
 
-describe.each(BACKENDS)("expiry on %s", (backend) => {
-  const base = targets[backend].url;
+describe.each(SERVERS)("expiry on %s", (server) => {
+  const base = targets[server].url;
 
   test("a key with 300 ms is readable before and never after, on two connections", async () => {
     const TTL_MS = 300;

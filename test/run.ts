@@ -1,4 +1,4 @@
-// `npm test`: starts a cluster, a plain MySQL and servers on ports and in a folder of their own, runs the suite
+// `npm test`: starts a cluster, a plain MySQL, servers and the Worker on ports and in a folder of their own, runs the suite
 // against them, stops everything whatever happens, and prints the runner's counts.
 
 import { spawn } from "node:child_process";
@@ -10,7 +10,7 @@ import { ClusterProblem } from "../vitess/problem.ts";
 import { step } from "../vitess/progress.ts";
 import { LAUNCHER_DIR, PROBLEMS_DIR, SUITE_DIR } from "./folders.ts";
 import { startPlainMysql } from "./mysqld.ts";
-import { type RunningServer, startServer } from "./server.ts";
+import { startServer, WORKER } from "./server.ts";
 import type { Targets } from "./targets.ts";
 
 const PORT_BASE = 17000;
@@ -46,18 +46,19 @@ async function startTargets(): Promise<Targets> {
   const { status } = await up({ dataDir: SUITE_DIR, portBase: PORT_BASE }, stop.signal);
   const mysql = await startPlainMysql(join(SUITE_DIR, "plain"), MYSQL_PORT, stop.signal);
   stops.push(mysql.stop);
-  const [overVitess, overMysql] = await step("servers and migrations", async () => {
-    const servers: RunningServer[] = [];
-    for (const databaseUrl of [status.url, mysql.databaseUrl]) {
-      const server = await startServer({ DATABASE_URL: databaseUrl });
-      stops.push(server.stop);
-      servers.push(server);
-    }
-    return servers as [RunningServer, RunningServer];
+  const start = async (databaseUrl: string, program?: string) => {
+    const server = await startServer({ DATABASE_URL: databaseUrl }, program);
+    stops.push(server.stop);
+    return server;
+  };
+  const [overVitess, overMysql, worker] = await step("servers and migrations", async () => {
+    const overVitess = await start(status.url);
+    return [overVitess, await start(mysql.databaseUrl), await start(status.url, WORKER)] as const;
   });
   return {
     vitess: { url: overVitess.url, databaseUrl: status.url, status },
     mysql: { url: overMysql.url, databaseUrl: mysql.databaseUrl, socket: mysql.socket },
+    worker: { url: worker.url },
   };
 }
 

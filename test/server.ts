@@ -5,7 +5,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 const SERVER = join(import.meta.dirname, "../src/server.ts");
-/** The same with a clock that is wrong by TEST_CLOCK_SHIFT_MS. */
+/** The Worker, as `npm run worker` starts it. */
+export const WORKER = join(import.meta.dirname, "../src/dev-worker.ts");
+/** The server with a clock that is wrong by TEST_CLOCK_SHIFT_MS. */
 export const SHIFTED_SERVER = join(import.meta.dirname, "shifted-server.ts");
 
 export interface RunningServer {
