@@ -109,13 +109,13 @@ async function serve(
   onServing: (serving: Serving) => void,
 ) {
   let sweeper: Sweeper | undefined;
-  const latency = new Latency(() => !sweeper?.isBusy);
+  const latency = new Latency(() => sweeper?.isSweeping ?? false);
   const database = connect({
     url: databaseUrl,
     backend,
     connections: config.KV_CONNECTIONS,
     queueLimit: config.KV_QUEUE_CALLS,
-    observe: (statement, ms) => latency.observe(statement, ms),
+    observe: (statement) => latency.begin(statement),
   });
   try {
     const keyspace = decodeURIComponent(new URL(databaseUrl).pathname.slice(1));
@@ -124,7 +124,7 @@ async function serve(
     const coalescing = config.KV_COALESCE === "true" ? coalesce(config, shards, direct) : undefined;
     if (config.KV_SWEEP === "true") {
       const holder = `${hostname()}-${process.pid}`;
-      sweeper = new Sweeper({ url: databaseUrl, backend, keyspace, database, shards, latency, holder, log });
+      sweeper = new Sweeper({ url: databaseUrl, backend, keyspace, shards, latency, holder, log });
     }
     const app = createApp(coalescing ?? direct, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
@@ -147,10 +147,9 @@ async function serve(
     onServing({ url: server.url.href, port: server.port as number });
     await stopped;
     log.info("draining");
-    const swept = sweeper?.stop();
-    await Promise.race([server.stop(), sleep(config.KV_DRAIN_MS, undefined, { ref: false })]);
+    const ended = Promise.all([server.stop(), sweeper?.stop()]);
+    await Promise.race([ended, sleep(config.KV_DRAIN_MS, undefined, { ref: false })]);
     await server.stop(true);
-    await swept;
     log.info("stopped");
   } finally {
     await database.close();

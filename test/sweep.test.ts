@@ -6,6 +6,7 @@ import type { Connection, RowDataPacket } from "mysql2/promise";
 import { createConnection } from "mysql2/promise";
 import { type Backend, inspectBackend } from "../src/store/backend.ts";
 import { connect, type Database } from "../src/store/connect.ts";
+import { Latency } from "../src/store/latency.ts";
 import { Lease, leaseKey } from "../src/store/lease.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { Pace } from "../src/store/pace.ts";
@@ -357,6 +358,38 @@ describe("by oneself", () => {
     } finally {
       await server.stop();
     }
+  });
+});
+
+describe("slowdown", () => {
+  /** Statements that take so long in pauses, and during steps. */
+  async function observe(betweenMs: number, duringMs: number, count: number) {
+    let isSweeping = false;
+    const latency = new Latency(() => isSweeping);
+    for (let i = 0; i < count; i++) {
+      for (const [sweeping, ms] of [
+        [false, betweenMs],
+        [true, duringMs],
+      ] as const) {
+        isSweeping = sweeping;
+        const answered = latency.begin("put");
+        // Whatever happens later does not move it to the other group.
+        isSweeping = !sweeping;
+        await sleep(ms);
+        answered();
+      }
+    }
+    return latency.slowdown;
+  }
+
+  test("is what statements take during steps against what they take between them", async () => {
+    expect(await observe(1, 20, 40)).toBeGreaterThan(2);
+    expect(await observe(20, 1, 40)).toBeLessThan(0.5);
+  });
+
+  test("is unknown, and so none, where there are few statements", async () => {
+    expect(await observe(1, 20, 5)).toBe(1);
+    expect(new Latency(() => true).slowdown).toBe(1);
   });
 });
 

@@ -39,8 +39,8 @@ export interface ConnectOptions {
   connections: number;
   /** Calls that may wait for a connection; one more fails with `overloaded`. */
   queueLimit: number;
-  /** Told how long each statement took that did not fail. */
-  observe?: (statement: string, ms: number) => void;
+  /** Told of each statement that is sent; what it returns is called when that has been answered without an error. */
+  observe?: (statement: string) => () => void;
   /** For runtimes in which no code may be made from text, as mysql2 does to read rows faster. */
   disableEval?: boolean;
 }
@@ -90,10 +90,10 @@ export function connect({ url, backend, connections, queueLimit, disableEval, ob
       const connection = await ready(deadline).catch((error) => {
         throw storeError(error, "connecting", statement.writes);
       });
-      const begun = performance.now();
+      const answered = observe?.(statement.name);
       try {
         const result = await query(connection, statement, deadline - performance.now());
-        observe?.(statement.name, performance.now() - begun);
+        answered?.();
         connection.release();
         return result as T;
       } catch (error) {

@@ -1,42 +1,50 @@
-// Whether statements take longer than usual: two moving averages of each kind, one of about a second, one of a calm
-// minute.
+// Whether a sweep slows down others' statements: those that are sent during its steps are compared with those that are
+// sent in the pauses between them. It is its own control group, so what else makes statements slow does not count.
 
-/** Half-lives of the two, and the time without statements after which nothing is known. */
-const RECENT_MS = 1_000;
-const USUAL_MS = 60_000;
-const STALE_MS = 2_000;
+/** Weight of one more statement in an average. */
+const WEIGHT = 1 / 64;
+/** Fewer in one of the two groups, or longer ago, tell nothing. */
+const FEWEST = 30;
+const STALE_MS = 5_000;
 
-interface Averages {
-  recentMs: number;
-  usualMs: number;
-  at: number;
+class Average {
+  ms = 0;
+  private count = 0;
+  private at = 0;
+
+  add(ms: number) {
+    this.count += 1;
+    this.at = performance.now();
+    this.ms += (ms - this.ms) * Math.max(WEIGHT, 1 / this.count);
+  }
+
+  get isKnown(): boolean {
+    return this.count >= FEWEST && performance.now() - this.at < STALE_MS;
+  }
 }
 
 export class Latency {
-  private readonly kinds = new Map<string, Averages>();
+  private readonly kinds = new Map<string, { during: Average; between: Average }>();
 
-  /** `isCalm` while nothing is under way whose effect is wanted. */
-  constructor(private readonly isCalm: () => boolean) {}
+  constructor(private readonly isSweeping: () => boolean) {}
 
-  observe(kind: string, ms: number) {
-    const now = performance.now();
-    const known = this.kinds.get(kind);
-    if (!known) {
-      this.kinds.set(kind, { recentMs: ms, usualMs: ms, at: now });
-      return;
+  /** A statement of a kind is sent; to be called when it has been answered. */
+  begin(kind: string): () => void {
+    let averages = this.kinds.get(kind);
+    if (!averages) {
+      averages = { during: new Average(), between: new Average() };
+      this.kinds.set(kind, averages);
     }
-    const sinceMs = now - known.at;
-    const moved = (average: number, halfLifeMs: number) => ms + (average - ms) * 0.5 ** (sinceMs / halfLifeMs);
-    known.recentMs = moved(known.recentMs, RECENT_MS);
-    if (this.isCalm()) known.usualMs = moved(known.usualMs, USUAL_MS);
-    known.at = now;
+    const average = this.isSweeping() ? averages.during : averages.between;
+    const begun = performance.now();
+    return () => average.add(performance.now() - begun);
   }
 
-  /** How many times as long as usual the kind takes that suffers most; 1 where there were no statements lately. */
+  /** How many times as long statements take during steps, on average over the kinds; 1 where too few are sent. */
   get slowdown(): number {
-    const since = performance.now() - STALE_MS;
-    return this.kinds.values().reduce((most, { recentMs, usualMs, at }) => {
-      return at < since ? most : Math.max(most, recentMs / usualMs);
-    }, 1);
+    const ratios = [...this.kinds.values()]
+      .filter(({ during, between }) => during.isKnown && between.isKnown)
+      .map(({ during, between }) => during.ms / between.ms);
+    return ratios.length === 0 ? 1 : ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
   }
 }

@@ -7,9 +7,11 @@
 import type { SweepStep } from "./sweep.ts";
 
 /** Rows of a step: the more, the cheaper is each, and the longer do those who write to one of them wait. */
-const ROWS = { least: 50, most: 300 };
+const ROWS = { least: 50, most: 500 };
 /** Of the time, for the sweep. The least keeps it going under any load. */
-const SHARE = { least: 1 / 16, first: 1 / 4, most: 3 / 4, more: 1 / 64 };
+const SHARE = { least: 1 / 16, first: 1 / 4, most: 1 / 2, more: 1 / 32 };
+/** The share is changed this often at most, for the effect takes time to show. */
+const ADJUST_MS = 1_000;
 /** When rows are as late as this, half of what is promised, the sweep gives way less. */
 const LATE_MS = 30_000;
 const LATE_SHARE = 1 / 4;
@@ -18,14 +20,14 @@ const IDLE_MS = { least: 500, most: 4_000 };
 
 /** Replicas that are behind by this many seconds are given time; the status counts in whole ones. */
 const LAG_SECONDS = 2;
-/** Foreground statements that take so many times as long as usual are a reason to give way. */
-const SLOWDOWN = 1.5;
+/** Others' statements that take so many times as long during steps are a reason to give way. */
+const SLOWDOWN = 1.25;
 
 /** What others on a shard suffer. */
 export interface Pressure {
   /** Seconds that the furthest replica is behind. */
   lagSeconds: number;
-  /** How many times as long statements take as they do while nothing is swept. */
+  /** How many times as long others' statements take because of the sweep. */
   slowdown: number;
 }
 
@@ -34,9 +36,11 @@ export class Pace {
   rows = ROWS.least;
   /** Of the time, while there is more to do. */
   share = SHARE.first;
+  /** Time since it was changed. */
+  private sinceMs = ADJUST_MS;
   private idleMs = IDLE_MS.least;
 
-  /** Takes note of a step and returns how many milliseconds to pause after it. */
+  /** Takes note of a step and returns how many milliseconds to pause after it. `pressure` is asked in a backlog. */
   pauseAfter(step: SweepStep, tookMs: number, pressure: () => Pressure): number {
     this.rows = Math.min(Math.max(ROWS.least, 2 * step.seen), ROWS.most);
     if (!step.last) {
@@ -44,10 +48,16 @@ export class Pace {
       return this.idleMs * (0.75 + Math.random() / 2);
     }
     this.idleMs = IDLE_MS.least;
-    const least = step.oldestAgeMs > LATE_MS ? LATE_SHARE : SHARE.least;
-    const { lagSeconds, slowdown } = pressure();
+    if (this.sinceMs >= ADJUST_MS) this.adjust(step, pressure());
+    const pauseMs = tookMs * (1 / this.share - 1);
+    this.sinceMs += tookMs + pauseMs;
+    return pauseMs;
+  }
+
+  private adjust({ oldestAgeMs }: SweepStep, { lagSeconds, slowdown }: Pressure) {
+    this.sinceMs = 0;
     const suffers = lagSeconds >= LAG_SECONDS || slowdown > SLOWDOWN;
+    const least = oldestAgeMs > LATE_MS ? LATE_SHARE : SHARE.least;
     this.share = suffers ? Math.max(least, this.share / 2) : Math.min(this.share + SHARE.more, SHARE.most);
-    return tookMs * (1 / this.share - 1);
   }
 }

@@ -34,8 +34,10 @@ export interface ShardSweepOptions {
 }
 
 export class ShardSweep {
-  /** Whether it is in the middle of a backlog. */
-  isBusy = false;
+  /** Whether a step is under way. */
+  isSweeping = false;
+  /** In the middle of a backlog. */
+  private isBusy = false;
   private readonly lease: Lease;
   private readonly end = new AbortController();
   private readonly ended: Promise<void>;
@@ -116,7 +118,10 @@ export class ShardSweep {
         const begun = performance.now();
         if (begun - passBegun > PASS_MS) last = null;
         if (!last) passBegun = begun;
-        const step = await sweepStep(store, { rows: pace.rows, ms: STEP_MS }, last);
+        this.isSweeping = true;
+        const step = await sweepStep(store, { rows: pace.rows, ms: STEP_MS }, last).finally(() => {
+          this.isSweeping = false;
+        });
         const tookMs = performance.now() - begun;
         // What was left behind by whoever swept before is only known now.
         if (isFirst) this.reclaimedUntil = begun - step.oldestAgeMs;

@@ -14,13 +14,14 @@ import type { SweepReport } from "./sweep-report.ts";
 
 const FOLLOW_MS = 1_000;
 const LAG_MS = 1_000;
+/** Leases are renewed every few seconds, so few connections serve many shards. */
+const CONNECTIONS = 2;
+const QUEUE = 100_000;
 
 export interface SweeperOptions {
   url: string;
   backend: Backend;
   keyspace: string;
-  /** For the leases, and for questions about all shards. */
-  database: Database;
   shards: Shards;
   latency: Latency;
   /** A name for this server. */
@@ -33,10 +34,12 @@ export class Sweeper {
   private readonly stopping = new Set<Promise<void>>();
   private readonly end = new AbortController();
   private readonly ended: Promise<void>;
-  private readonly store: SqlStore;
+  /** For leases, and questions about all shards. Its own, so that callers who take all of theirs can't stop the sweep. */
+  private readonly database: Database;
 
   constructor(private readonly options: SweeperOptions) {
-    this.store = new SqlStore(options.database, { deadlineMs: 0 });
+    const { url, backend } = options;
+    this.database = connect({ url, backend, connections: CONNECTIONS, queueLimit: QUEUE });
     this.ended = this.follow();
   }
 
@@ -46,9 +49,9 @@ export class Sweeper {
     await this.ended;
   }
 
-  /** Whether this server is in the middle of a backlog. */
-  get isBusy(): boolean {
-    return this.tasks.values().some((task) => task.isBusy);
+  /** Whether a step is under way at this moment. */
+  get isSweeping(): boolean {
+    return this.tasks.values().some((task) => task.isSweeping);
   }
 
   /** By shard: what is known of its sweep, whoever does it. */
@@ -66,13 +69,15 @@ export class Sweeper {
     }
     for (const shard of this.tasks.keys()) this.drop(shard);
     await Promise.all(this.stopping);
+    await this.database.close();
   }
 
   private sweep(shard: string): ShardSweep {
-    const { url, backend, keyspace, database, shards, latency, holder, log } = this.options;
+    const { url, backend, keyspace, shards, latency, holder, log } = this.options;
+    const { database } = this;
     const lagSeconds = backend === "vitess" ? sampled(LAG_MS, 0, () => replicaLag(database, keyspace, shard)) : () => 0;
     return new ShardSweep({
-      store: this.store,
+      store: new SqlStore(database, { deadlineMs: 0 }),
       leaseKey: sweepLeaseKey(shard, shards),
       holder,
       log: log.child({ shard }),
