@@ -1,6 +1,6 @@
 // `npm run worker`: the Worker on this machine, in Cloudflare's own runtime, beside a running cluster or DATABASE_URL.
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import pino from "pino";
@@ -8,15 +8,13 @@ import { clusterExists, clusterStatus, defaultDataDir } from "../vitess/cluster.
 import { ClusterProblem } from "../vitess/problem.ts";
 import { requireFreePort, run } from "../vitess/processes.ts";
 import { step } from "../vitess/progress.ts";
-import { readConfig } from "./config.ts";
-import { inspectBackend } from "./store/backend.ts";
+import { readConfig, VARIABLES } from "./config.ts";
+import { inspectBackend, requireSessionDefaults } from "./store/backend.ts";
 import { migrate } from "./store/migrate.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 /** Beside `npm start`. */
 const PORT = "8788";
-/** What the Worker reads of the environment. */
-const VARIABLES = ["KV_MAX_VALUE_BYTES", "KV_DEADLINE_MS", "KV_SWEEP", "KV_TTL_JITTER", "LOG_LEVEL"];
 /** wrangler's own line for a request, which holds its key. */
 const REQUEST_LINE = /^\[wrangler:info\] [A-Z]+ \//;
 const READY_LINE = /^\[wrangler:info\] Ready on (\S+)/;
@@ -45,9 +43,11 @@ async function main() {
   const config = readConfig({ PORT, ...process.env });
   await requireFreePort(config.KV_HOST, config.PORT);
   const databaseUrl = config.DATABASE_URL ?? (await clusterUrl(resolve(config.KV_DATA_DIR ?? defaultDataDir())));
-  await step("bring the schema up to date", async () =>
-    migrate(databaseUrl, await inspectBackend(databaseUrl), stop.signal),
-  );
+  await step("bring the schema up to date", async () => {
+    const backend = await inspectBackend(databaseUrl);
+    if (backend === "mysql") await requireSessionDefaults(databaseUrl);
+    await migrate(databaseUrl, backend, stop.signal);
+  });
   const log = pino({ level: config.LOG_LEVEL, base: null });
   const scratch = makeScratchDir();
   try {
@@ -75,15 +75,23 @@ async function clusterUrl(dataDir: string): Promise<string> {
   return status.url;
 }
 
-/** For what wrangler writes beside its work: its log, settings and temporary files. */
-function makeScratchDir() {
+/** For what wrangler reads and writes beside the project: variables, its log, settings and temporary files. */
+function makeScratchDir(): string {
   const parent = join(PROJECT, ".wrangler");
   mkdirSync(parent, { recursive: true });
   return mkdtempSync(join(parent, "dev-"));
 }
 
+/** The environment's variables as wrangler reads them: a file, for arguments can be read by every user. */
+function writeVariables(file: string) {
+  const given = VARIABLES.filter((name) => name !== "DATABASE_URL" && process.env[name] !== undefined);
+  const lines = given.map((name) => `${name}='${process.env[name]?.replaceAll("$", "\\$")}'\n`);
+  writeFileSync(file, lines.join(""), { mode: 0o600 });
+}
+
 function wrangler(host: string, port: number, databaseUrl: string, scratch: string) {
-  const variables = VARIABLES.filter((name) => process.env[name]).map((name) => `--var=${name}:${process.env[name]}`);
+  const variables = join(scratch, "variables");
+  writeVariables(variables);
   return {
     file: "node",
     args: [
@@ -96,13 +104,12 @@ function wrangler(host: string, port: number, databaseUrl: string, scratch: stri
       "--inspector-port=0",
       "--show-interactive-dev-session=false",
       `--persist-to=${scratch}`,
-      ...variables,
+      `--env-file=${variables}`,
     ],
     cwd: PROJECT,
     env: {
       CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_HYPERDRIVE: databaseUrl,
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
-      CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV: "false",
       WRANGLER_SEND_METRICS: "false",
       WRANGLER_SEND_ERROR_REPORTS: "false",
       WRANGLER_HIDE_BANNER: "true",

@@ -239,6 +239,7 @@ describe("npm run worker", () => {
   test.each([
     ["a port that is taken", { PORT: new URL(targets.vitess.url).port, DATABASE_URL: databaseUrl }, /in use/],
     ["a variable that is wrong", { KV_DEADLINE_MS: "soon", DATABASE_URL: databaseUrl }, /KV_DEADLINE_MS/],
+    ["a database whose sessions begin otherwise", { DATABASE_URL: targets.mysql.databaseUrl }, /time zone/],
     ["no cluster", { KV_DATA_DIR: PROBLEMS_DIR }, /No cluster runs in .*cluster -- up/],
   ] as [string, Record<string, string>, RegExp][])(
     "refuses to start with %s and says why",

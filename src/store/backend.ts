@@ -45,16 +45,32 @@ export async function inspectBackend(url: string): Promise<Backend> {
     const keyspace = String(connection.config.database);
     for (const shard of servingShards(tablets, keyspace)) {
       await rowsOf(connection, `USE \`${keyspace}:${shard}@primary\``);
-      const [row] = await rowsOf(connection, "SELECT @@global.time_zone AS zone, @@system_time_zone AS system_zone");
-      const zone = row?.zone === "SYSTEM" ? row.system_zone : row?.zone;
-      if (!["+00:00", "UTC", "Etc/UTC"].includes(zone)) {
-        throw new Error(
-          `the time zone of shard ${shard} is ${zone}; set default-time-zone=+00:00 on its MySQL servers`,
-        );
-      }
+      await requireUtc(connection, `shard ${shard}`);
     }
     return "vitess";
   } finally {
     connection.destroy();
+  }
+}
+
+/** Fails unless a plain MySQL's sessions begin with what `connect` tells them, for one that tells them nothing. */
+export async function requireSessionDefaults(url: string) {
+  const connection = await connectOnce(url);
+  try {
+    await requireUtc(connection, "the server");
+    const [row] = await rowsOf(connection, "SELECT @@global.transaction_isolation AS isolation");
+    if (row?.isolation !== "READ-COMMITTED") {
+      throw new Error(`the isolation of the server is ${row?.isolation}; set transaction-isolation=READ-COMMITTED`);
+    }
+  } finally {
+    connection.destroy();
+  }
+}
+
+async function requireUtc(connection: Connection, where: string) {
+  const [row] = await rowsOf(connection, "SELECT @@global.time_zone AS zone, @@system_time_zone AS system_zone");
+  const zone = row?.zone === "SYSTEM" ? row.system_zone : row?.zone;
+  if (!["+00:00", "UTC", "Etc/UTC"].includes(zone)) {
+    throw new Error(`the time zone of ${where} is ${zone}; set default-time-zone=+00:00 there`);
   }
 }
