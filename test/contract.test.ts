@@ -48,7 +48,7 @@ const cases: Record<string, Step[]> = {
     {
       ...get,
       text: "value",
-      has: { ETag: "$v1", "Content-Length": "5", "KV-Expires-At": null, "Cache-Control": "no-cache" },
+      has: { ETag: "$v1", "Content-Length": "5", "KV-Expires-At": null, "Cache-Control": "no-cache, no-transform" },
     },
   ],
   "HEAD tells everything but the value": [

@@ -129,8 +129,9 @@ async function getValue(c: Context<AppEnv>, store: Store) {
 function entryHeaders({ version, metadata, expiry }: EntryInfo): Record<string, string> {
   return {
     ETag: etagOf(version),
-    // A cache may keep it but must ask every time: anything else would serve overwritten or expired values.
-    "Cache-Control": "no-cache",
+    // A cache may keep it but must ask every time: anything else would serve overwritten or expired values. What changes
+    // the bytes on their way, to compress them, has to weaken the tag as well, which If-Match would then refuse.
+    "Cache-Control": "no-cache, no-transform",
     ...(metadata !== null && { "KV-Metadata": metadata }),
     ...(expiry && { "KV-Expires-At": String(expiry.atMs) }),
   };
