@@ -1,12 +1,12 @@
 // `npm run worker`: the Worker on this machine, in Cloudflare's own runtime, beside a running cluster or DATABASE_URL.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import pino from "pino";
 import { clusterExists, clusterStatus, defaultDataDir } from "../vitess/cluster.ts";
 import { ClusterProblem } from "../vitess/problem.ts";
-import { requireFreePort, run } from "../vitess/processes.ts";
+import { requireFreePort, run, startTime } from "../vitess/processes.ts";
 import { step } from "../vitess/progress.ts";
 import { readConfig, VARIABLES } from "./config.ts";
 import { inspectBackend, requireSessionDefaults } from "./store/backend.ts";
@@ -20,11 +20,13 @@ const REQUEST_LINE = /^\[wrangler:info\] [A-Z]+ \//;
 const READY_LINE = /^\[wrangler:info\] Ready on (\S+)/;
 
 /**
- * Run by wrangler first. Its stand-in for Hyperdrive leaves the errors of its sockets uncaught, and it ends with them: as
- * soon as the database refuses a connection, or either side breaks one off.
+ * Run by wrangler first. It ends with this process, even if that is killed. And it goes on where its stand-in for
+ * Hyperdrive leaves the error of a socket uncaught: as soon as the database refuses a connection, or either side breaks
+ * one off.
  */
-const SURVIVE_SOCKET_ERRORS = `
-  const { emit } = process;
+const PRELOAD = `
+  const { emit, ppid } = process;
+  setInterval(() => process.ppid === ppid || process.kill(process.pid, "SIGTERM"), 1000).unref();
   const survived = ["ECONNREFUSED", "ECONNRESET", "EPIPE"];
   process.emit = (event, ...args) =>
     (event === "uncaughtException" && survived.includes(args[0]?.code)) || emit.call(process, event, ...args);
@@ -77,9 +79,15 @@ async function clusterUrl(dataDir: string): Promise<string> {
 
 /** For what wrangler reads and writes beside the project: variables, its log, settings and temporary files. */
 function makeScratchDir(): string {
-  const parent = join(PROJECT, ".wrangler");
+  const parent = join(PROJECT, ".wrangler/dev");
   mkdirSync(parent, { recursive: true });
-  return mkdtempSync(join(parent, "dev-"));
+  // One that was killed has left its own.
+  for (const pid of readdirSync(parent)) {
+    if (startTime(Number(pid)) === undefined) rmSync(join(parent, pid), { recursive: true });
+  }
+  const dir = join(parent, String(process.pid));
+  mkdirSync(dir, { mode: 0o700 });
+  return dir;
 }
 
 /** The environment's variables as wrangler reads them: a file, for arguments can be read by every user. */
@@ -96,7 +104,7 @@ function wrangler(host: string, port: number, databaseUrl: string, scratch: stri
     file: "node",
     args: [
       "--no-warnings",
-      `--import=data:text/javascript,${encodeURIComponent(SURVIVE_SOCKET_ERRORS)}`,
+      `--import=data:text/javascript,${encodeURIComponent(PRELOAD)}`,
       fileURLToPath(import.meta.resolve("wrangler")),
       "dev",
       `--ip=${host}`,

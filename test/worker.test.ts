@@ -218,8 +218,17 @@ describe("npm run worker", () => {
     const worker = await startServer({ DATABASE_URL: databaseUrl }, WORKER);
     await worker.stop();
     expect(await worker.exited).toBe(0);
-    expect(await portInUse("127.0.0.1", Number(new URL(worker.url).port))).toBe(false);
+    expect(await isServed(worker)).toBe(false);
   });
+
+  test("leaves nothing behind when it is killed", async () => {
+    const worker = await startServer({ DATABASE_URL: databaseUrl }, WORKER);
+    worker.signal("SIGKILL");
+    await worker.exited;
+    await until(async () => !(await isServed(worker)), "the runtime has ended too");
+  });
+
+  const isServed = ({ url }: RunningServer) => portInUse("127.0.0.1", Number(new URL(url).port));
 
   test("prints neither keys nor values", async () => {
     const worker = await startServer({ DATABASE_URL: databaseUrl, LOG_LEVEL: "debug" }, WORKER);
