@@ -21,12 +21,19 @@ const STEP_MS = 3_000;
 const PASS_MS = 30_000;
 const FAILED_MS = 1_000;
 
+/** A connection to the shard's primary. */
+export interface Primary {
+  store: ExpiredStore;
+  /** Does something when no other shard of the same machine is swept. */
+  turn: <T>(work: () => Promise<T>) => Promise<T>;
+  close: () => Promise<void>;
+}
+
 export interface ShardSweepOptions {
   /** Has the lease. */
   store: BatchStore;
   leaseKey: EntryKey;
-  /** A connection to the shard's primary. */
-  open: () => { store: ExpiredStore; close: () => Promise<void> };
+  open: () => Primary;
   pressure: () => Pressure;
   /** A name for this server. */
   holder: string;
@@ -96,18 +103,18 @@ export class ShardSweep {
 
   private async sweepForATerm() {
     const until = performance.now() + TERM_MS * (0.5 + Math.random());
-    const { store, close } = this.options.open();
+    const primary = this.options.open();
     try {
-      await this.sweepUntil(store, () => this.end.signal.aborted || (!this.isBusy && performance.now() > until));
+      await this.sweepUntil(primary, () => this.end.signal.aborted || (!this.isBusy && performance.now() > until));
     } finally {
       this.isBusy = false;
       this.report = { ...this.report, holder: "" };
-      await Promise.allSettled([this.lease.release(), close()]);
+      await Promise.allSettled([this.lease.release(), primary.close()]);
     }
   }
 
   /** Returns when it is over, or the lease lost. */
-  private async sweepUntil(store: ExpiredStore, isOver: () => boolean) {
+  private async sweepUntil({ store, turn }: Primary, isOver: () => boolean) {
     const pace = new Pace();
     let isFirst = true;
     let passBegun = 0;
@@ -118,10 +125,8 @@ export class ShardSweep {
         const begun = performance.now();
         if (begun - passBegun > PASS_MS) last = null;
         if (!last) passBegun = begun;
-        this.isSweeping = true;
-        const step = await sweepStep(store, { rows: pace.rows, ms: STEP_MS }, last).finally(() => {
-          this.isSweeping = false;
-        });
+        const step = await turn(() => this.step(store, pace.rows, last));
+        // With its wait for a turn: the share is of the machine's time.
         const tookMs = performance.now() - begun;
         // What was left behind by whoever swept before is only known now.
         if (isFirst) this.reclaimedUntil = begun - step.oldestAgeMs;
@@ -130,7 +135,7 @@ export class ShardSweep {
         this.isBusy = last !== null;
         this.reclaimedUntil = Math.max(this.reclaimedUntil, last ? begun - last.ageMs : passBegun);
         const pauseMs = pace.pauseAfter(step, tookMs, this.options.pressure);
-        this.tell(step, tookMs, pace.share);
+        this.tell(step, pace.share);
         await this.pause(pauseMs);
       } catch (error) {
         last = null;
@@ -139,9 +144,19 @@ export class ShardSweep {
     }
   }
 
-  private tell({ deleted }: SweepStep, stepMs: number, share: number) {
+  private async step(store: ExpiredStore, rows: number, last: ExpiredKey | null): Promise<SweepStep> {
+    const begun = performance.now();
+    this.isSweeping = true;
+    try {
+      return await sweepStep(store, { rows, ms: STEP_MS }, last);
+    } finally {
+      this.isSweeping = false;
+      this.report.stepMs = Math.round(performance.now() - begun);
+    }
+  }
+
+  private tell({ deleted }: SweepStep, share: number) {
     this.report.reclaimedRows += deleted;
-    this.report.stepMs = Math.round(stepMs);
     this.report.share = share;
     if (!this.isBusy) this.report.backlogRows = 0;
   }

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Backend } from "./backend.ts";
-import { connect, type Database } from "./connect.ts";
+import { connect, type Database, type Rows } from "./connect.ts";
 import type { Latency } from "./latency.ts";
 import { leaseKey } from "./lease.ts";
 import { ShardSweep } from "./shard-sweep.ts";
@@ -11,9 +11,13 @@ import { replicaLag, type Shards, urlOfShard } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
 import type { SweepReport } from "./sweep-report.ts";
+import { Turns } from "./turns.ts";
 
 const FOLLOW_MS = 1_000;
 const LAG_MS = 1_000;
+/** A primary may move. */
+const MACHINE_MS = 10_000;
+const TIMEOUT_MS = 2_000;
 /** Leases are renewed every few seconds, so few connections serve many shards. */
 const CONNECTIONS = 2;
 const QUEUE = 100_000;
@@ -32,6 +36,8 @@ export interface SweeperOptions {
 export class Sweeper {
   private readonly tasks = new Map<string, ShardSweep>();
   private readonly stopping = new Set<Promise<void>>();
+  /** By machine: sweeping several of its shards at once would only keep it from answering. */
+  private readonly turns = new Turns();
   private readonly end = new AbortController();
   private readonly ended: Promise<void>;
   /** For leases, and questions about all shards. Its own, so that callers who take all of theirs can't stop the sweep. */
@@ -82,8 +88,13 @@ export class Sweeper {
       holder,
       log: log.child({ shard }),
       open: () => {
-        const primary = connect({ url: urlOfShard(url, shard), backend, connections: 1, queueLimit: 1 });
-        return { store: new SqlStore(primary, { deadlineMs: 0 }), close: () => primary.close() };
+        const primary = connect({ url: urlOfShard(url, shard), backend, connections: 1, queueLimit: 2 });
+        const machine = sampled(MACHINE_MS, "", () => machineOf(primary));
+        return {
+          store: new SqlStore(primary, { deadlineMs: 0 }),
+          turn: (work) => this.turns.take(machine(), work),
+          close: () => primary.close(),
+        };
       },
       pressure: () => ({ lagSeconds: lagSeconds(), slowdown: latency.slowdown }),
     });
@@ -96,6 +107,13 @@ export class Sweeper {
     this.stopping.add(stopped);
     stopped.finally(() => this.stopping.delete(stopped));
   }
+}
+
+/** The name of the machine that a connection leads to. */
+async function machineOf(database: Database): Promise<string> {
+  const statement = { name: "hostname", sql: "SELECT @@hostname AS name", params: [], writes: false };
+  const [row] = await database.execute<Rows>(statement, TIMEOUT_MS);
+  return String(row?.name);
 }
 
 /** What was found out last; asked anew, without waiting for it, where that is longer ago than `ms`. */
