@@ -3,8 +3,10 @@
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
 import { readSweepStatus } from "../src/store/sweep-status.ts";
-import { type ClusterOptions, clusterStatus, DEFAULTS, defaultDataDir, down, reset, up } from "./cluster.ts";
+import { clusterStatus, defaultDataDir, down, reset, up } from "./cluster.ts";
+import { type ClusterOptions, DEFAULTS } from "./folder.ts";
 import { ClusterProblem } from "./problem.ts";
+import { reshard } from "./reshard.ts";
 import { isWhole, renderStatus } from "./status.ts";
 
 const data = {
@@ -59,6 +61,18 @@ const main = defineCommand({
           const document = { ...now, sweeps: Object.fromEntries(sweeps) };
           console.log(args.json ? JSON.stringify(document, undefined, 2) : renderStatus(now, sweeps));
           if (!isWhole(now)) process.exitCode = 1;
+        }),
+    }),
+    reshard: defineCommand({
+      meta: {
+        name: "reshard",
+        description: "Split or merge its shards while it serves; run it again to go on after an interruption",
+      },
+      args: { count: { type: "positional", description: "Shards, a power of two" }, ...data },
+      run: ({ args }) =>
+        guard(async (signal) => {
+          const status = await reshard(resolve(args.data), integer("reshard", args.count) ?? 0, signal);
+          console.log(renderStatus(status));
         }),
     }),
     reset: defineCommand({

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { DEFAULTS } from "./cluster.ts";
+import { DEFAULTS } from "./folder.ts";
 import {
   KEYSPACE,
   LOOPBACK,

@@ -2,8 +2,8 @@
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import type { SweepReport } from "../src/store/sweep-report.ts";
-import type { Processes } from "./processes.ts";
-import { KEYSPACE, LOOPBACK, SQL_USER, type Topology } from "./topology.ts";
+import type { Cluster } from "./folder.ts";
+import { KEYSPACE, LOOPBACK, SQL_USER } from "./topology.ts";
 
 export interface ClusterStatus {
   dataDir: string;
@@ -22,8 +22,14 @@ export interface ClusterStatus {
   vtctld: { address: string; pid: number | null };
   vtorc: { pid: number | null };
   etcd: { address: string; pid: number | null };
+  /** Those that serve. */
   shards: string[];
+  /** While it is being resharded, the shards that take over; else null. */
+  resharding: string[] | null;
+  /** Of all shards. */
   tablets: TabletStatus[];
+  /** Aliases of the tablets that vtgate knows. */
+  known: string[];
 }
 
 interface TabletStatus {
@@ -41,18 +47,12 @@ interface TabletStatus {
   pids: { mysqld: number | null; vttablet: number | null };
 }
 
-interface Sources {
-  dataDir: string;
-  password: string;
-  topology: Topology;
-  processes: Processes;
-}
 
-export async function readStatus(cluster: Sources): Promise<ClusterStatus> {
-  const { dataDir, password, topology, processes } = cluster;
+export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
+  const { dataDir, password, settings, topology, processes } = cluster;
   const port = topology.vtgate.ports.mysql as number;
   const vtgate = { host: LOOPBACK, port, user: SQL_USER, password, database: KEYSPACE };
-  const seen = await askVtgate(vtgate).catch(() => new Map<string, Seen>());
+  const { shards, seen } = await askVtgate(vtgate).catch(() => ({ shards: undefined, seen: new Map<string, Seen>() }));
   const pid = (name: string) => processes.pid(name) ?? null;
   return {
     dataDir,
@@ -61,7 +61,10 @@ export async function readStatus(cluster: Sources): Promise<ClusterStatus> {
     vtctld: { address: `${LOOPBACK}:${topology.vtctld.ports.grpc}`, pid: pid("vtctld") },
     vtorc: { pid: pid("vtorc") },
     etcd: { address: `${LOOPBACK}:${topology.etcd.ports.http}`, pid: pid("etcd") },
-    shards: topology.shards,
+    // While it is being resharded only Vitess knows when it has switched.
+    shards: (settings.resharding && shards) ?? topology.shards,
+    resharding: settings.resharding ?? null,
+    known: [...seen.keys()],
     tablets: topology.tablets.map((tablet) => ({
       alias: tablet.alias,
       shard: tablet.shard,
@@ -76,26 +79,28 @@ export async function readStatus(cluster: Sources): Promise<ClusterStatus> {
 
 type Seen = Pick<TabletStatus, "role" | "serving" | "lagSeconds">;
 
-async function askVtgate(vtgate: Parameters<typeof createConnection>[0] & object): Promise<Map<string, Seen>> {
+async function askVtgate(
+  vtgate: Parameters<typeof createConnection>[0] & object,
+): Promise<{ shards: string[]; seen: Map<string, Seen> }> {
   const connection = await createConnection({ ...vtgate, connectTimeout: 2000 });
   try {
     const query = (sql: string) => connection.query<RowDataPacket[]>({ sql, timeout: 3000 });
+    const [shards] = await query("SHOW VITESS_SHARDS");
     const [tablets] = await query("SHOW VITESS_TABLETS");
     const [replicas] = await query("SHOW VITESS_REPLICATION_STATUS");
     // The lag is no number while replication does not run.
     const lags = new Map(
       replicas.map((row) => [row.Alias, /^\d+$/.test(row.ReplicationLag) ? Number(row.ReplicationLag) : null]),
     );
-    return new Map(
-      tablets.map((row) => {
-        const role = row.TabletType === "PRIMARY" ? "primary" : "replica";
-        const lag = lags.get(row.Alias);
-        return [
-          row.Alias,
-          { role, serving: row.State === "SERVING", lagSeconds: role === "replica" ? (lag ?? null) : null },
-        ];
-      }),
-    );
+    const seen = tablets.map((row): [string, Seen] => {
+      const role = row.TabletType === "PRIMARY" ? "primary" : "replica";
+      const lag = lags.get(row.Alias);
+      const lagSeconds = role === "replica" ? (lag ?? null) : null;
+      return [row.Alias, { role, serving: row.State === "SERVING", lagSeconds }];
+    });
+    // Each is named with its keyspace, as in `kv/-80`.
+    const names = shards.map((row) => String(row.Shards)).filter((name) => name.startsWith(`${KEYSPACE}/`));
+    return { shards: names.map((name) => name.slice(KEYSPACE.length + 1)), seen: new Map(seen) };
   } finally {
     connection.destroy();
   }
@@ -106,18 +111,21 @@ export function isHealthy({ role, serving, lagSeconds }: TabletStatus): boolean 
   return serving && (role === "primary" || lagSeconds !== null);
 }
 
-/** True when every shard has a primary, and a replica that gives each commit its second disk. */
-export function isServing({ shards, tablets }: ClusterStatus): boolean {
-  return shards.every((shard) => {
-    const ours = tablets.filter((tablet) => tablet.shard === shard);
-    const healthy = ours.filter(isHealthy);
-    return healthy.some((tablet) => tablet.role === "primary") && healthy.length >= Math.min(2, ours.length);
-  });
+/** True when every shard that serves has a primary, and a replica that gives each commit its second disk. */
+export function isServing(status: ClusterStatus): boolean {
+  return status.shards.every((shard) => isReady(status, shard));
 }
 
-/** True when besides no tablet is missing. */
+/** The same of one shard, which need not serve. */
+export function isReady({ tablets }: ClusterStatus, shard: string): boolean {
+  const ours = tablets.filter((tablet) => tablet.shard === shard);
+  const healthy = ours.filter(isHealthy);
+  return healthy.some((tablet) => tablet.role === "primary") && healthy.length >= Math.min(2, ours.length);
+}
+
+/** True when besides no tablet of a shard that serves is missing. */
 export function isWhole(status: ClusterStatus): boolean {
-  return isServing(status) && status.tablets.every(isHealthy);
+  return isServing(status) && status.tablets.every((tablet) => isHealthy(tablet) || !status.shards.includes(tablet.shard));
 }
 
 /** The status as a person reads it. */
@@ -135,10 +143,14 @@ export function renderStatus(status: ClusterStatus, sweeps = new Map<string, Swe
   const servers = (["vtgate", "vtctld", "vtorc", "etcd"] as const)
     .map((name) => `${name} ${status[name].pid ?? "stopped"}`)
     .join(", ");
+  const resharding = status.resharding
+    ? [`Being resharded, to ${status.resharding.join(", ")}: 'reshard ${status.resharding.length}' goes on with it`]
+    : [];
   return [
     ...tablets,
     "",
     ...renderSweeps(sweeps),
+    ...resharding,
     `Processes: ${servers}`,
     `Data: ${status.dataDir}`,
     `SQL: ${status.url}`,

@@ -15,6 +15,8 @@ const BUFFER_POOL_MB = 512;
 /** Of the machine's memory, all buffer pools together; the least and the most of each. */
 const BUFFER_POOLS_SHARE = 0.4;
 const BUFFER_POOL_BOUNDS_MB = { least: 128, most: 4096 };
+/** Most of one shard: its share of uids and ports. */
+const TABLETS_PER_SHARD = 9;
 /** InnoDB enlarges a pool by this much at a time. */
 const BUFFER_POOL_CHUNK_MB = 128;
 /** Most of it: after a crash it is read again from beginning to end. */
@@ -22,6 +24,8 @@ const REDO_LOG_MB = 1024;
 /** mysqld outside its buffer pool, and each Vitess server, as resident memory under load. */
 const MYSQLD_OVERHEAD_MB = 250;
 const SERVER_MB = 256;
+/** The least memory of a tablet: its two processes, and the smallest buffer pool. */
+export const TABLET_MB = MYSQLD_OVERHEAD_MB + SERVER_MB + BUFFER_POOL_BOUNDS_MB.least;
 
 export type Program = "etcd" | "mysqlctl" | "mysqld" | "vtctld" | "vtctldclient" | "vtgate" | "vtorc" | "vttablet";
 
@@ -29,10 +33,14 @@ export type Program = "etcd" | "mysqlctl" | "mysqld" | "vtctld" | "vtctldclient"
 export interface Settings {
   portBase: number;
   tablets: TabletSettings[];
+  /** While it is being resharded: the shards that take over. Their tablets are among the tablets already. */
+  resharding?: string[];
+  /** What a resharding has left: to be stopped and deleted. */
+  retired?: TabletSettings[];
 }
 
-interface TabletSettings {
-  /** Unique in the cell; also its server id and the name of its folder. */
+export interface TabletSettings {
+  /** Unique in the cell; also its server id and the name of its folder, and what its ports follow from. */
   uid: number;
   shard: string;
 }
@@ -80,6 +88,8 @@ export interface Topology {
   vtorc: Process;
   vtgate: Process;
   tablets: Tablet[];
+  retired: Tablet[];
+  /** Those that serve, unless a resharding has just switched. */
   shards: string[];
   /** Calls of `vtctldclient` that make an empty cluster this one, each with a call that succeeds once it is done. */
   setup: { unless: string[]; call: string[] }[];
@@ -101,17 +111,50 @@ export function shardNames(count: number): string[] {
 
 /** Settings of a new cluster: tablets 100, 101, … for the first shard, 200, 201, … for the second. */
 export function newSettings(shards: number, tabletsPerShard: number, portBase: number): Settings {
-  if (!Number.isInteger(tabletsPerShard) || tabletsPerShard < 1 || tabletsPerShard > 9) {
-    throw new RangeError(`tablets must be 1 to 9 a shard, not ${tabletsPerShard}`);
+  if (!Number.isInteger(tabletsPerShard) || tabletsPerShard < 1 || tabletsPerShard > TABLETS_PER_SHARD) {
+    throw new RangeError(`tablets must be 1 to ${TABLETS_PER_SHARD} a shard, not ${tabletsPerShard}`);
   }
-  const tablets = shardNames(shards).flatMap((shard, s) =>
-    Array.from({ length: tabletsPerShard }, (_, t) => ({ uid: (s + 1) * 100 + t, shard })),
-  );
-  // Ports 0 to 49 above the base are the servers', from 50 on each tablet has three.
-  if (!Number.isInteger(portBase) || portBase < 1024 || portBase + 50 + 3 * tablets.length > 65535) {
-    throw new RangeError(`port base must leave room between 1024 and 65535, not ${portBase}`);
-  }
-  return { portBase, tablets };
+  const tablets = newTablets(shardNames(shards), tabletsPerShard, []);
+  if (!Number.isInteger(portBase) || portBase < 1024) throw outOfPorts(portBase);
+  return withinPorts({ portBase, tablets });
+}
+
+/** The settings with tablets for more shards, as many for each as its shards have. */
+export function withShards(settings: Settings, shards: string[]): Settings {
+  const { tablets, retired = [] } = settings;
+  const perShard = tablets.filter(({ shard }) => shard === tablets[0]?.shard).length;
+  const added = newTablets(shards, perShard, [...tablets, ...retired]);
+  return withinPorts({ ...settings, tablets: [...tablets, ...added] });
+}
+
+/** Each shard takes the lowest hundred of uids in which there is no tablet. */
+function newTablets(shards: string[], perShard: number, others: TabletSettings[]): TabletSettings[] {
+  const taken = new Set(others.map(({ uid }) => Math.floor(uid / 100)));
+  return shards.flatMap((shard) => {
+    let hundred = 1;
+    while (taken.has(hundred)) hundred += 1;
+    taken.add(hundred);
+    return Array.from({ length: perShard }, (_, i) => ({ uid: 100 * hundred + i, shard }));
+  });
+}
+
+/**
+ * A tablet's three ports. Ports 0 to 49 above the base are the servers'; from there on each hundred of uids has its
+ * share, whichever tablets there are, so that a tablet keeps its ports when others come and go.
+ */
+function tabletPorts(portBase: number, uid: number): [http: number, grpc: number, mysql: number] {
+  const first = portBase + 50 + 3 * ((Math.floor(uid / 100) - 1) * TABLETS_PER_SHARD + (uid % 100));
+  return [first, first + 1, first + 2];
+}
+
+function withinPorts(settings: Settings): Settings {
+  const { portBase, tablets } = settings;
+  if (tablets.some(({ uid }) => tabletPorts(portBase, uid)[2] > 65535)) throw outOfPorts(portBase);
+  return settings;
+}
+
+function outOfPorts(portBase: number) {
+  return new RangeError(`port base must leave room between 1024 and 65535, not ${portBase}`);
 }
 
 /** The whole cluster, with every process's arguments. */
@@ -217,11 +260,11 @@ export function topology(settings: Settings, place: Place): Topology {
     readyPath: "/debug/vars",
   };
 
-  const tablets = settings.tablets.map(({ uid, shard }, index): Tablet => {
+  const tablet = ({ uid, shard }: TabletSettings): Tablet => {
     const name = `vttablet-${uid}`;
     const alias = `${CELL}-${String(uid).padStart(10, "0")}`;
     const dir = `${dataDir}/vt_${String(uid).padStart(10, "0")}`;
-    const [http, grpc, mysqlPort] = [0, 1, 2].map((n) => portBase + 50 + 3 * index + n) as [number, number, number];
+    const [http, grpc, mysqlPort] = tabletPorts(portBase, uid);
     return {
       uid,
       alias,
@@ -262,15 +305,17 @@ export function topology(settings: Settings, place: Place): Topology {
         readyPath: "/debug/vars",
       },
     };
-  });
+  };
 
+  const { tablets, resharding = [], retired = [] } = settings;
   return {
     etcd,
     vtctld,
     vtorc,
     vtgate,
-    tablets,
-    shards: [...new Set(settings.tablets.map((tablet) => tablet.shard))],
+    tablets: tablets.map(tablet),
+    retired: retired.map(tablet),
+    shards: [...new Set(tablets.map(({ shard }) => shard))].filter((shard) => !resharding.includes(shard)),
     setup: [
       {
         unless: ["GetCellInfo", CELL],
@@ -305,12 +350,19 @@ export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
     "transaction-isolation=READ-COMMITTED",
     // Statements read the clock with SYSDATE(), whose conversion to epoch time is exact in UTC only.
     "default-time-zone=+00:00",
-    `innodb_buffer_pool_size=${poolMb}M`,
-    // Changed pages are written when there is time, not whenever the default's 100 MB are full.
-    `innodb_redo_log_capacity=${Math.min(poolMb, REDO_LOG_MB)}M`,
+    ...Object.entries(memorySettings(poolMb)).map(([name, mb]) => `${name}=${mb}M`),
     "innodb_lock_wait_timeout=10",
     "max_connections=1000",
   ];
+}
+
+/** The settings, in MB, that follow the machine's memory; InnoDB can change them while it runs. */
+export function memorySettings(poolMb: number): Record<string, number> {
+  return {
+    innodb_buffer_pool_size: poolMb,
+    // Changed pages are written when there is time, not whenever the default's 100 MB are full.
+    innodb_redo_log_capacity: Math.min(poolMb, REDO_LOG_MB),
+  };
 }
 
 /** The user that vtgate accepts, in the form of its `--mysql-auth-server-static-file`. */

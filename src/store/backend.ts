@@ -19,14 +19,15 @@ export async function rowsOf(connection: Connection, sql: string, values?: unkno
   return rows;
 }
 
-/** vtgate's list of all tablets that it knows, of every keyspace. */
-export const SHOW_TABLETS = "SHOW VITESS_TABLETS";
+/** vtgate's list of the shards of all keyspaces to which it leads writes. */
+export const SHOW_SHARDS = "SHOW VITESS_SHARDS";
 
-/** The names of the keyspace's shards whose primary serves. */
-export function servingShards(tablets: RowDataPacket[], keyspace: string): string[] {
-  return tablets
-    .filter((row) => row.Keyspace === keyspace && row.TabletType === "PRIMARY" && row.State === "SERVING")
-    .map((row) => String(row.Shard));
+/** The names of the keyspace's shards; each is listed with its keyspace, as in `kv/-80`. */
+export function servingShards(shards: RowDataPacket[], keyspace: string): string[] {
+  return shards
+    .map((row) => String(row.Shards))
+    .filter((name) => name.startsWith(`${keyspace}/`))
+    .map((name) => name.slice(keyspace.length + 1));
 }
 
 /**
@@ -36,14 +37,14 @@ export function servingShards(tablets: RowDataPacket[], keyspace: string): strin
 export async function inspectBackend(url: string): Promise<Backend> {
   const connection = await connectOnce(url);
   try {
-    const tablets = await rowsOf(connection, SHOW_TABLETS).catch((error) => {
+    const shards = await rowsOf(connection, SHOW_SHARDS).catch((error) => {
       // A syntax error to a MySQL server.
       if (error.errno === 1064) return undefined;
       throw error;
     });
-    if (!tablets) return "mysql";
+    if (!shards) return "mysql";
     const keyspace = String(connection.config.database);
-    for (const shard of servingShards(tablets, keyspace)) {
+    for (const shard of servingShards(shards, keyspace)) {
       await rowsOf(connection, `USE \`${keyspace}:${shard}@primary\``);
       await requireUtc(connection, `shard ${shard}`);
     }

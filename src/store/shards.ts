@@ -3,7 +3,7 @@
 // refuses a write to several shards, whose rows then go one by one, and spreads a read: that costs speed. But such a read
 // fails with any of its shards, so a map is only taken when it is whole.
 
-import { type Backend, SHOW_TABLETS, servingShards } from "./backend.ts";
+import { type Backend, SHOW_SHARDS, servingShards } from "./backend.ts";
 import type { Database, Rows } from "./connect.ts";
 import type { EntryKey } from "./store.ts";
 
@@ -45,10 +45,10 @@ export async function watchShards(database: Database, { backend, keyspace, hash 
   };
   let shards: Shard[] = [];
   const refresh = async () => {
-    const statement = { name: "shards", sql: SHOW_TABLETS, params: [], writes: false };
-    const tablets = await database.execute<Rows>(statement, QUERY_TIMEOUT_MS);
-    // While a primary is missing, what was known last is the best guess.
-    shards = wholeMap(servingShards(tablets, keyspace)) ?? shards;
+    const statement = { name: "shards", sql: SHOW_SHARDS, params: [], writes: false };
+    const rows = await database.execute<Rows>(statement, QUERY_TIMEOUT_MS);
+    // While the cluster comes up, shards may be missing: what was known last is the best guess.
+    shards = wholeMap(servingShards(rows, keyspace)) ?? shards;
   };
   await refresh();
   // The same while vtgate can't be asked.

@@ -1,0 +1,116 @@
+// A cluster's data folder: what is written in it about the cluster, and the lock by which commands take turns.
+
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { withLock } from "./lock.ts";
+import { ClusterProblem } from "./problem.ts";
+import { makeDataDir, Processes, writePrivateFile } from "./processes.ts";
+import { LOOPBACK, newSettings, type Settings, type Topology, topology, vtgateUsers } from "./topology.ts";
+
+const SETTINGS_FILE = "cluster.json";
+const USERS_FILE = "vtgate-users.json";
+const LOCK_FILE = "launcher.lock";
+
+export interface ClusterOptions {
+  dataDir: string;
+  /** For a new data folder; an existing one keeps what it was made with, and a different wish is an error. */
+  shards?: number;
+  tablets?: number;
+  portBase?: number;
+}
+
+export const DEFAULTS = { shards: 2, tablets: 3, portBase: 15000 };
+
+/** Everything about the cluster of one data folder. */
+export class Cluster {
+  readonly topology: Topology;
+  readonly processes: Processes;
+
+  private constructor(
+    readonly dataDir: string,
+    readonly settings: Settings,
+    readonly password: string,
+  ) {
+    this.topology = topology(settings, { dataDir, bind: LOOPBACK, hostOf: () => LOOPBACK });
+    this.processes = new Processes(dataDir);
+  }
+
+  static find(dataDir: string): Cluster | undefined {
+    const file = join(dataDir, SETTINGS_FILE);
+    if (!existsSync(file)) return undefined;
+    const { settings, password } = JSON.parse(readFileSync(file, "utf8"));
+    return new Cluster(dataDir, settings, password);
+  }
+
+  static load(dataDir: string): Cluster {
+    const found = Cluster.find(dataDir);
+    if (found) return found;
+    throw new ClusterProblem(
+      `There is no cluster in ${dataDir}. Start one with 'up', or name its folder with --data.`,
+    );
+  }
+
+  /** The folder's cluster, or a new one that is not written to it yet. */
+  static open(options: ClusterOptions): Cluster {
+    const { dataDir, shards, tablets, portBase } = options;
+    const existing = Cluster.find(dataDir);
+    if (!existing) {
+      const settings = newSettings(
+        shards ?? DEFAULTS.shards,
+        tablets ?? DEFAULTS.tablets,
+        portBase ?? DEFAULTS.portBase,
+      );
+      return new Cluster(dataDir, settings, randomBytes(18).toString("base64url"));
+    }
+    const { settings, topology } = existing;
+    const perShard = settings.tablets.filter(({ shard }) => shard === topology.shards[0]).length;
+    for (const [flag, wanted, actual, how] of [
+      ["--shards", shards, topology.shards.length, `change it with 'reshard ${shards}'`],
+      ["--tablets", tablets, perShard, "choose another --data, or delete the cluster with 'reset'"],
+      ["--port-base", portBase, settings.portBase, "choose another --data, or delete the cluster with 'reset'"],
+    ] as const) {
+      if (wanted !== undefined && wanted !== actual) {
+        throw new ClusterProblem(
+          `The cluster in ${dataDir} has ${flag} ${actual}, not ${wanted}. Leave the flag out, or ${how}.`,
+        );
+      }
+    }
+    return existing;
+  }
+
+  /** The same cluster with other settings. */
+  with(settings: Settings): Cluster {
+    return new Cluster(this.dataDir, settings, this.password);
+  }
+
+  /** Writes it to its folder; whoever reads meanwhile, or after a crash, finds the old settings or the new. */
+  save() {
+    makeDataDir(this.dataDir);
+    for (const [name, content] of [
+      [USERS_FILE, vtgateUsers(this.password)],
+      [SETTINGS_FILE, JSON.stringify({ settings: this.settings, password: this.password }, undefined, 2)],
+    ] as const) {
+      const draft = join(this.dataDir, `${name}.draft`);
+      rmSync(draft, { force: true });
+      writePrivateFile(draft, content);
+      renameSync(draft, join(this.dataDir, name));
+    }
+  }
+
+  /** Deletes all that a cluster has made in its folder. */
+  remove() {
+    const { tablets, retired } = this.topology;
+    for (const { dir } of [...tablets, ...retired]) rmSync(dir, { recursive: true, force: true });
+    for (const name of ["etcd", "logs", "run", "backups", "extra.cnf", USERS_FILE, SETTINGS_FILE]) {
+      rmSync(join(this.dataDir, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Runs `work` while no other command starts or stops processes of the folder's cluster. */
+export function exclusively<T>(dataDir: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  const onWait = (holder: number) =>
+    console.error(`… waiting for process ${holder}, which is starting or stopping this cluster`);
+  return withLock(join(dataDir, LOCK_FILE), { signal, onWait }, work);
+}

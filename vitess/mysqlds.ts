@@ -1,0 +1,109 @@
+// The MySQL servers of a cluster, which mysqlctl starts: one for each tablet, with memory shared fairly among them.
+
+import { existsSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { totalmem } from "node:os";
+import { join } from "node:path";
+import { createConnection } from "mysql2/promise";
+import type { Cluster } from "./folder.ts";
+import type { Parts } from "./parts.ts";
+import { ClusterProblem } from "./problem.ts";
+import { type Processes, run } from "./processes.ts";
+import { step } from "./progress.ts";
+import { together } from "./together.ts";
+import { bufferPoolMb, LOOPBACK, memorySettings, mysqlSettings, type Tablet } from "./topology.ts";
+
+/** A server that has not stopped by then is killed; what it acknowledged is on disk either way. */
+export const STOP_TIMEOUT_MS = 60_000;
+const SQL_TIMEOUT_MS = 10_000;
+
+/** What mysqlctl, and vttablet in its place, need to know about mysqld. */
+export function mysqlEnvironment({ dataDir }: Cluster, parts: Parts): Record<string, string> {
+  return { VTDATAROOT: dataDir, VT_MYSQL_ROOT: parts.mysqlRoot, EXTRA_MY_CNF: join(dataDir, "extra.cnf") };
+}
+
+/** Starts those that don't run; `stops` gets what ends them again. */
+export async function startMysqlds(cluster: Cluster, parts: Parts, stops: (() => Promise<void>)[], signal: AbortSignal) {
+  const { processes, topology, dataDir } = cluster;
+  const { tablets } = topology;
+  const poolMb = poolOfEach(cluster);
+  const env = mysqlEnvironment(cluster, parts);
+  const lines = ["[mysqld]", ...mysqlSettings(LOOPBACK, poolMb), ...parts.mysqlFiles, ""];
+  writeFileSync(join(dataDir, "extra.cnf"), lines.join("\n"));
+  const running = tablets.filter((tablet) => mysqldRuns(processes, tablet));
+  let started = running.length;
+  await step(`${tablets.length} MySQL servers`, async (report) => {
+    // Those that run make room first.
+    await fitMemory(cluster);
+    const start = (tablet: Tablet) => async (signal: AbortSignal) => {
+      const call = (command: string) =>
+        run({ file: parts.programs.mysqlctl, args: [...tablet.mysqlctl, command], env }, { signal });
+      stops.push(() => stopMysqld(processes, tablet));
+      const initialized = join(tablet.dir, "initialized");
+      if (existsSync(initialized)) {
+        // Left by a mysqld that was killed; mysqlctl would wait for whatever process has its id now.
+        for (const file of ["mysql.pid", "mysql.sock.lock"]) rmSync(join(tablet.dir, file), { force: true });
+        await call("reinit_config");
+        await call("start");
+      } else {
+        // An earlier init was interrupted, or there was none: such a folder holds no data yet.
+        rmSync(tablet.dir, { recursive: true, force: true });
+        await call("init");
+        writeFileSync(initialized, "");
+      }
+      if (!mysqldRuns(processes, tablet)) throw new ClusterProblem(`${tablet.mysqld} ended right after its start.`);
+      report(`${++started} of ${tablets.length} started`);
+    };
+    await together(signal, tablets.filter((tablet) => !running.includes(tablet)).map(start));
+  });
+}
+
+/** Gives each that runs the memory that it has when all have their share, if it has another. */
+export async function fitMemory(cluster: Cluster) {
+  const { processes, topology } = cluster;
+  const running = topology.tablets.filter((tablet) => mysqldRuns(processes, tablet));
+  const settings = memorySettings(poolOfEach(cluster));
+  await Promise.all(
+    running.map(async ({ mysqlSocket }) => {
+      // One that can't be asked keeps what it has, until it is started again.
+      const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba" }).catch(() => undefined);
+      try {
+        for (const [name, mb] of Object.entries(settings)) {
+          // InnoDB does the work in the background; the value that it has already costs nothing.
+          const sql = `SET GLOBAL ${name} = ${mb * 2 ** 20}`;
+          await connection?.query({ sql, timeout: SQL_TIMEOUT_MS }).catch(() => {});
+        }
+      } finally {
+        connection?.destroy();
+      }
+    }),
+  );
+}
+
+function poolOfEach({ topology }: Cluster): number {
+  return bufferPoolMb(totalmem() / 2 ** 20, topology.tablets.length);
+}
+
+/**
+ * Whether the tablet's mysqld runs. mysqlctl, which starts it, leaves its process id in a file; a stale file names
+ * no process with this my.cnf.
+ */
+export function mysqldRuns(processes: Processes, tablet: Tablet): boolean {
+  if (processes.pid(tablet.mysqld) !== undefined) return true;
+  const pidFile = join(tablet.dir, "mysql.pid");
+  if (!existsSync(pidFile)) return false;
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  const commandLine = `/proc/${pid}/cmdline`;
+  if (!existsSync(commandLine) || !readFileSync(commandLine, "utf8").includes(`${tablet.dir}/my.cnf`)) return false;
+  processes.adopt(tablet.mysqld, pid);
+  return processes.pid(tablet.mysqld) !== undefined;
+}
+
+export async function stopMysqld(processes: Processes, tablet: Tablet) {
+  if (mysqldRuns(processes, tablet)) await processes.stop(tablet.mysqld, STOP_TIMEOUT_MS);
+}
+
+/** What the cluster's MySQL servers hold, about. */
+export function dataMb({ topology }: Cluster): number {
+  const files = topology.tablets.flatMap(({ dir }) => globSync(join(dir, "data/vt_*/*.ibd")));
+  return Math.ceil(files.reduce((bytes, file) => bytes + statSync(file).size, 0) / 2 ** 20);
+}

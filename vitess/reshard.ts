@@ -1,0 +1,220 @@
+// `reshard N`: splits or merges the shards of a cluster until it has N of them, while it serves.
+//
+// New tablets come beside the old ones, Vitess copies every row to them and follows what is written meanwhile, then it
+// switches all calls over at once, and the old tablets are deleted. Each phase first looks at how far things are, so
+// that after Ctrl-C or a crash the same command goes on from there; until the switch `reshard` to the old number of
+// shards gives up. cluster.json says which tablets there are at every moment, and Vitess which shards serve.
+
+import { rmSync } from "node:fs";
+import { freemem } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Cluster, exclusively } from "./folder.ts";
+import { withLock } from "./lock.ts";
+import { dataMb, fitMemory } from "./mysqlds.ts";
+import { findParts, type Parts } from "./parts.ts";
+import { ClusterProblem } from "./problem.ts";
+import { step } from "./progress.ts";
+import { checkPlace, startProcesses } from "./start.ts";
+import { type ClusterStatus, isReady, readStatus } from "./status.ts";
+import { stopTablets } from "./stop.ts";
+import { KEYSPACE, type Settings, shardNames, TABLET_MB, withShards } from "./topology.ts";
+import { vtctl } from "./vtctl.ts";
+import { Workflow } from "./workflow.ts";
+
+const POLL_MS = 300;
+/** vtorc and vtgate look for new tablets every five seconds; an election takes one or two. */
+const READY_TIMEOUT_MS = 120_000;
+/** vtgate looks for tablets that are gone every five seconds. */
+const FORGET_TIMEOUT_MS = 30_000;
+/** A row that is copied is written to data files, to binary logs and, on replicas, to relay logs for a while. */
+const COPIES_ON_DISK = 3;
+/** Calls wait during a switch for what is still to be copied, so it begins when that is hardly anything. */
+const SWITCH_LAG_SECONDS = 2;
+const SWITCH_ATTEMPTS = 5;
+
+/** Returns once the cluster has so many shards, and nothing else. */
+export async function reshard(dataDir: string, count: number, signal: AbortSignal): Promise<ClusterStatus> {
+  process.umask(0o022);
+  const wanted = shardNames(count);
+  Cluster.load(dataDir);
+  const parts = await findParts(signal);
+  const onWait = (holder: number) => console.error(`… waiting for process ${holder}, which is resharding this cluster`);
+  return await withLock(join(dataDir, "reshard.lock"), { signal, onWait }, async () => {
+    const locked = <T>(work: (cluster: Cluster) => Promise<T>) =>
+      exclusively(dataDir, signal, () => work(Cluster.load(dataDir)));
+    await locked((cluster) => begin(cluster, wanted, parts, signal));
+    // Others may start and stop the cluster while it copies, which can take hours.
+    await copy(Cluster.load(dataDir), parts, signal);
+    // A matter of seconds, after which an interruption does no harm: until then it has to wait.
+    await locked((cluster) => switchOver(cluster, parts));
+    signal.throwIfAborted();
+    await locked((cluster) => removeRetired(cluster, parts, signal));
+    return await readStatus(Cluster.load(dataDir));
+  });
+}
+
+/** Finds out what is to be done, and starts the tablets that it takes. */
+async function begin(cluster: Cluster, wanted: string[], parts: Parts, signal: AbortSignal) {
+  const { settings, topology } = cluster;
+  const { resharding } = settings;
+  const isWanted = (shards: string[]) => shards.join() === wanted.join();
+  if (resharding && isWanted(topology.shards)) return await giveUp(cluster);
+  if (resharding && !isWanted(resharding)) {
+    throw new ClusterProblem(
+      `The cluster is being resharded to ${resharding.length} shards. Let that finish with 'reshard ${resharding.length}', or give it up with 'reshard ${topology.shards.length}'.`,
+    );
+  }
+  if (isWanted(topology.shards)) {
+    console.error(`The cluster has ${wanted.length === 1 ? "1 shard" : `${wanted.length} shards`} already.`);
+    return;
+  }
+  const larger = resharding ? cluster : await enlarge(cluster, wanted);
+  await startProcesses(larger, parts, signal, async () => {});
+}
+
+/** The cluster with tablets for the new shards, if there is room for them, written down. */
+async function enlarge(cluster: Cluster, wanted: string[]): Promise<Cluster> {
+  const { settings } = cluster;
+  const larger = cluster.with({ ...withShards(settings, wanted), resharding: wanted });
+  const added = larger.settings.tablets.length - settings.tablets.length;
+  await checkPlace(larger, COPIES_ON_DISK * dataMb(cluster));
+  const [needed, available] = [added * TABLET_MB, Math.floor(freemem() / 2 ** 20)];
+  if (available < needed) {
+    throw new ClusterProblem(
+      `${added} more tablets need ${needed} MB of memory, and ${available} MB are available. Until all calls are switched over, the old tablets and the new run side by side.`,
+    );
+  }
+  larger.save();
+  return larger;
+}
+
+/** Waits until the new shards have all rows, and follow closely what is written to the old ones. */
+async function copy(cluster: Cluster, parts: Parts, signal: AbortSignal) {
+  const { settings, topology } = cluster;
+  const { resharding } = settings;
+  if (!resharding) return;
+  const workflow = new Workflow(vtctl(cluster, parts));
+  if ((await workflow.servingShards()).join() === resharding.join()) return;
+  await step("primaries of the new shards", async (report) => {
+    await until(READY_TIMEOUT_MS, signal, "The new shards have no primary yet", async () => {
+      const status = await readStatus(cluster);
+      const missing = resharding.filter((shard) => !isReady(status, shard));
+      report(`waiting for ${missing.join(", ")}`);
+      return missing.length === 0;
+    });
+  });
+  await step("copy to the new shards", async (report) => {
+    await schemaAtRest(workflow, report, signal);
+    if (!(await workflow.exists(signal))) await workflow.create(topology.shards, resharding);
+    await until(Number.POSITIVE_INFINITY, signal, "", async () => {
+      const { copying, streams, rowsCopied, lagSeconds } = await workflow.progress(signal);
+      report(
+        copying > 0
+          ? `${copying} of ${streams} streams copy, ${rowsCopied.toLocaleString("en")} rows so far`
+          : `${lagSeconds} s behind`,
+      );
+      return copying === 0 && lagSeconds <= SWITCH_LAG_SECONDS;
+    });
+    await schemaAtRest(workflow, report, signal);
+  });
+}
+
+function schemaAtRest(workflow: Workflow, report: (detail: string) => void, signal: AbortSignal) {
+  return until(Number.POSITIVE_INFINITY, signal, "", async () => {
+    const changes = await workflow.schemaChanges(signal);
+    if (changes.length > 0) report(`waiting for the end of schema change ${changes.join(", ")}`);
+    return changes.length === 0;
+  });
+}
+
+/** Lets the new shards serve instead of the old ones, whose tablets are retired. */
+async function switchOver(cluster: Cluster, parts: Parts) {
+  const { resharding, ...settings } = cluster.settings;
+  if (!resharding) return;
+  await step("switch all calls over", async (report) => {
+    const workflow = new Workflow(vtctl(cluster, parts));
+    if (await workflow.exists()) {
+      for (let attempt = 1; ; attempt++) {
+        report(attempt === 1 ? "" : `attempt ${attempt}`);
+        try {
+          await workflow.switchTraffic(SWITCH_LAG_SECONDS);
+          break;
+        } catch (error) {
+          // The old shards serve again: the new ones did not catch up in time, or a tablet did not answer.
+          if (attempt === SWITCH_ATTEMPTS) throw error;
+          await sleep(2_000);
+        }
+      }
+      // What is written now still reaches the old shards, as a way back in case the new ones can't serve.
+      report("check the new shards");
+      await until(READY_TIMEOUT_MS, undefined, "The new shards don't serve", async () => {
+        const status = await readStatus(cluster);
+        return resharding.every((shard) => status.shards.includes(shard) && isReady(status, shard));
+      });
+      await workflow.complete();
+    }
+  });
+  cluster.with(split(settings, (shard) => resharding.includes(shard))).save();
+}
+
+/** Lets go of the new shards, unless they may serve already. */
+async function giveUp(cluster: Cluster) {
+  const { resharding = [], ...settings } = cluster.settings;
+  const { shards } = cluster.topology;
+  const status = await readStatus(cluster);
+  if (!shards.every((shard) => status.shards.includes(shard) && isReady(status, shard))) {
+    throw new ClusterProblem(
+      `It is too late to give up: calls are being switched over. 'reshard ${resharding.length}' finishes that.`,
+    );
+  }
+  console.error(`Giving up the resharding to ${resharding.length} shards.`);
+  cluster.with(split(settings, (shard) => !resharding.includes(shard))).save();
+}
+
+/** The settings with those tablets alone; the others are retired. */
+function split(settings: Settings, stays: (shard: string) => boolean): Settings {
+  const { tablets, retired = [] } = settings;
+  return {
+    ...settings,
+    tablets: tablets.filter(({ shard }) => stays(shard)),
+    retired: [...retired, ...tablets.filter(({ shard }) => !stays(shard))],
+  };
+}
+
+/** Stops and deletes what does not serve any more, in processes, records and folders, and gives others its memory. */
+async function removeRetired(cluster: Cluster, parts: Parts, signal: AbortSignal) {
+  const { retired: _, ...settings } = cluster.settings;
+  const { retired } = cluster.topology;
+  if (retired.length === 0) return;
+  const smaller = cluster.with(settings);
+  await step(`delete ${retired.length} tablets`, async (report) => {
+    await stopTablets(cluster, retired, report);
+    report("records");
+    const shards = [...new Set(retired.map(({ shard }) => `${KEYSPACE}/${shard}`))];
+    await vtctl(cluster, parts)(["DeleteShards", "--recursive", ...shards], signal);
+    report("vtgate's knowledge of them");
+    await until(FORGET_TIMEOUT_MS, signal, "vtgate still knows tablets that are gone", async () => {
+      const { known } = await readStatus(smaller);
+      return retired.every(({ alias }) => !known.includes(alias));
+    });
+    report("folders");
+    for (const { dir } of retired) rmSync(dir, { recursive: true, force: true });
+    await fitMemory(smaller);
+    smaller.save();
+  });
+}
+
+/** Polls until it is so; fails with the complaint when that takes longer. */
+async function until(
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  complaint: string,
+  condition: () => Promise<boolean>,
+) {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new ClusterProblem(`${complaint} after ${timeoutMs / 1000} s.`);
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}

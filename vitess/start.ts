@@ -1,0 +1,151 @@
+// Starts a cluster's processes, in the order in which they need each other, and waits until each answers.
+
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { requireSpace } from "./cache.ts";
+import type { Cluster } from "./folder.ts";
+import { mysqlEnvironment, mysqldRuns, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
+import type { Parts } from "./parts.ts";
+import { ClusterProblem } from "./problem.ts";
+import { type Processes, portInUse, reachableByServers } from "./processes.ts";
+import { step } from "./progress.ts";
+import { together } from "./together.ts";
+import { KEYSPACE, LOOPBACK, type Process } from "./topology.ts";
+import { vtctl } from "./vtctl.ts";
+
+/** The longest path of a Unix socket that Linux accepts, in bytes. */
+const SOCKET_PATH_BYTES = 107;
+/** Redo logs, system tablespaces and binary logs of a fresh mysqld. */
+const TABLET_DISK_MB = 350;
+const READY_TIMEOUT_MS = 2_000;
+const PORT_TIMEOUT_MS = 2_000;
+export const START_TIMEOUT_MS = 120_000;
+
+/** Starts what does not run yet, then waits for `ready`; on failure or abort stops what it started. */
+export async function startProcesses<T>(
+  cluster: Cluster,
+  parts: Parts,
+  signal: AbortSignal | undefined,
+  ready: () => Promise<T>,
+): Promise<T> {
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    await start(cluster, parts, stops, signal);
+    return await ready();
+  } catch (error) {
+    if (stops.length > 0) await step("stop what was started", () => runInReverse(stops));
+    throw error;
+  }
+}
+
+async function start(cluster: Cluster, parts: Parts, stops: (() => Promise<void>)[], signal?: AbortSignal) {
+  const { topology, processes } = cluster;
+  const { etcd, vtctld, vtorc, vtgate, tablets } = topology;
+  await checkPorts(cluster);
+  const env = mysqlEnvironment(cluster, parts);
+  const launch = (spec: Process) => async (signal: AbortSignal) => {
+    if (processes.pid(spec.name) === undefined) {
+      processes.start(spec.name, { file: parts.programs[spec.program], args: spec.args, env });
+      stops.push(() => processes.stop(spec.name, STOP_TIMEOUT_MS));
+    }
+    await untilReady(processes, spec, signal);
+  };
+
+  await together(signal, [
+    (signal) =>
+      step("etcd, vtctld and the keyspace", async () => {
+        await launch(etcd)(signal);
+        await launch(vtctld)(signal);
+        await setUpKeyspace(cluster, parts, signal);
+      }),
+    (signal) => startMysqlds(cluster, parts, stops, signal),
+  ]);
+  // vtorc and vtgate look for tablets when they start, and again only seconds later.
+  await step(`${tablets.length} tablets`, () =>
+    together(
+      signal,
+      tablets.map((tablet) => launch(tablet.vttablet)),
+    ),
+  );
+  await step("vtorc and vtgate", () => together(signal, [vtorc, vtgate].map(launch)));
+}
+
+/** Runs every stop, the last first, also when one fails. */
+async function runInReverse(stops: (() => Promise<void>)[]) {
+  for (const stop of stops.reverse()) await stop().catch((error) => console.error(error));
+}
+
+async function setUpKeyspace(cluster: Cluster, parts: Parts, signal?: AbortSignal) {
+  const client = vtctl(cluster, parts);
+  for (const { unless, call } of cluster.topology.setup) {
+    await client(unless, signal).catch((error) => {
+      signal?.throwIfAborted();
+      if (!(error instanceof ClusterProblem)) throw error;
+      return client(call, signal);
+    });
+  }
+  const vschema = readFileSync(join(import.meta.dirname, "vschema.json"), "utf8");
+  await client(["ApplyVSchema", `--vschema=${vschema}`, KEYSPACE], signal);
+}
+
+async function untilReady(processes: Processes, spec: Process, signal?: AbortSignal) {
+  const url = `http://${LOOPBACK}:${spec.ports.http}${spec.readyPath}`;
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const limit = AbortSignal.timeout(READY_TIMEOUT_MS);
+    const answer = await fetch(url, { signal: signal ? AbortSignal.any([signal, limit]) : limit }).catch(
+      () => undefined,
+    );
+    if (answer?.ok) return;
+    signal?.throwIfAborted();
+    if (processes.pid(spec.name) === undefined || Date.now() > deadline) {
+      throw new ClusterProblem(
+        `${spec.name} did not start. The end of ${processes.logFile(spec.name)}:\n${processes.logTail(spec.name)}`,
+      );
+    }
+    await sleep(100, undefined, { signal });
+  }
+}
+
+/** Fails with a sentence where a cluster, or its new tablets, can not be. */
+export async function checkPlace({ dataDir, topology }: Cluster, dataMb = 0) {
+  const socket = Math.max(...topology.tablets.map((tablet) => Buffer.byteLength(tablet.mysqlSocket)));
+  if (socket > SOCKET_PATH_BYTES) {
+    throw new ClusterProblem(
+      `The data folder's path is ${socket - SOCKET_PATH_BYTES} bytes too long for a Unix socket in it: ${dataDir}. Choose a shorter one with --data.`,
+    );
+  }
+  if (!reachableByServers(dataDir)) {
+    throw new ClusterProblem(
+      `The servers don't run as root, and the user that they run as can't enter ${dataDir}. Choose a folder that everyone can enter with --data.`,
+    );
+  }
+  mkdirSync(dataDir, { recursive: true });
+  const fresh = topology.tablets.filter((tablet) => !existsSync(tablet.dir)).length;
+  requireSpace(dataDir, 200 + fresh * TABLET_DISK_MB + dataMb);
+}
+
+async function checkPorts({ processes, topology }: Cluster) {
+  const { etcd, vtctld, vtorc, vtgate, tablets } = topology;
+  const wanted = [
+    ...[etcd, vtctld, vtorc, vtgate, ...tablets.map((tablet) => tablet.vttablet)]
+      .filter(({ name }) => processes.pid(name) === undefined)
+      .flatMap(({ name, ports }) => Object.entries(ports).map(([purpose, port]) => ({ name, purpose, port }))),
+    ...tablets
+      .filter((tablet) => !mysqldRuns(processes, tablet))
+      .map((tablet) => ({ name: tablet.mysqld, purpose: "mysql", port: tablet.mysqlPort })),
+  ];
+  for (const { name, purpose, port } of wanted) {
+    // A process that was just killed may take a moment to let go of its port.
+    const deadline = Date.now() + PORT_TIMEOUT_MS;
+    while (await portInUse(LOOPBACK, port)) {
+      if (Date.now() > deadline) {
+        throw new ClusterProblem(
+          `Port ${port} (for ${name}, ${purpose}) is in use. Stop what listens there, perhaps a cluster in another data folder, or choose other ports with --port-base.`,
+        );
+      }
+      await sleep(100);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+// Stops a cluster's processes, those that serve first, those they depend on last.
+
+import type { Cluster } from "./folder.ts";
+import { STOP_TIMEOUT_MS, stopMysqld } from "./mysqlds.ts";
+import { step } from "./progress.ts";
+import type { Process, Tablet } from "./topology.ts";
+
+export async function stopAll(cluster: Cluster) {
+  const { processes, topology } = cluster;
+  const { vtgate, vtorc, vtctld, etcd, tablets, retired } = topology;
+  const stop = ({ name }: Process) => processes.stop(name, STOP_TIMEOUT_MS);
+  await step("stop the cluster", async (report) => {
+    report("vtgate and vtorc");
+    // Without vtorc first, stopping a primary would start an election.
+    await Promise.all([stop(vtgate), stop(vtorc)]);
+    await stopTablets(cluster, [...tablets, ...retired], report);
+    report("vtctld and etcd");
+    await stop(vtctld);
+    await stop(etcd);
+  });
+}
+
+export async function stopTablets({ processes }: Cluster, tablets: Tablet[], report: (detail: string) => void) {
+  report("tablets");
+  await Promise.all(tablets.map(({ vttablet }) => processes.stop(vttablet.name, STOP_TIMEOUT_MS)));
+  report("MySQL servers");
+  await Promise.all(tablets.map((tablet) => stopMysqld(processes, tablet)));
+}

@@ -1,0 +1,15 @@
+// Calls to the cluster's vtctld, which does what changes a cluster: through its own client.
+
+import type { Cluster } from "./folder.ts";
+import type { Parts } from "./parts.ts";
+import { run } from "./processes.ts";
+import { LOOPBACK } from "./topology.ts";
+
+export type Vtctl = (args: string[], signal?: AbortSignal) => Promise<string>;
+
+/** Makes a function that calls `vtctldclient` with some arguments and returns what it prints. */
+export function vtctl({ topology }: Cluster, parts: Parts): Vtctl {
+  const file = parts.programs.vtctldclient;
+  const fixed = [`--server=${LOOPBACK}:${topology.vtctld.ports.grpc}`, "--log-format=text"];
+  return (args, signal) => run({ file, args: [...args, ...fixed] }, { signal });
+}
