@@ -1,4 +1,4 @@
-// `npm run cluster -- up | down | status | reset`: the cluster's command line.
+// `npm run cluster -- up | down | status | reshard | reparent | reset`: the cluster's command line.
 
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
@@ -6,6 +6,7 @@ import { readSweepStatus } from "../src/store/sweep-status.ts";
 import { clusterStatus, defaultDataDir, down, reset, up } from "./cluster.ts";
 import { type ClusterOptions, DEFAULTS } from "./folder.ts";
 import { ClusterProblem } from "./problem.ts";
+import { reparent } from "./reparent.ts";
 import { reshard } from "./reshard.ts";
 import { isWhole, renderStatus } from "./status.ts";
 
@@ -73,6 +74,16 @@ const main = defineCommand({
         guard(async (signal) => {
           const status = await reshard(resolve(args.data), integer("reshard", args.count) ?? 0, signal);
           console.log(renderStatus(status));
+        }),
+    }),
+    reparent: defineCommand({
+      meta: { name: "reparent", description: "Make another tablet the primary of a shard" },
+      args: { shard: { type: "positional", description: "Name of the shard", required: false }, ...data },
+      run: ({ args, rawArgs }) =>
+        guard(async (signal) => {
+          // A shard's name may begin with a dash, as options do.
+          const shard = args.shard ?? rawArgs.find((arg) => /^-[0-9a-f]*$/.test(arg)) ?? "";
+          console.log(renderStatus(await reparent(resolve(args.data), shard, signal)));
         }),
     }),
     reset: defineCommand({

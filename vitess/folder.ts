@@ -46,9 +46,7 @@ export class Cluster {
   static load(dataDir: string): Cluster {
     const found = Cluster.find(dataDir);
     if (found) return found;
-    throw new ClusterProblem(
-      `There is no cluster in ${dataDir}. Start one with 'up', or name its folder with --data.`,
-    );
+    throw new ClusterProblem(`There is no cluster in ${dataDir}. Start one with 'up', or name its folder with --data.`);
   }
 
   /** The folder's cluster, or a new one that is not written to it yet. */

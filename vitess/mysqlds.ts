@@ -22,7 +22,12 @@ export function mysqlEnvironment({ dataDir }: Cluster, parts: Parts): Record<str
 }
 
 /** Starts those that don't run; `stops` gets what ends them again. */
-export async function startMysqlds(cluster: Cluster, parts: Parts, stops: (() => Promise<void>)[], signal: AbortSignal) {
+export async function startMysqlds(
+  cluster: Cluster,
+  parts: Parts,
+  stops: (() => Promise<void>)[],
+  signal: AbortSignal,
+) {
   const { processes, topology, dataDir } = cluster;
   const { tablets } = topology;
   const poolMb = poolOfEach(cluster);

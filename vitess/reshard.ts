@@ -16,13 +16,13 @@ import { findParts, type Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { step } from "./progress.ts";
 import { checkPlace, startProcesses } from "./start.ts";
-import { type ClusterStatus, isReady, readStatus } from "./status.ts";
+import { type ClusterStatus, isReady, knownTablets, readStatus } from "./status.ts";
 import { stopTablets } from "./stop.ts";
 import { KEYSPACE, type Settings, shardNames, TABLET_MB, withShards } from "./topology.ts";
+import { until } from "./until.ts";
 import { vtctl } from "./vtctl.ts";
 import { Workflow } from "./workflow.ts";
 
-const POLL_MS = 300;
 /** vtorc and vtgate look for new tablets every five seconds; an election takes one or two. */
 const READY_TIMEOUT_MS = 120_000;
 /** vtgate looks for tablets that are gone every five seconds. */
@@ -182,39 +182,26 @@ function split(settings: Settings, stays: (shard: string) => boolean): Settings 
   };
 }
 
-/** Stops and deletes what does not serve any more, in processes, records and folders, and gives others its memory. */
+/** Deletes what does not serve any more, in records, processes and folders, and gives others its memory. */
 async function removeRetired(cluster: Cluster, parts: Parts, signal: AbortSignal) {
   const { retired: _, ...settings } = cluster.settings;
   const { retired } = cluster.topology;
   if (retired.length === 0) return;
   const smaller = cluster.with(settings);
   await step(`delete ${retired.length} tablets`, async (report) => {
-    await stopTablets(cluster, retired, report);
+    // Records first: else vtorc would see primaries die, and vtgate hold on to connections.
     report("records");
     const shards = [...new Set(retired.map(({ shard }) => `${KEYSPACE}/${shard}`))];
-    await vtctl(cluster, parts)(["DeleteShards", "--recursive", ...shards], signal);
-    report("vtgate's knowledge of them");
-    await until(FORGET_TIMEOUT_MS, signal, "vtgate still knows tablets that are gone", async () => {
-      const { known } = await readStatus(smaller);
+    // "Force" only means that records which are gone already, from an interrupted attempt, need no lock.
+    await vtctl(cluster, parts)(["DeleteShards", "--recursive", "--force", ...shards], signal);
+    await until(FORGET_TIMEOUT_MS, signal, "vtgate still knows deleted tablets", async () => {
+      const known = await knownTablets(smaller);
       return retired.every(({ alias }) => !known.includes(alias));
     });
+    await stopTablets(cluster, retired, report);
     report("folders");
     for (const { dir } of retired) rmSync(dir, { recursive: true, force: true });
     await fitMemory(smaller);
     smaller.save();
   });
-}
-
-/** Polls until it is so; fails with the complaint when that takes longer. */
-async function until(
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  complaint: string,
-  condition: () => Promise<boolean>,
-) {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new ClusterProblem(`${complaint} after ${timeoutMs / 1000} s.`);
-    await sleep(POLL_MS, undefined, { signal });
-  }
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { requireSpace } from "./cache.ts";
 import type { Cluster } from "./folder.ts";
-import { mysqlEnvironment, mysqldRuns, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
+import { mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
 import type { Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { type Processes, portInUse, reachableByServers } from "./processes.ts";

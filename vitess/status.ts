@@ -28,8 +28,6 @@ export interface ClusterStatus {
   resharding: string[] | null;
   /** Of all shards. */
   tablets: TabletStatus[];
-  /** Aliases of the tablets that vtgate knows. */
-  known: string[];
 }
 
 interface TabletStatus {
@@ -47,24 +45,21 @@ interface TabletStatus {
   pids: { mysqld: number | null; vttablet: number | null };
 }
 
-
 export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
   const { dataDir, password, settings, topology, processes } = cluster;
-  const port = topology.vtgate.ports.mysql as number;
-  const vtgate = { host: LOOPBACK, port, user: SQL_USER, password, database: KEYSPACE };
+  const vtgate = vtgateAccess(cluster);
   const { shards, seen } = await askVtgate(vtgate).catch(() => ({ shards: undefined, seen: new Map<string, Seen>() }));
   const pid = (name: string) => processes.pid(name) ?? null;
   return {
     dataDir,
     vtgate: { ...vtgate, socket: `${dataDir}/vtgate.sock`, pid: pid("vtgate") },
-    url: `mysql://${SQL_USER}:${password}@${LOOPBACK}:${port}/${KEYSPACE}`,
+    url: `mysql://${SQL_USER}:${password}@${LOOPBACK}:${vtgate.port}/${KEYSPACE}`,
     vtctld: { address: `${LOOPBACK}:${topology.vtctld.ports.grpc}`, pid: pid("vtctld") },
     vtorc: { pid: pid("vtorc") },
     etcd: { address: `${LOOPBACK}:${topology.etcd.ports.http}`, pid: pid("etcd") },
     // While it is being resharded only Vitess knows when it has switched.
     shards: (settings.resharding && shards) ?? topology.shards,
     resharding: settings.resharding ?? null,
-    known: [...seen.keys()],
     tablets: topology.tablets.map((tablet) => ({
       alias: tablet.alias,
       shard: tablet.shard,
@@ -77,10 +72,20 @@ export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
   };
 }
 
+/** Aliases of the tablets that vtgate knows, of whatever shards. Fails when it can't be asked. */
+export async function knownTablets(cluster: Cluster): Promise<string[]> {
+  return [...(await askVtgate(vtgateAccess(cluster))).seen.keys()];
+}
+
+function vtgateAccess({ password, topology }: Cluster) {
+  const port = topology.vtgate.ports.mysql as number;
+  return { host: LOOPBACK, port, user: SQL_USER, password, database: KEYSPACE };
+}
+
 type Seen = Pick<TabletStatus, "role" | "serving" | "lagSeconds">;
 
 async function askVtgate(
-  vtgate: Parameters<typeof createConnection>[0] & object,
+  vtgate: ReturnType<typeof vtgateAccess>,
 ): Promise<{ shards: string[]; seen: Map<string, Seen> }> {
   const connection = await createConnection({ ...vtgate, connectTimeout: 2000 });
   try {
@@ -125,7 +130,9 @@ export function isReady({ tablets }: ClusterStatus, shard: string): boolean {
 
 /** True when besides no tablet of a shard that serves is missing. */
 export function isWhole(status: ClusterStatus): boolean {
-  return isServing(status) && status.tablets.every((tablet) => isHealthy(tablet) || !status.shards.includes(tablet.shard));
+  return (
+    isServing(status) && status.tablets.every((tablet) => isHealthy(tablet) || !status.shards.includes(tablet.shard))
+  );
 }
 
 /** The status as a person reads it. */

@@ -63,7 +63,9 @@ export class Workflow {
 
   async progress(signal?: AbortSignal): Promise<Progress> {
     const { workflows }: Shown = JSON.parse(await this.call("show", ["--include-logs=false"], signal));
-    const streams = workflows.flatMap((workflow) => Object.values(workflow.shard_streams)).flatMap((each) => each.streams);
+    const streams = workflows
+      .flatMap((workflow) => Object.values(workflow.shard_streams))
+      .flatMap((each) => each.streams);
     const failed = streams.find(({ state }) => state === "Error");
     if (failed) throw new ClusterProblem(`The copy to the new shards has failed: ${failed.message}`);
     const copying = streams.filter((each) => each.state !== "Running" || !each.position || each.copy_states.length > 0);
