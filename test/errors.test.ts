@@ -1,7 +1,7 @@
 // What an error means, as a table. The texts are those of Vitess 24 and MySQL 8.4 and 9.
 
 import { expect, test } from "bun:test";
-import { storeError } from "../src/store/errors.ts";
+import { keepsSession, storeError } from "../src/store/errors.ts";
 
 const vtgate = (text: string) => ({ errno: 1105, sqlState: "HY000", code: "ER_UNKNOWN_ERROR", message: text });
 const mysql = (errno: number, sqlState: string, message = "") => ({ errno, sqlState, code: `ER_${errno}`, message });
@@ -23,6 +23,11 @@ test.each([
   ["a tablet that stops", vtgate("vttablet: rpc error: operation not allowed in state SHUTTING_DOWN"), "unavailable"],
   ["a tablet that is down", vtgate("transport: dial tcp 127.0.0.1:1: connect: connection refused"), "unavailable"],
   ["a resharding", vtgate("current keyspace is being resharded"), "unavailable"],
+  [
+    "a session that waits for a ROLLBACK",
+    vtgate("VT09032: previous transaction failed. Issue a ROLLBACK"),
+    "unavailable",
+  ],
   ["rows of several shards", vtgate("multi-db transaction attempted: [...]"), "internal"],
   [
     "a result too large",
@@ -50,4 +55,19 @@ test.each([
   expect(storeError(error, "sent", false).code).toBe(harmless);
   expect(storeError(error, "connecting", true).code).toBe(harmless);
   expect(storeError(error, "sent", true).message).not.toContain(error.message || "nothing");
+});
+
+test.each([
+  ["a lock wait timeout", mysql(1205, "HY000"), true],
+  ["a resharding", vtgate("current keyspace is being resharded"), true],
+  ["a demoted primary", mysql(1290, "HY000"), false],
+  ["a lost connection", socket("ECONNRESET"), false],
+  [
+    "what could not be undone",
+    vtgate("VT15001: transaction error, issue ROLLBACK and retry the transaction: …"),
+    false,
+  ],
+  ["what was refused for that", vtgate("VT09032: previous transaction failed. Issue a ROLLBACK"), false],
+])("after %s: is the session of use?", (_, error, expected) => {
+  expect(keepsSession(error)).toBe(expected);
 });

@@ -95,7 +95,8 @@ async function copy(cluster: Cluster, parts: Parts, signal: AbortSignal) {
   const { resharding } = settings;
   if (!resharding) return;
   const workflow = new Workflow(vtctl(cluster, parts));
-  if ((await workflow.servingShards()).join() === resharding.join()) return;
+  if ((await workflow.servingShards(signal)).join() === resharding.join()) return;
+  await workflow.allowQueries(resharding, signal);
   await step("primaries of the new shards", async (report) => {
     await until(READY_TIMEOUT_MS, signal, "The new shards have no primary yet", async () => {
       const status = await readStatus(cluster);
@@ -108,7 +109,8 @@ async function copy(cluster: Cluster, parts: Parts, signal: AbortSignal) {
     await schemaAtRest(workflow, report, signal);
     if (!(await workflow.exists(signal))) await workflow.create(topology.shards, resharding);
     await until(Number.POSITIVE_INFINITY, signal, "", async () => {
-      const { copying, streams, rowsCopied, lagSeconds } = await workflow.progress(signal);
+      const { copying, stopped, streams, rowsCopied, lagSeconds } = await workflow.progress(signal);
+      if (stopped > 0) await workflow.start(signal);
       report(
         copying > 0
           ? `${copying} of ${streams} streams copy, ${rowsCopied.toLocaleString("en")} rows so far`
@@ -135,13 +137,13 @@ async function switchOver(cluster: Cluster, parts: Parts) {
   await step("switch all calls over", async (report) => {
     const workflow = new Workflow(vtctl(cluster, parts));
     if (await workflow.exists()) {
-      for (let attempt = 1; ; attempt++) {
+      for (let attempt = 1; !(await workflow.progress()).switched; attempt++) {
         report(attempt === 1 ? "" : `attempt ${attempt}`);
         try {
           await workflow.switchTraffic(SWITCH_LAG_SECONDS);
-          break;
         } catch (error) {
-          // The old shards serve again: the new ones did not catch up in time, or a tablet did not answer.
+          // The new shards did not catch up in time, or a tablet did not answer. The old ones serve again.
+          await workflow.undoReads();
           if (attempt === SWITCH_ATTEMPTS) throw error;
           await sleep(2_000);
         }

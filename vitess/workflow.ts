@@ -16,8 +16,12 @@ interface Progress {
   /** Streams that have not copied every row yet. */
   copying: number;
   rowsCopied: number;
+  /** Streams that don't run: an interrupted switch has stopped them, or one that has succeeded. */
+  stopped: number;
   /** How far the slowest is behind what is written. */
   lagSeconds: number;
+  /** Whether a switch has succeeded. */
+  switched: boolean;
 }
 
 /** What is read of the output of `Reshard show`. */
@@ -30,6 +34,16 @@ interface Shown {
     >;
   }[];
 }
+
+/** What is read of the output of `GetSrvKeyspaces`: which shards serve, for one type of tablets. */
+interface Partition {
+  served_type: number;
+  shard_references: { name: string }[];
+  shard_tablet_controls?: { name: string; query_service_disabled?: boolean }[];
+}
+
+/** By Vitess's numbers. */
+const SERVED_TYPES = ["unknown", "primary", "replica", "rdonly"];
 
 export class Workflow {
   constructor(private readonly vtctl: Vtctl) {}
@@ -72,14 +86,16 @@ export class Workflow {
     return {
       streams: streams.length,
       copying: copying.length,
+      stopped: streams.filter(({ state }) => state === "Stopped").length,
+      switched: streams.length > 0 && streams.every(({ message }) => message === "FROZEN"),
       rowsCopied: streams.reduce((sum, { rows_copied }) => sum + Number(rows_copied), 0),
       lagSeconds: Math.max(0, ...workflows.map((workflow) => Number(workflow.max_v_replication_transaction_lag))),
     };
   }
 
   /**
-   * Makes the new shards serve all types of tablets. It may be repeated, whether it has happened, or half of it, or
-   * nothing; not to be interrupted, it undoes what it can't complete. Fails when the new shards don't catch up in time.
+   * Makes the new shards serve all types of tablets. It may be repeated when half of it has happened. Not to be
+   * interrupted: it undoes what it can't complete, except for reads. Fails when the new shards don't catch up in time.
    */
   async switchTraffic(lagSeconds: number) {
     const bounds = [`--max-replication-lag-allowed=${lagSeconds}s`, `--timeout=${SWITCH_TIMEOUT_SECONDS}s`];
@@ -95,16 +111,46 @@ export class Workflow {
     await this.call("complete", ["--keep-data"], undefined, "MoveTables");
   }
 
+  /** Makes read traffic go to the old shards again, if a switch that has failed was so far. */
+  async undoReads() {
+    await this.call("reversetraffic", ["--tablet-types=replica,rdonly"]).catch((error) => {
+      // It was not so far.
+      if (!(error instanceof ClusterProblem)) throw error;
+    });
+  }
+
+  /** Starts streams that an interrupted switch has stopped. */
+  async start(signal?: AbortSignal) {
+    await this.call("start", [], signal);
+  }
+
   /** The shards to which Vitess now leads writes. */
-  async servingShards(): Promise<string[]> {
-    const cells: Record<string, { partitions: { served_type: number; shard_references: { name: string }[] }[] }> =
-      JSON.parse(await this.vtctl(["GetSrvKeyspaces", KEYSPACE]));
-    const primaries = Object.values(cells).flatMap(({ partitions }) =>
-      partitions.filter(({ served_type }) => served_type === PRIMARY),
-    );
+  async servingShards(signal?: AbortSignal): Promise<string[]> {
+    const partitions = await this.partitions(signal);
+    const primaries = partitions.filter(({ served_type }) => SERVED_TYPES[served_type] === "primary");
     return primaries.flatMap(({ shard_references }) => shard_references.map(({ name }) => name));
   }
-}
 
-/** Vitess's number of that type of tablets. */
-const PRIMARY = 1;
+  /**
+   * Lets the tablets of these shards answer queries. A resharding that was given up, or has led away from shards with
+   * the same names, may have left them forbidden to.
+   */
+  async allowQueries(shards: string[], signal?: AbortSignal) {
+    for (const { served_type, shard_tablet_controls = [] } of await this.partitions(signal)) {
+      for (const { name, query_service_disabled } of shard_tablet_controls) {
+        if (!query_service_disabled || !shards.includes(name)) continue;
+        const type = SERVED_TYPES[served_type] as string;
+        const shard = `${KEYSPACE}/${name}`;
+        await this.vtctl(["SetShardTabletControl", "--disable-query-service=false", shard, type], signal);
+        await this.vtctl(["RefreshStateByShard", shard], signal);
+      }
+    }
+  }
+
+  private async partitions(signal?: AbortSignal): Promise<Partition[]> {
+    const cells: Record<string, { partitions: Partition[] }> = JSON.parse(
+      await this.vtctl(["GetSrvKeyspaces", KEYSPACE], signal),
+    );
+    return Object.values(cells).flatMap(({ partitions }) => partitions);
+  }
+}

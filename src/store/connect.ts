@@ -1,16 +1,9 @@
 // How statements reach the database: a bounded pool of mysql2 connections and a deadline on every call.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  createPool,
-  type Pool,
-  type PoolConnection,
-  type QueryError,
-  type ResultSetHeader,
-  type RowDataPacket,
-} from "mysql2";
+import { createPool, type Pool, type PoolConnection, type ResultSetHeader, type RowDataPacket } from "mysql2";
 import type { Backend } from "./backend.ts";
-import { StoreError, storeError } from "./errors.ts";
+import { keepsSession, StoreError, storeError } from "./errors.ts";
 
 export interface Statement {
   /** Named so in logs. */
@@ -54,8 +47,6 @@ const SESSION_SETTINGS: Record<Backend, string> = {
   vitess: "SET transaction_mode = 'single'",
 };
 
-/** A server that has become a replica; a new connection may find the primary. */
-const READ_ONLY_ERRORS = new Set([1290, 1792, 1836]);
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Connections are opened when first needed; nothing is contacted yet. */
@@ -97,9 +88,7 @@ export function connect({ url, backend, connections, queueLimit, disableEval, ob
         connection.release();
         return result as T;
       } catch (error) {
-        // After an answer from the server the connection is in order; after anything else its state is unknown.
-        const { sqlState, errno } = error as QueryError;
-        if (sqlState && !READ_ONLY_ERRORS.has(errno ?? 0)) connection.release();
+        if (keepsSession(error)) connection.release();
         else connection.destroy();
         throw storeError(error, "sent", statement.writes);
       }

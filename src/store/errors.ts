@@ -72,6 +72,8 @@ const NOT_EXECUTED_TEXTS = [
   "wrong tablet type",
   "enforce denied tables",
   "disallowed due to rule",
+  // vtgate: its session waits for a ROLLBACK, see `keepsSession`
+  "previous transaction failed",
   // vttablet: no connection to mysqld was free
   "connection pool timed out",
   "resource pool timed out",
@@ -81,6 +83,15 @@ const NOT_EXECUTED_TEXTS = [
   "super-read-only option",
   "read-only option",
 ];
+
+/** A server that has become a replica; a new connection may find the primary. */
+const READ_ONLY_ERRORS = new Set([1290, 1792, 1836]);
+
+/**
+ * vtgate could not undo, in one shard, what it had begun of a write to several, for the shard's tablet was gone. From
+ * then on it refuses every statement of the session, whose end has the rest undone.
+ */
+const NEEDS_ROLLBACK_TEXTS = ["issue ROLLBACK and retry the transaction", "previous transaction failed"];
 
 /** vtgate's words for a write to several shards, which it has undone: the map of shards that grouped its rows is stale. */
 const SEVERAL_SHARDS_TEXT = "multi-db transaction attempted";
@@ -97,6 +108,13 @@ export function storeError(error: unknown, phase: Phase, writes: boolean): Store
   if (REFUSED_SQL_STATES.has(sqlState)) return new StoreError("internal", reason);
   const harmless = phase === "connecting" || !writes;
   return new StoreError(harmless ? "unavailable" : "outcome_unknown", reason);
+}
+
+/** Whether the session in which it came can take another statement: after an answer from a server that will serve it. */
+export function keepsSession(error: unknown): boolean {
+  const { sqlState, errno = 0, message = "" } = error as DriverError;
+  if (!sqlState || READ_ONLY_ERRORS.has(errno)) return false;
+  return !NEEDS_ROLLBACK_TEXTS.some((text) => message.includes(text));
 }
 
 function isTransientText(message: string): boolean {
