@@ -12,3 +12,5 @@ export const SUITE_DIR = inTmp("test");
 export const LAUNCHER_DIR = inTmp("launcher");
 /** Of what the launcher's tests expect to fail. */
 export const PROBLEMS_DIR = inTmp("problems");
+/** Of the cluster that is resharded. */
+export const RESHARD_DIR = inTmp("reshard");

@@ -3,60 +3,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { requireSpace } from "../vitess/cache.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
+import { clear, cluster, launch, processesIn } from "./cluster-cli.ts";
 import { LAUNCHER_DIR, PROBLEMS_DIR } from "./folders.ts";
 
-const CLI = join(import.meta.dirname, "../vitess/cli.ts");
 const PORT_BASE = 18000;
 const DATA_DIR = LAUNCHER_DIR;
 const SMALL = ["--data", DATA_DIR, "--shards", "1", "--tablets", "2", "--port-base", String(PORT_BASE)];
 
-function launch(args: string[], environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [CLI, ...args], {
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  let stdout = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk) => {
-    stdout += chunk;
-    output += chunk;
-  });
-  child.stderr.setEncoding("utf8").on("data", (chunk) => {
-    output += chunk;
-  });
-  const exited = once(child, "close").then(([code]) => ({ code: code as number | null, output, stdout }));
-  return { child, exited };
-}
-
-const cluster = (...args: string[]) => launch(args).exited;
-
-/** Processes that name the folder in their command line: everything a cluster in it is made of. */
-function processesIn(dataDir: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    try {
-      const commandLine = /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : "";
-      return commandLine.includes(dataDir) && !commandLine.includes(CLI);
-    } catch {
-      return false; // ended meanwhile
-    }
-  });
-}
-
-async function clear() {
-  if (existsSync(DATA_DIR)) await cluster("reset", "--data", DATA_DIR);
-  rmSync(DATA_DIR, { recursive: true, force: true });
-}
-
 describe("a cluster's life", () => {
-  beforeAll(clear);
-  afterAll(clear);
+  beforeAll(() => clear(DATA_DIR));
+  afterAll(() => clear(DATA_DIR));
 
   async function rows(status: ClusterStatus, sql: string) {
     const connection = await createConnection(status.url);
@@ -111,7 +74,7 @@ describe("a cluster's life", () => {
   test("another shape for an existing cluster is refused", async () => {
     const { code, output } = await cluster("up", "--data", DATA_DIR, "--shards", "4");
     expect(code).toBe(1);
-    expect(output).toContain("was made with --shards 1, not 4");
+    expect(output).toContain("has --shards 1, not 4. Leave the flag out, or change it with 'reshard 4'");
   });
 
   test("its ports can't be taken by another cluster", async () => {

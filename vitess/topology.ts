@@ -39,7 +39,7 @@ export interface Settings {
   retired?: TabletSettings[];
 }
 
-export interface TabletSettings {
+interface TabletSettings {
   /** Unique in the cell; also its server id and the name of its folder, and what its ports follow from. */
   uid: number;
   shard: string;
