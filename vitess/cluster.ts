@@ -7,7 +7,8 @@ import { findParts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { makeDataDir } from "./processes.ts";
 import { step } from "./progress.ts";
-import { checkPlace, START_TIMEOUT_MS, startProcesses } from "./start.ts";
+import { requireRoom } from "./room.ts";
+import { START_TIMEOUT_MS, startProcesses } from "./start.ts";
 import { type ClusterStatus, isHealthy, isServing, isWhole, readStatus } from "./status.ts";
 import { stopAll } from "./stop.ts";
 
@@ -32,7 +33,7 @@ export async function up(
   const { dataDir } = options;
   // Whatever the invoking user's mask, the servers' user must be able to read what is made here.
   process.umask(0o022);
-  await checkPlace(Cluster.open(options));
+  requireRoom(Cluster.open(options));
   const parts = await findParts(signal);
   makeDataDir(dataDir);
   return await exclusively(dataDir, signal, async () => {

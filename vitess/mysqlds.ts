@@ -40,8 +40,13 @@ export async function startMysqlds(
     // Those that run make room first.
     await fitMemory(cluster);
     const start = (tablet: Tablet) => async (signal: AbortSignal) => {
-      const call = (command: string) =>
-        run({ file: parts.programs.mysqlctl, args: [...tablet.mysqlctl, command], env }, { signal });
+      const call = async (command: string) => {
+        try {
+          await run({ file: parts.programs.mysqlctl, args: [...tablet.mysqlctl, command], env }, { signal });
+        } catch (error) {
+          throw error instanceof ClusterProblem ? new ClusterProblem(`${error.message}\n${errorsOf(tablet)}`) : error;
+        }
+      };
       stops.push(() => stopMysqld(processes, tablet));
       const initialized = join(tablet.dir, "initialized");
       if (existsSync(initialized)) {
@@ -62,11 +67,26 @@ export async function startMysqlds(
   });
 }
 
-/** Gives each that runs the memory that it has when all have their share, if it has another. */
+/** What the end of the mysqld's own log says of why it did not start, as far as it came. */
+function errorsOf({ dir }: Tablet): string {
+  const log = join(dir, "error.log");
+  const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n") : [];
+  return lines
+    .filter((line) => line.includes("[ERROR]"))
+    .slice(-5)
+    .join("\n");
+}
+
+/** What each has, in MB, when all have an equal share of the machine. */
+export function memoryOfEach(cluster: Cluster) {
+  return memorySettings(poolOfEach(cluster));
+}
+
+/** Gives that to those that run. */
 export async function fitMemory(cluster: Cluster) {
   const { processes, topology } = cluster;
   const running = topology.tablets.filter((tablet) => mysqldRuns(processes, tablet));
-  const settings = memorySettings(poolOfEach(cluster));
+  const settings = memoryOfEach(cluster);
   await Promise.all(
     running.map(async ({ mysqlSocket }) => {
       // One that can't be asked keeps what it has, until it is started again.

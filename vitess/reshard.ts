@@ -6,22 +6,23 @@
 // shards gives up. cluster.json says which tablets there are at every moment, and Vitess which shards serve.
 
 import { rmSync } from "node:fs";
-import { freemem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { clearWorkflowLock } from "./abandoned.ts";
 import { Cluster, exclusively } from "./folder.ts";
 import { withLock } from "./lock.ts";
 import { dataMb, fitMemory } from "./mysqlds.ts";
 import { findParts, type Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { step } from "./progress.ts";
-import { checkPlace, startProcesses } from "./start.ts";
+import { requireMemory, requireRoom } from "./room.ts";
+import { startProcesses } from "./start.ts";
 import { type ClusterStatus, isReady, knownTablets, readStatus } from "./status.ts";
 import { stopTablets } from "./stop.ts";
-import { KEYSPACE, type Settings, shardNames, TABLET_MB, withShards } from "./topology.ts";
+import { KEYSPACE, type Settings, shardNames, withShards } from "./topology.ts";
 import { until } from "./until.ts";
 import { vtctl } from "./vtctl.ts";
-import { Workflow } from "./workflow.ts";
+import { WORKFLOW, Workflow } from "./workflow.ts";
 
 /** vtorc and vtgate look for new tablets every five seconds; an election takes one or two. */
 const READY_TIMEOUT_MS = 120_000;
@@ -69,22 +70,16 @@ async function begin(cluster: Cluster, wanted: string[], parts: Parts, signal: A
     console.error(`The cluster has ${wanted.length === 1 ? "1 shard" : `${wanted.length} shards`} already.`);
     return;
   }
-  const larger = resharding ? cluster : await enlarge(cluster, wanted);
+  const larger = resharding ? cluster : enlarge(cluster, wanted);
   await startProcesses(larger, parts, signal, async () => {});
 }
 
 /** The cluster with tablets for the new shards, if there is room for them, written down. */
-async function enlarge(cluster: Cluster, wanted: string[]): Promise<Cluster> {
+function enlarge(cluster: Cluster, wanted: string[]): Cluster {
   const { settings } = cluster;
   const larger = cluster.with({ ...withShards(settings, wanted), resharding: wanted });
-  const added = larger.settings.tablets.length - settings.tablets.length;
-  await checkPlace(larger, COPIES_ON_DISK * dataMb(cluster));
-  const [needed, available] = [added * TABLET_MB, Math.floor(freemem() / 2 ** 20)];
-  if (available < needed) {
-    throw new ClusterProblem(
-      `${added} more tablets need ${needed} MB of memory, and ${available} MB are available. Until all calls are switched over, the old tablets and the new run side by side.`,
-    );
-  }
+  requireRoom(larger, COPIES_ON_DISK * dataMb(cluster));
+  requireMemory(larger.settings.tablets.length - settings.tablets.length);
   larger.save();
   return larger;
 }
@@ -135,6 +130,7 @@ async function switchOver(cluster: Cluster, parts: Parts) {
   const { resharding, ...settings } = cluster.settings;
   if (!resharding) return;
   await step("switch all calls over", async (report) => {
+    await clearWorkflowLock(cluster, parts, WORKFLOW);
     const workflow = new Workflow(vtctl(cluster, parts));
     if (await workflow.exists()) {
       for (let attempt = 1; !(await workflow.progress()).switched; attempt++) {

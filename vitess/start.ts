@@ -1,23 +1,18 @@
 // Starts a cluster's processes, in the order in which they need each other, and waits until each answers.
 
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { requireSpace } from "./cache.ts";
 import type { Cluster } from "./folder.ts";
 import { mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
 import type { Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
-import { type Processes, portInUse, reachableByServers } from "./processes.ts";
+import { type Processes, portInUse } from "./processes.ts";
 import { step } from "./progress.ts";
 import { together } from "./together.ts";
 import { KEYSPACE, LOOPBACK, type Process } from "./topology.ts";
 import { vtctl } from "./vtctl.ts";
 
-/** The longest path of a Unix socket that Linux accepts, in bytes. */
-const SOCKET_PATH_BYTES = 107;
-/** Redo logs, system tablespaces and binary logs of a fresh mysqld. */
-const TABLET_DISK_MB = 350;
 const READY_TIMEOUT_MS = 2_000;
 const PORT_TIMEOUT_MS = 2_000;
 export const START_TIMEOUT_MS = 120_000;
@@ -106,24 +101,6 @@ async function untilReady(processes: Processes, spec: Process, signal?: AbortSig
     }
     await sleep(100, undefined, { signal });
   }
-}
-
-/** Fails with a sentence where a cluster, or its new tablets, can not be. */
-export async function checkPlace({ dataDir, topology }: Cluster, dataMb = 0) {
-  const socket = Math.max(...topology.tablets.map((tablet) => Buffer.byteLength(tablet.mysqlSocket)));
-  if (socket > SOCKET_PATH_BYTES) {
-    throw new ClusterProblem(
-      `The data folder's path is ${socket - SOCKET_PATH_BYTES} bytes too long for a Unix socket in it: ${dataDir}. Choose a shorter one with --data.`,
-    );
-  }
-  if (!reachableByServers(dataDir)) {
-    throw new ClusterProblem(
-      `The servers don't run as root, and the user that they run as can't enter ${dataDir}. Choose a folder that everyone can enter with --data.`,
-    );
-  }
-  mkdirSync(dataDir, { recursive: true });
-  const fresh = topology.tablets.filter((tablet) => !existsSync(tablet.dir)).length;
-  requireSpace(dataDir, 200 + fresh * TABLET_DISK_MB + dataMb);
 }
 
 async function checkPorts({ processes, topology }: Cluster) {

@@ -4,6 +4,8 @@
 export const VITESS_VERSION = "24.0.0";
 const CELL = "zone1";
 export const KEYSPACE = "kv";
+/** Where Vitess keeps its records in etcd. */
+export const GLOBAL_ROOT = "/vitess/global";
 export const SQL_USER = "kv";
 /** Where everything of a local cluster listens. */
 export const LOOPBACK = "127.0.0.1";
@@ -167,7 +169,7 @@ export function topology(settings: Settings, place: Place): Topology {
   const topo = [
     "--topo-implementation=etcd2",
     `--topo-global-server-address=${etcdAddress}`,
-    "--topo-global-root=/vitess/global",
+    `--topo-global-root=${GLOBAL_ROOT}`,
   ];
   const listen = (http: number, grpc?: number) => [
     `--bind-address=${bind}`,
@@ -299,6 +301,10 @@ export function topology(settings: Settings, place: Place): Topology {
           "--queryserver-config-pool-size=64",
           "--queryserver-config-transaction-cap=64",
           "--queryserver-config-query-timeout=20s",
+          // No two-phase commits, for no write is to several shards. With them a primary whose queries were stopped for
+          // the switch of a resharding can't be refreshed until that is over: its pool of prepared transactions is
+          // closed, which counts as not empty. A switch that was cut off could then be neither finished nor undone.
+          "--twopc-abandon-age=0s",
         ],
         ports: { http, grpc },
         memoryMb: SERVER_MB,
@@ -357,7 +363,7 @@ export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
 }
 
 /** The settings, in MB, that follow the machine's memory; InnoDB can change them while it runs. */
-export function memorySettings(poolMb: number): Record<string, number> {
+export function memorySettings(poolMb: number) {
   return {
     innodb_buffer_pool_size: poolMb,
     // Changed pages are written when there is time, not whenever the default's 100 MB are full.

@@ -4,7 +4,7 @@ import { ClusterProblem } from "./problem.ts";
 import { KEYSPACE } from "./topology.ts";
 import type { Vtctl } from "./vtctl.ts";
 
-const NAME = "reshard";
+export const WORKFLOW = "reshard";
 /**
  * How long a switch may keep calls waiting. It gives up, and the old shards serve again, before those calls reach their
  * own deadline (`KV_DEADLINE_MS`).
@@ -49,7 +49,7 @@ export class Workflow {
   constructor(private readonly vtctl: Vtctl) {}
 
   private call(command: string, args: string[] = [], signal?: AbortSignal, kind = "Reshard") {
-    return this.vtctl([kind, `--target-keyspace=${KEYSPACE}`, `--workflow=${NAME}`, command, ...args], signal);
+    return this.vtctl([kind, `--target-keyspace=${KEYSPACE}`, `--workflow=${WORKFLOW}`, command, ...args], signal);
   }
 
   private async names(signal?: AbortSignal): Promise<string[]> {
@@ -57,7 +57,7 @@ export class Workflow {
   }
 
   async exists(signal?: AbortSignal): Promise<boolean> {
-    return (await this.names(signal)).includes(NAME);
+    return (await this.names(signal)).includes(WORKFLOW);
   }
 
   /**
@@ -65,7 +65,7 @@ export class Workflow {
    * removal of what finished ones have left, which Vitess would keep for a day; that takes seconds.
    */
   async schemaChanges(signal?: AbortSignal): Promise<string[]> {
-    const others = (await this.names(signal)).filter((name) => name !== NAME);
+    const others = (await this.names(signal)).filter((name) => name !== WORKFLOW);
     if (others.length > 0) await this.vtctl(["OnlineDDL", "cleanup", KEYSPACE, "all"], signal);
     return others;
   }
