@@ -26,6 +26,8 @@ import { WORKFLOW, Workflow } from "./workflow.ts";
 
 /** vtorc and vtgate look for new tablets every five seconds; an election takes one or two. */
 const READY_TIMEOUT_MS = 120_000;
+/** How long it may take until vtgate sees shards that serve. */
+const SERVING_TIMEOUT_MS = 15_000;
 /** vtgate looks for tablets that are gone every five seconds. */
 const FORGET_TIMEOUT_MS = 30_000;
 /** A row that is copied is written to data files, to binary logs and, on replicas, to relay logs for a while. */
@@ -60,18 +62,17 @@ async function begin(cluster: Cluster, wanted: string[], parts: Parts, signal: A
   const { settings, topology } = cluster;
   const { resharding } = settings;
   const isWanted = (shards: string[]) => shards.join() === wanted.join();
-  if (resharding && isWanted(topology.shards)) return await giveUp(cluster);
+  if (resharding && isWanted(topology.shards)) return await giveUp(cluster, parts, signal);
   if (resharding && !isWanted(resharding)) {
     throw new ClusterProblem(
-      `The cluster is being resharded to ${resharding.length} shards. Let that finish with 'reshard ${resharding.length}', or give it up with 'reshard ${topology.shards.length}'.`,
+      `The cluster is being resharded to ${counted(resharding)}. Let that finish with 'reshard ${resharding.length}', or give it up with 'reshard ${topology.shards.length}'.`,
     );
   }
-  if (isWanted(topology.shards)) {
-    console.error(`The cluster has ${wanted.length === 1 ? "1 shard" : `${wanted.length} shards`} already.`);
-    return;
-  }
-  const larger = resharding ? cluster : enlarge(cluster, wanted);
-  await startProcesses(larger, parts, signal, async () => {});
+  const done = isWanted(topology.shards);
+  if (done) console.error(`The cluster has ${counted(wanted)} already.`);
+  if (done && !settings.retired) return;
+  const wantedCluster = resharding || done ? cluster : enlarge(cluster, wanted);
+  await startProcesses(wantedCluster, parts, signal, async () => {});
 }
 
 /** The cluster with tablets for the new shards, if there is room for them, written down. */
@@ -104,7 +105,12 @@ async function copy(cluster: Cluster, parts: Parts, signal: AbortSignal) {
     await schemaAtRest(workflow, report, signal);
     if (!(await workflow.exists(signal))) await workflow.create(topology.shards, resharding);
     await until(Number.POSITIVE_INFINITY, signal, "", async () => {
-      const { copying, stopped, streams, rowsCopied, lagSeconds } = await workflow.progress(signal);
+      const { copying, stopped, streams, rowsCopied, lagSeconds, empty } = await workflow.progress(signal);
+      if (empty) {
+        throw new ClusterProblem(
+          `There are no tables to copy yet. Give up with 'reshard ${topology.shards.length}', start a server once, which makes them, and try again.`,
+        );
+      }
       if (stopped > 0) await workflow.start(signal);
       report(
         copying > 0
@@ -157,17 +163,24 @@ async function switchOver(cluster: Cluster, parts: Parts) {
 }
 
 /** Lets go of the new shards, unless they may serve already. */
-async function giveUp(cluster: Cluster) {
+async function giveUp(cluster: Cluster, parts: Parts, signal: AbortSignal) {
   const { resharding = [], ...settings } = cluster.settings;
   const { shards } = cluster.topology;
-  const status = await readStatus(cluster);
-  if (!shards.every((shard) => status.shards.includes(shard) && isReady(status, shard))) {
-    throw new ClusterProblem(
-      `It is too late to give up: calls are being switched over. 'reshard ${resharding.length}' finishes that.`,
-    );
-  }
-  console.error(`Giving up the resharding to ${resharding.length} shards.`);
-  cluster.with(split(settings, (shard) => !resharding.includes(shard))).save();
+  const smaller = cluster.with(split(settings, (shard) => !resharding.includes(shard)));
+  await startProcesses(smaller, parts, signal, async () => {});
+  await step("the old shards serve", async () => {
+    const tooLate = `It may be too late to give up: 'reshard ${resharding.length}' finishes the switch. The old shards did not serve`;
+    await until(SERVING_TIMEOUT_MS, signal, tooLate, async () => {
+      const status = await readStatus(cluster);
+      return shards.every((shard) => status.shards.includes(shard) && isReady(status, shard));
+    });
+  });
+  console.error(`Giving up the resharding to ${counted(resharding)}.`);
+  smaller.save();
+}
+
+function counted(shards: string[]): string {
+  return shards.length === 1 ? "1 shard" : `${shards.length} shards`;
 }
 
 /** The settings with those tablets alone; the others are retired. */

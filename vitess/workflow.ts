@@ -22,6 +22,8 @@ interface Progress {
   lagSeconds: number;
   /** Whether a switch has succeeded. */
   switched: boolean;
+  /** Whether there was no table when it was made. */
+  empty: boolean;
 }
 
 /** What is read of the output of `Reshard show`. */
@@ -87,6 +89,7 @@ export class Workflow {
       streams: streams.length,
       copying: copying.length,
       stopped: streams.filter(({ state }) => state === "Stopped").length,
+      empty: streams.some(({ message }) => message === "There is nothing to replicate"),
       switched: streams.length > 0 && streams.every(({ message }) => message === "FROZEN"),
       rowsCopied: streams.reduce((sum, { rows_copied }) => sum + Number(rows_copied), 0),
       lagSeconds: Math.max(0, ...workflows.map((workflow) => Number(workflow.max_v_replication_transaction_lag))),
