@@ -8,13 +8,12 @@ import type { SweepStep } from "./sweep.ts";
 
 /** Rows of a step: the more, the cheaper is each, and the longer do those who write to one of them wait. */
 const ROWS = { least: 50, most: 500 };
-/** Of the time, for the sweep. The least keeps it going under any load. */
+/** Of the time, for the sweep. The least keeps it going under any load, and grows with the age of what is left. */
 const SHARE = { least: 1 / 16, first: 1 / 4, most: 1 / 2, more: 1 / 32 };
+/** As late as this, the least is the most: giving way for ever would fill the disks. */
+const TOO_LATE_MS = 600_000;
 /** The share is changed this often at most, for the effect takes time to show. */
 const ADJUST_MS = 1_000;
-/** When rows are as late as this, half of what is promised, the sweep gives way less. */
-const LATE_MS = 30_000;
-const LATE_SHARE = 1 / 4;
 /** Between two passes: twice as long after each that found nothing. */
 const IDLE_MS = { least: 500, most: 4_000 };
 
@@ -57,7 +56,7 @@ export class Pace {
   private adjust({ oldestAgeMs }: SweepStep, { lagSeconds, slowdown }: Pressure) {
     this.sinceMs = 0;
     const suffers = lagSeconds >= LAG_SECONDS || slowdown > SLOWDOWN;
-    const least = oldestAgeMs > LATE_MS ? LATE_SHARE : SHARE.least;
+    const least = Math.min(Math.max(SHARE.least, (SHARE.most * oldestAgeMs) / TOO_LATE_MS), SHARE.most);
     this.share = suffers ? Math.max(least, this.share / 2) : Math.min(this.share + SHARE.more, SHARE.most);
   }
 }
