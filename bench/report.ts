@@ -7,7 +7,6 @@ import { type PlotOptions, writePlot } from "./plot.ts";
 import type { Options } from "./rig.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
-const README = join(import.meta.dirname, "../README.md");
 
 /** What a section has found out. */
 export interface Findings {
@@ -19,15 +18,16 @@ export interface Findings {
   data: Record<string, unknown>;
   /** Tables and sentences, for people. */
   markdown: string;
-  /** What of it README shows, between the comments `<!-- bench NAME -->` and `<!-- end -->`. */
+  /** What of it README and DESIGN show, between the comments `<!-- bench NAME -->` and `<!-- end -->`. */
   readme?: string;
+  design?: string;
   /** Drawn below each other. */
   plots?: PlotOptions[];
 }
 
 /** Writes results/NAME.json, NAME.md and, where there are plots, NAME.svg; returns the Markdown. */
 export function report(name: string, findings: Findings, options: Options): string {
-  const { method, data, markdown, readme, plots } = findings;
+  const { method, data, markdown, readme, design, plots } = findings;
   const versions = { bun: Bun.version, ...findings.versions };
   const machine = machineFacts();
   const date = new Date().toISOString().slice(0, 10);
@@ -42,16 +42,18 @@ export function report(name: string, findings: Findings, options: Options): stri
   if (plots) writePlot(join(RESULTS, `${name}.svg`), plots);
   const image = plots ? `![The same as a plot](${name}.svg)\n\n` : "";
   writeFileSync(join(RESULTS, `${name}.md`), `# Benchmark: ${name}\n\n${image}${text}`);
-  if (readme) showInReadme(name, `${readme}\n\n${caption}`);
+  if (readme) showIn("README.md", name, `${readme}\n\n${caption}`);
+  if (design) showIn("DESIGN.md", name, `${design}\n\n${caption}`);
   return text;
 }
 
-function showInReadme(name: string, text: string) {
+function showIn(document: string, name: string, text: string) {
+  const file = join(import.meta.dirname, "..", document);
   const place = new RegExp(`(<!-- bench ${name} -->\n).*?(<!-- end -->)`, "s");
-  const before = readFileSync(README, "utf8");
-  if (!place.test(before)) throw new Error(`README.md has no place for the results of ${name}.`);
+  const before = readFileSync(file, "utf8");
+  if (!place.test(before)) throw new Error(`${document} has no place for the results of ${name}.`);
   writeFileSync(
-    README,
+    file,
     before.replace(place, (_, begin, end) => `${begin}\n${text}\n\n${end}`),
   );
 }

@@ -14,28 +14,29 @@ import type { Rig } from "../rig.ts";
 import { backlog, type Sample, type ShardAccess, whileSampling, withShards } from "./shards.ts";
 
 export const ROWS = 1_000_000;
+export const RATE = 500;
 /** From the beginning of the filling to the expiry. */
-const FILL_MS = 180_000;
-const ROUNDS = 5;
-const LOAD: LoadOptions = { workload: "a", clients: [64], rate: 1_000, namespace: "beside" };
+const EXPIRY_MS = 180_000;
+/** Loads before the expiry, and as many when all is reclaimed. */
+const CALM_WINDOWS = 3;
+const LOAD: LoadOptions = { workload: "a", clients: [64], rate: RATE, namespace: "beside" };
 const NAMESPACE = "mass";
-const READERS = 4;
-const READER_PAUSE_MS = 10;
+const READERS = 2;
+const READER_PAUSE_MS = 20;
 /** Whole milliseconds, rounded here and there. */
 const TOLERANCE_MS = 2;
 
 export interface MassResult {
   rows: number;
-  reads: Seen;
-  rounds: Round[];
-  /** With nothing else under way, if any were left. */
-  alone: { rows: number; perSecondAndShard: number };
+  seen: Seen;
+  before: Window[];
+  during: Window[];
+  after: Window[];
+  /** While rows were left and calls were made. */
+  rowsPerSecondAndShard: number;
+  /** Others, while no calls were made. */
+  alone: { rows: number; rowsPerSecondAndShard: number };
   samples: Sample[];
-}
-
-interface Round {
-  without: Window;
-  with: Window;
 }
 
 interface Window {
@@ -43,7 +44,8 @@ interface Window {
   writes: CallFigures;
   errors: number;
   violations: number;
-  reclaimedPerSecondAndShard: number;
+  /** Reclaimed a second in each shard. */
+  rowsPerSecondAndShard: number;
 }
 
 /** What readers of the expiring keys were answered. */
@@ -57,31 +59,40 @@ interface Seen {
 
 export async function massExpiry(rig: Rig): Promise<MassResult> {
   const cluster = await rig.cluster();
-  const atMs = 1000 * Math.ceil((Date.now() + FILL_MS) / 1000);
+  const atMs = 1000 * Math.ceil((Date.now() + EXPIRY_MS) / 1000);
   await fillRows(rig, { rows: ROWS, keyOf: (row) => entryKey(NAMESPACE, String(row)), expiry: { atMs } });
-  if (Date.now() > atMs - 5_000) throw new Error("the rows were not written before they expired");
   return await withShards(cluster, async (access) => {
+    const { url } = await rig.startServer();
     const { result, samples } = await whileSampling(cluster, access, async () => {
-      const seen: Seen = { before: 0, after: 0, wrong: 0, failed: 0 };
-      const idle = await rig.startServer({ KV_SWEEP: "false" });
-      await simulateLoad(rig, "fill", { ...LOAD, url: idle.url, seconds: 1, warmup: 0 });
-      const end = new AbortController();
-      const reading = Array.from({ length: READERS }, () => readAlways(idle.url, atMs, seen, end.signal));
-      await step(`${figure(ROWS)} keys expire`, () => sleep(Math.max(0, atMs - Date.now()) + 500));
-      const rounds: Round[] = [];
-      while (rounds.length < ROUNDS && (await backlog(access)) > ROWS / 10) {
-        rounds.push({
-          without: await window(rig, access, `round ${rounds.length + 1}, no sweep`, "false"),
-          with: await window(rig, access, `round ${rounds.length + 1}, sweep`, "true"),
-        });
+      const load = (name: string, fill = false) => window(rig, access, name, { ...LOAD, url, fill });
+      const before: Window[] = [];
+      while (before.length < CALM_WINDOWS) {
+        before.push(await load(`before the expiry, ${before.length + 1} of ${CALM_WINDOWS}`, before.length === 0));
       }
-      const alone = await drainAlone(rig, access);
+      if (Date.now() > atMs - 5_000) throw new Error("the keys expired before all was measured that comes before it");
+      const seen: Seen = { before: 0, after: 0, wrong: 0, failed: 0 };
+      const end = new AbortController();
+      const reading = Array.from({ length: READERS }, () => readAlways(url, atMs, seen, end.signal));
+      await step(`${figure(ROWS)} keys expire`, () =>
+        sleep(Math.max(0, atMs - Date.now()) + 500, undefined, { signal: rig.signal }),
+      );
+      const during: Window[] = [];
+      const begun = performance.now();
+      let left = await backlog(access);
+      while (left > 0) {
+        during.push(await load(`reclaiming, ${figure(left)} rows left`));
+        left = await backlog(access);
+      }
+      const rowsPerSecondAndShard = (1000 * ROWS) / (performance.now() - begun) / access.length;
       end.abort();
       await Promise.all(reading);
-      return { seen, rounds, alone };
+      const after: Window[] = [];
+      while (after.length < CALM_WINDOWS)
+        after.push(await load(`all is reclaimed, ${after.length + 1} of ${CALM_WINDOWS}`));
+      return { seen, before, during, after, rowsPerSecondAndShard };
     });
-    const { seen, rounds, alone } = result;
-    return { rows: ROWS, reads: seen, rounds, alone, samples };
+    const alone = await drainAlone(rig, access);
+    return { rows: ROWS, ...result, alone, samples };
   });
 }
 
@@ -103,58 +114,52 @@ async function readAlways(url: string, atMs: number, seen: Seen, signal: AbortSi
   }
 }
 
-/** The same load on a server that sweeps, or one that does not. */
-async function window(rig: Rig, access: ShardAccess[], name: string, sweeps: "true" | "false"): Promise<Window> {
+async function window(rig: Rig, access: ShardAccess[], name: string, load: LoadOptions): Promise<Window> {
   const { seconds, warmupSeconds: warmup } = rig.options;
   const before = await backlog(access);
-  const server = await rig.startServer({ KV_SWEEP: sweeps });
   const begun = performance.now();
-  const result = await simulateLoad(rig, name, { ...LOAD, url: server.url, seconds: 2 * seconds, warmup, fill: false });
+  const result = await simulateLoad(rig, name, { ...load, seconds: 2 * seconds, warmup });
   const left = await backlog(access);
-  const elapsedSeconds = (performance.now() - begun) / 1000;
-  await rig.stopServer(server);
+  const elapsedMs = performance.now() - begun;
   const { reads, writes, errors } = result.steps[0] as (typeof result.steps)[0];
   return {
     reads,
     writes,
     errors: sum(errors),
     violations: result.violations,
-    reclaimedPerSecondAndShard: (before - left) / elapsedSeconds / access.length,
+    rowsPerSecondAndShard: (1000 * Math.max(0, before - left)) / elapsedMs / access.length,
   };
 }
 
+/** Some more rows, with nothing else under way. */
 async function drainAlone(rig: Rig, access: ShardAccess[]) {
-  const rows = await backlog(access);
-  const server = await rig.startServer();
-  const begun = performance.now();
-  while ((await backlog(access)) > 0) await sleep(250, undefined, { signal: rig.signal });
-  const perSecondAndShard = (1000 * rows) / (performance.now() - begun) / access.length;
-  await rig.stopServer(server);
-  return { rows, perSecondAndShard };
+  const rows = ROWS / 2;
+  const atMs = 1000 * Math.ceil((Date.now() + EXPIRY_MS / 2) / 1000);
+  await fillRows(rig, { rows, keyOf: (row) => entryKey("alone", String(row)), expiry: { atMs } });
+  return await step(`${figure(rows)} rows without calls`, async () => {
+    await sleep(Math.max(0, atMs - Date.now()), undefined, { signal: rig.signal });
+    const begun = performance.now();
+    while ((await backlog(access)) > 0) await sleep(250, undefined, { signal: rig.signal });
+    return { rows, rowsPerSecondAndShard: (1000 * rows) / (performance.now() - begun) / access.length };
+  });
 }
 
-/** Median over the rounds of the ratio of two windows' 99th percentiles. */
-export function slowdown(rounds: Round[], calls: "reads" | "writes"): number {
-  const p99 = (window: Window) => window[calls].latencyMs?.p99 ?? Number.NaN;
-  return median(rounds.map((round) => p99(round.with) / p99(round.without)));
+/** The typical 99th percentile while rows are reclaimed against the typical one before and after. */
+export function slowdown({ before, during, after }: MassResult, calls: "reads" | "writes"): number {
+  const typical = (windows: Window[]) => median(windows.map((each) => each[calls].latencyMs?.p99 ?? Number.NaN));
+  return typical(during) / typical([...before, ...after]);
 }
 
-export function drainRate(rounds: Round[]): number {
-  return median(rounds.map((round) => round.with.reclaimedPerSecondAndShard));
-}
-
-export function massTable(rounds: Round[]): string {
-  const cells = (window: Window) => [
+export function massTable({ before, during, after }: MassResult): string {
+  const row = (name: string) => (window: Window) => [
+    name,
     ...[window.reads.latencyMs?.p50, window.reads.latencyMs?.p99].map(figure),
     ...[window.writes.latencyMs?.p50, window.writes.latencyMs?.p99].map(figure),
-    figure(window.reclaimedPerSecondAndShard),
+    figure(window.rowsPerSecondAndShard),
     String(window.errors + window.violations),
   ];
   return table(
-    ["Round", "reads p50 ms", "p99 ms", "writes p50 ms", "p99 ms", "rows reclaimed/s a shard", "errors"],
-    rounds.flatMap((round, i) => [
-      [`${i + 1}, without`, ...cells(round.without)],
-      [`${i + 1}, with the sweep`, ...cells(round.with)],
-    ]),
+    ["Time", "reads p50 ms", "p99 ms", "writes p50 ms", "p99 ms", "rows reclaimed/s a shard", "errors"],
+    [...before.map(row("before")), ...during.map(row("reclaiming")), ...after.map(row("after"))],
   );
 }
