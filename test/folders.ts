@@ -14,3 +14,5 @@ export const LAUNCHER_DIR = inTmp("launcher");
 export const PROBLEMS_DIR = inTmp("problems");
 /** Of the cluster that is resharded. */
 export const RESHARD_DIR = inTmp("reshard");
+/** Of the one whose primary and sweeping server are killed. */
+export const FAILOVER_DIR = inTmp("failover");

@@ -9,7 +9,7 @@ import { CheckedStream } from "./checked-stream.ts";
 import { clear, cluster, launch, processesIn } from "./cluster-cli.ts";
 import { RESHARD_DIR } from "./folders.ts";
 import { type RunningServer, startServer } from "./server.ts";
-import { connectToTablet, until } from "./targets.ts";
+import { call, connectToTablet, until } from "./targets.ts";
 
 const DATA = ["--data", RESHARD_DIR];
 const SHAPE = ["--shards", "1", "--tablets", "2", "--port-base", "18200"];
@@ -19,6 +19,7 @@ const SLOWEST_MS = 9_000;
 describe("a cluster in use", () => {
   let server: RunningServer;
   let stream: CheckedStream;
+  let sweeps = 0;
 
   beforeAll(async () => {
     await clear(RESHARD_DIR);
@@ -55,7 +56,25 @@ describe("a cluster in use", () => {
       names.flatMap((shard) => Array(2).fill({ shard, serving: true })),
     );
     expect(processesIn(`${RESHARD_DIR}/vt_`).length).toBe(2 * names.length);
+    await expectSwept(now);
     await expectAllWell();
+  }
+
+  /** The server has followed: it sweeps every shard that there is now. */
+  async function expectSwept(now: ClusterStatus) {
+    sweeps += 1;
+    const put = (i: number) => call(`${server.url}/v1/kv/swept${sweeps}/${i}?ttl_ms=1`, { method: "PUT", body: "v" });
+    await Promise.all(Array.from({ length: 40 }, (_, i) => put(i)));
+    for (const { mysqlSocket } of primaries(now)) {
+      const mysql = await connectToTablet(mysqlSocket);
+      await until(async () => {
+        const [rows] = await mysql.query<RowDataPacket[]>("SELECT 1 FROM entries WHERE `key` LIKE ? LIMIT 1", [
+          `swept${sweeps}/%`,
+        ]);
+        return rows.length === 0;
+      }, "every shard is swept");
+      mysql.destroy();
+    }
   }
 
   /** Starts a resharding and interrupts it once its output shows that it is so far. */

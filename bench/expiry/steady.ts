@@ -7,8 +7,8 @@ import type { Rig } from "../rig.ts";
 import { type Sample, whileSampling, withShards } from "./shards.ts";
 
 export const RATE = 2_000;
-/** For ten seconds of a measurement each. */
-const SECONDS_RATIO = 30;
+
+const SECONDS = 300;
 
 export interface SteadyResult {
   seconds: number;
@@ -24,13 +24,12 @@ export interface SteadyResult {
 
 export async function steadyExpiry(rig: Rig): Promise<SteadyResult> {
   const cluster = await rig.cluster();
-  const seconds = SECONDS_RATIO * rig.options.seconds;
   const server = await rig.startServer();
   const { result, samples } = await withShards(cluster, (access) =>
     whileSampling(cluster, access, () =>
       simulateLoad(rig, "steady", {
         ...{ url: server.url, workload: "expiring", distribution: "uniform", keys: 1_000_000, fill: false },
-        ...{ clients: [256], rate: RATE, seconds, warmup: rig.options.warmupSeconds, namespace: "steady" },
+        ...{ clients: [256], rate: RATE, seconds: SECONDS, warmup: rig.options.warmupSeconds, namespace: "steady" },
       }),
     ),
   );
@@ -40,7 +39,7 @@ export async function steadyExpiry(rig: Rig): Promise<SteadyResult> {
   const typical = (some: Sample[]) => median(some.map(({ backlogRows }) => backlogRows));
   const [figures] = result.steps as [(typeof result.steps)[0]];
   return {
-    seconds,
+    seconds: SECONDS,
     writesPerSecond: figures.writes.perSecond,
     errors: sum(figures.errors),
     violations: result.violations,
