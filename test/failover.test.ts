@@ -43,7 +43,8 @@ describe("in the middle of a sweep", () => {
     return JSON.parse((await cluster("status", ...DATA, "--json")).stdout);
   }
 
-  const primaryOf = ({ tablets }: ClusterStatus) => tablets.find(({ role }) => role === "primary");
+  /** vtgate goes on to list one that was killed, as not serving. */
+  const primaryOf = ({ tablets }: ClusterStatus) => tablets.find(({ role, serving }) => role === "primary" && serving);
 
   /** Writes expired rows with live ones between them, has `servers` sweep, and interferes when a part is done. */
   async function interfere(servers: number, what: () => Promise<unknown>) {
