@@ -78,6 +78,13 @@ test("primaries give no caller the result of another's earlier statement", async
   }
 });
 
+test("no log keeps the statements that are slow or fail, for they hold keys and values", async () => {
+  for (const { mysqlSocket, pids } of status.tablets) {
+    expect(await variables(mysqlSocket, "VARIABLES", "slow_query_log")).toEqual({ slow_query_log: "OFF" });
+    expect(readFileSync(`/proc/${pids.vttablet}/cmdline`, "utf8").split("\0")).toContain("--sanitize-log-messages");
+  }
+});
+
 test("vtgate never repeats a statement by itself", () => {
   expect(readFileSync(`/proc/${status.vtgate.pid}/cmdline`, "utf8").split("\0")).toContain("--retry-count=0");
 });

@@ -298,6 +298,8 @@ export function topology(settings: Settings, place: Place): Topology {
           // a write was acknowledged: harmless on replicas, a stale read on a primary.
           "--enable-consolidator=false",
           "--enable-consolidator-replicas=true",
+          // Else a statement that fails is logged with its keys and values.
+          "--sanitize-log-messages",
           "--queryserver-config-pool-size=64",
           "--queryserver-config-transaction-cap=64",
           "--queryserver-config-query-timeout=20s",
@@ -350,6 +352,8 @@ export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
     "sync_relay_log=1",
     // That sync comes after every event, not every transaction: the rows of a batch should be one event, not fifty.
     "binlog_row_event_max_size=1048576",
+    // It would hold the keys and values of whatever was slow.
+    "slow_query_log=OFF",
     // Rows are logged without the values that they had: what expires is deleted without being sent to the replicas.
     "binlog_row_image=NOBLOB",
     // No gap locks: two writers of different keys never wait for each other.
