@@ -1,14 +1,14 @@
 // What a monitor is told, in Prometheus's format. The sweep of a shard is told by every server alike, whoever does it:
 // take the maximum over servers.
 
-import { Counter, Gauge, Registry } from "prom-client";
-import { COUNTED_ROWS, type SweepReport } from "./store/sweep-report.ts";
+import { Gauge, Registry } from "prom-client";
+import { COUNTED_ROWS, type SweepStatus } from "./store/sweep-report.ts";
 
 /** Makes the text of /metrics; `sweep` gives what is known by shard. */
-export function createMetrics(sweep: () => Map<string, SweepReport>): () => Promise<string> {
+export function createMetrics(sweep: () => Map<string, SweepStatus>): () => Promise<string> {
   const registry = new Registry();
   const registers = [registry];
-  const gauge = (name: string, help: string, pick: (report: SweepReport) => number) =>
+  const gauge = (name: string, help: string, pick: (report: SweepStatus) => number) =>
     new Gauge({
       name,
       help,
@@ -31,16 +31,12 @@ export function createMetrics(sweep: () => Map<string, SweepReport>): () => Prom
   );
   gauge("kv_sweep_step_seconds", "What the last step took", ({ stepMs }) => stepMs / 1000);
   gauge("kv_sweep_share", "Share of the time that the sweep takes while there is a backlog", ({ share }) => share);
-  new Counter({
-    name: "kv_sweep_reclaimed_rows_total",
-    help: "Rows deleted since the present holder took the shard",
-    registers,
-    labelNames: ["shard"],
-    collect() {
-      this.reset();
-      for (const [shard, { reclaimedRows }] of sweep()) this.inc({ shard }, reclaimedRows);
-    },
-  });
+  // No counter: several processes tell the same of a shard, some a little later than others.
+  gauge(
+    "kv_sweep_reclaimed_rows",
+    "Rows deleted since the present holder took the shard",
+    ({ reclaimedRows }) => reclaimedRows,
+  );
   new Gauge({
     name: "kv_sweep_held",
     help: "1 if a server sweeps the shard, and which",

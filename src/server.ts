@@ -25,6 +25,9 @@ import { type Serving, Workers } from "./workers.ts";
 /** A connection on which nothing moves for this long, beyond the deadline of a call, is cut off. */
 const IDLE_SECONDS = 30;
 
+/** Beyond the drain, for the sweep: leases that it does not give back expire by themselves. */
+const SWEEP_END_MS = 500;
+
 /** Given with a backend to the processes that KV_WORKERS asks for: they only serve. No variable, for those are users'. */
 const WORKER_FLAG = "--worker";
 
@@ -152,6 +155,7 @@ async function serve(
     await server.stop(true);
     log.info("stopped");
   } finally {
+    await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);
     await database.close();
   }
 }

@@ -130,12 +130,12 @@ describe.each(BACKENDS)("sweeping on %s", (backend) => {
     };
     expect(Object.keys(await values("kv_sweep_held"))).toEqual(shards);
     await until(async () => Object.values(await values("kv_sweep_held")).every((held) => held === 1), "all are swept");
-    const before = await values("kv_sweep_reclaimed_rows_total");
+    const before = await values("kv_sweep_reclaimed_rows");
     await Promise.all(
       Array.from({ length: 50 }, () => call(`${freshKeyUrl(base)}?ttl_ms=1`, { method: "PUT", body: "v" })),
     );
     await until(async () => {
-      const after = await values("kv_sweep_reclaimed_rows_total");
+      const after = await values("kv_sweep_reclaimed_rows");
       return shards.every((shard) => (after[shard] ?? 0) > (before[shard] ?? 0));
     }, "rows are counted");
     for (const [, seconds] of Object.entries(await values("kv_sweep_oldest_expired_seconds"))) {
@@ -402,12 +402,13 @@ describe("pace", () => {
   });
   const over: SweepStep = { seen: 0, deleted: 0, oldestAgeMs: 0, last: null };
   const calm = () => ({ lagSeconds: 0, slowdown: 1 });
+  const suffering = () => ({ lagSeconds: 5, slowdown: 3 });
 
   test("a backlog is met with more rows at a time and shorter pauses, up to a bound", () => {
     const pace = new Pace();
-    const first = { rows: pace.rows, pauseMs: pace.pauseAfter(full(pace.rows), 10, calm) };
-    for (let i = 0; i < 1000; i++) pace.pauseAfter(full(pace.rows), 10, calm);
-    const later = { rows: pace.rows, pauseMs: pace.pauseAfter(full(pace.rows), 10, calm) };
+    const first = { rows: pace.rows, pauseMs: pace.pauseAfter(full(pace.rows), 10, 100, calm) };
+    for (let i = 0; i < 1000; i++) pace.pauseAfter(full(pace.rows), 10, 100, calm);
+    const later = { rows: pace.rows, pauseMs: pace.pauseAfter(full(pace.rows), 10, 100, calm) };
     expect(later.rows).toBeGreaterThan(first.rows);
     expect(later.rows).toBeLessThanOrEqual(1000);
     expect(later.pauseMs).toBeLessThan(first.pauseMs);
@@ -419,18 +420,39 @@ describe("pace", () => {
     ["calls take longer than usual", { lagSeconds: 0, slowdown: 3 }],
   ])("it gives way when %s, but never stops", (_, pressure) => {
     const pace = new Pace();
-    const before = pace.pauseAfter(full(pace.rows), 10, calm);
+    const before = pace.pauseAfter(full(pace.rows), 10, 100, calm);
     let pauseMs = 0;
-    for (let i = 0; i < 100; i++) pauseMs = pace.pauseAfter(full(pace.rows), 10, () => pressure);
+    for (let i = 0; i < 100; i++) pauseMs = pace.pauseAfter(full(pace.rows), 10, 100, () => pressure);
     expect(pauseMs).toBeGreaterThan(2 * before);
     expect(pauseMs).toBeLessThan(1000);
   });
 
+  test("it gives way the less the later rows are", () => {
+    const pauseAt = (latenessMs: number) => {
+      const pace = new Pace();
+      for (let i = 0; i < 100; i++) pace.pauseAfter(full(pace.rows), 10, latenessMs, suffering);
+      return pace.pauseAfter(full(pace.rows), 10, latenessMs, suffering);
+    };
+    expect(pauseAt(300_000)).toBeLessThan(pauseAt(1_000) / 2);
+    expect(pauseAt(86_400_000)).toBeLessThan(pauseAt(300_000));
+  });
+
+  test("a step that fails is followed by a smaller one, and by a pause that grows with the time it took", () => {
+    const pace = new Pace();
+    for (let i = 0; i < 1000; i++) pace.pauseAfter(full(pace.rows), 10, 100, calm);
+    const rows = pace.rows;
+    expect(pace.pauseAfterFailure(10)).toBeGreaterThan(500);
+    expect(pace.rows).toBeLessThan(rows);
+    const pauses = Array.from({ length: 20 }, () => pace.pauseAfterFailure(3_000));
+    expect(pauses.at(-1)).toBeGreaterThan(3_000);
+    expect(Math.max(...pauses)).toBeLessThan(10_000);
+  });
+
   test("when there is nothing, it looks less often, but often enough for the promise", () => {
     const pace = new Pace();
-    const pauses = Array.from({ length: 20 }, () => pace.pauseAfter(over, 2, calm));
+    const pauses = Array.from({ length: 20 }, () => pace.pauseAfter(over, 2, 0, calm));
     expect(Math.max(...pauses)).toBeLessThan(10_000);
     expect(pauses.at(-1)).toBeGreaterThan(pauses[0] as number);
-    expect(pace.pauseAfter({ ...over, seen: 1, deleted: 1 }, 2, calm)).toBeLessThan(1000);
+    expect(pace.pauseAfter({ ...over, seen: 1, deleted: 1 }, 2, 0, calm)).toBeLessThan(1000);
   });
 });

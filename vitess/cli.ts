@@ -57,7 +57,7 @@ const main = defineCommand({
       run: ({ args }) =>
         guard(async () => {
           const now = await clusterStatus(resolve(args.data));
-          // Nothing, as long as there is no table or no vtgate.
+          // Nothing, as long as there is no table or vtgate does not answer.
           const sweeps = await readSweepStatus(now.url).catch(() => new Map());
           const document = { ...now, sweeps: Object.fromEntries(sweeps) };
           console.log(args.json ? JSON.stringify(document, undefined, 2) : renderStatus(now, sweeps));

@@ -1,7 +1,7 @@
 // What a cluster is doing, as vtgate and the process table tell it.
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import type { SweepReport } from "../src/store/sweep-report.ts";
+import { COUNTED_ROWS, type SweepStatus } from "../src/store/sweep-report.ts";
 import type { Cluster } from "./folder.ts";
 import { KEYSPACE, LOOPBACK, SQL_USER } from "./topology.ts";
 
@@ -136,7 +136,7 @@ export function isWhole(status: ClusterStatus): boolean {
 }
 
 /** The status as a person reads it. */
-export function renderStatus(status: ClusterStatus, sweeps = new Map<string, SweepReport>()): string {
+export function renderStatus(status: ClusterStatus, sweeps = new Map<string, SweepStatus | null>()): string {
   const rows = status.tablets.map((tablet) => [
     tablet.shard,
     tablet.alias,
@@ -164,12 +164,15 @@ export function renderStatus(status: ClusterStatus, sweeps = new Map<string, Swe
   ].join("\n");
 }
 
-function renderSweeps(sweeps: Map<string, SweepReport>): string[] {
+function renderSweeps(sweeps: Map<string, SweepStatus | null>): string[] {
   if (sweeps.size === 0) return [];
-  const rows = [...sweeps].map(([shard, { holder, reclaimedRows, oldestAgeMs, backlogRows, stepMs }]) => [
-    ...[shard, holder || "nobody", String(reclaimedRows), `${(oldestAgeMs / 1000).toFixed(1)} s`, String(backlogRows)],
-    `${stepMs} ms`,
-  ]);
+  const rows = [...sweeps].map(([shard, sweep]) => {
+    if (!sweep) return [shard, "does not answer"];
+    const { holder, reclaimedRows, oldestAgeMs, backlogRows, stepMs } = sweep;
+    const age = `${(oldestAgeMs / 1000).toFixed(1)} s`;
+    const backlog = backlogRows < COUNTED_ROWS ? `${backlogRows}` : `${COUNTED_ROWS} or more`;
+    return [shard, holder || "nobody", `${reclaimedRows}`, age, backlog, `${stepMs} ms`];
+  });
   return [...columns([["SHARD", "SWEPT BY", "RECLAIMED", "OLDEST EXPIRED", "BACKLOG", "STEP"], ...rows]), ""];
 }
 

@@ -43,7 +43,7 @@ async function sweep(store: ExpiredStore, end: number): Promise<Swept> {
   while (swept.steps < STEPS) {
     const begun = performance.now();
     const step = await sweepStep(store, { rows: pace.rows, ms: STEP_MS }, last);
-    const pauseMs = pace.pauseAfter(step, performance.now() - begun, () => NO_PRESSURE);
+    const pauseMs = pace.pauseAfter(step, performance.now() - begun, 0, () => NO_PRESSURE);
     last = step.last;
     swept.steps += 1;
     swept.deleted += step.deleted;

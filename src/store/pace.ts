@@ -13,6 +13,9 @@ const SHARE = { least: 1 / 16, most: 3 / 4 };
 const EFFORT = { first: 1 / 16, more: 1 / 16 };
 /** It is changed this often at most, for the effect takes time to show. */
 const ADJUST_MS = 1_000;
+/** However long a step took. */
+const PAUSE_MS = 5_000;
+const FAILED_MS = 1_000;
 /** As late as this, the effort is whole whoever suffers: giving way for ever would fill the disks. */
 const TOO_LATE_MS = 600_000;
 /** Between two passes: twice as long after each that found nothing. */
@@ -44,26 +47,40 @@ export class Pace {
     return between(SHARE, this.effort);
   }
 
-  /** Takes note of a step and returns how many milliseconds to pause after it. `pressure` is asked in a backlog. */
-  pauseAfter(step: SweepStep, tookMs: number, pressure: () => Pressure): number {
+  /**
+   * Takes note of a step and returns how many milliseconds to pause after it. `latenessMs` is how late the oldest row is
+   * that is left. `pressure` is asked in a backlog.
+   */
+  pauseAfter(step: SweepStep, tookMs: number, latenessMs: number, pressure: () => Pressure): number {
     if (!step.last) {
       this.rows = ROWS.least;
       this.idleMs = step.seen > 0 ? IDLE_MS.least : Math.min(2 * this.idleMs, IDLE_MS.most);
       return this.idleMs * (0.75 + Math.random() / 2);
     }
     this.idleMs = IDLE_MS.least;
-    if (this.sinceMs >= ADJUST_MS) this.adjust(step, pressure());
+    if (this.sinceMs >= ADJUST_MS) this.adjust(latenessMs, pressure());
     this.rows = Math.min(2 * this.rows, Math.round(between(ROWS, this.effort)));
-    const pauseMs = tookMs * (1 / this.share - 1);
+    const pauseMs = this.pauseInProportion(tookMs);
     this.sinceMs += tookMs + pauseMs;
     return pauseMs;
   }
 
-  private adjust({ oldestAgeMs }: SweepStep, { lagSeconds, slowdown }: Pressure) {
+  /** The same after a step that failed: the next one is to be smaller. */
+  pauseAfterFailure(tookMs: number): number {
+    this.rows = ROWS.least;
+    this.effort /= 2;
+    return Math.max(this.pauseInProportion(tookMs), FAILED_MS) * (0.75 + Math.random() / 2);
+  }
+
+  private pauseInProportion(tookMs: number): number {
+    return Math.min(tookMs * (1 / this.share - 1), PAUSE_MS);
+  }
+
+  private adjust(latenessMs: number, { lagSeconds, slowdown }: Pressure) {
     this.sinceMs = 0;
     const suffers = lagSeconds >= LAG_SECONDS || slowdown > SLOWDOWN;
     const wanted = suffers ? this.effort / 2 : this.effort + EFFORT.more;
-    this.effort = Math.min(Math.max(wanted, oldestAgeMs / TOO_LATE_MS), 1);
+    this.effort = Math.min(Math.max(wanted, latenessMs / TOO_LATE_MS), 1);
   }
 }
 

@@ -4,18 +4,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { StoreError } from "./errors.ts";
-import { Lease } from "./lease.ts";
+import { Lease, type LeaseState } from "./lease.ts";
 import { Pace, type Pressure } from "./pace.ts";
 import type { BatchStore, EntryKey, ExpiredKey, ExpiredStore } from "./store.ts";
 import { type SweepStep, sweepStep } from "./sweep.ts";
-import { COUNTED_ROWS, emptyReport, parseReport, type SweepReport } from "./sweep-report.ts";
+import { COUNTED_ROWS, emptyReport, parseReport, type SweepReport, type SweepStatus } from "./sweep-report.ts";
 
 /** A holder that dies is replaced within two of these: its lease expires, and one of those waiting looks again. */
 const LEASE_MS = 10_000;
 const RENEW_MS = LEASE_MS / 3;
 /** After about so long a holder steps back, when there is nothing to do, so that servers share the shards. */
 const TERM_MS = 300_000;
-/** For both statements of a step, and for a count. */
+/** For both statements of a step, and for any other of the sweep's. */
 const STEP_MS = 3_000;
 /** A pass over a backlog begins at the oldest again after so long: some may have been written that expired before. */
 const PASS_MS = 30_000;
@@ -41,16 +41,19 @@ export interface ShardSweepOptions {
 }
 
 export class ShardSweep {
-  /** Whether a step is under way. */
-  isSweeping = false;
   /** In the middle of a backlog. */
   private isBusy = false;
   private readonly lease: Lease;
   private readonly end = new AbortController();
   private readonly ended: Promise<void>;
+  /** Of whoever sweeps; of the last one, if nobody does. */
   private report = emptyReport("");
-  /** Whatever expired before this instant, as performance.now() counts, is reclaimed, unless it was written since. */
+  /** Until when, as performance.now() counts, another that has told the report holds the lease. */
+  private heldUntil = 0;
+  /** Whatever expired before this instant is reclaimed, unless it was written since. */
   private reclaimedUntil = performance.now();
+  /** Whether that is more than a guess. */
+  private isAgeKnown = false;
 
   constructor(private readonly options: ShardSweepOptions) {
     this.lease = new Lease(options.store, options.leaseKey, LEASE_MS);
@@ -63,9 +66,11 @@ export class ShardSweep {
     await this.ended;
   }
 
-  /** The report of whoever sweeps, as of now; of the last one, if nobody does. */
-  status(): SweepReport {
-    return { ...this.report, oldestAgeMs: Math.round(performance.now() - this.reclaimedUntil) };
+  /** What is known as of now. */
+  status(): SweepStatus {
+    const isHeld = this.lease.remainingMs > 0 || performance.now() < this.heldUntil;
+    const oldestAgeMs = Math.round(performance.now() - this.reclaimedUntil);
+    return { ...this.report, holder: isHeld ? this.report.holder : "", oldestAgeMs };
   }
 
   private async run() {
@@ -74,9 +79,10 @@ export class ShardSweep {
         const waitMs = await this.takeOrWait();
         if (waitMs === 0) await this.sweepForATerm();
         // After a term longer than others wait, so that it is another's turn.
-        await this.pause(waitMs || LEASE_MS * (1.5 + Math.random() / 2));
+        await pause(waitMs || LEASE_MS * (1.5 + Math.random() / 2), this.end.signal);
       } catch (error) {
-        await this.failed(error);
+        this.warn(error);
+        await pause(FAILED_MS * (0.5 + Math.random()), this.end.signal);
       }
     }
   }
@@ -85,97 +91,128 @@ export class ShardSweep {
   private async takeOrWait(): Promise<number> {
     const held = await this.lease.read();
     if (held) {
-      this.learn(held.note, LEASE_MS - held.remainingMs);
+      this.learn(held);
       return held.remainingMs + (Math.random() * LEASE_MS) / 2;
     }
-    this.report = emptyReport(this.options.holder);
-    if (await this.lease.take(JSON.stringify(this.status()))) return 0;
-    this.report = emptyReport("");
-    return Math.random() * RENEW_MS;
+    const report = emptyReport(this.options.holder);
+    if (!(await this.lease.take(this.note(report)))) return Math.random() * RENEW_MS;
+    this.report = report;
+    return 0;
   }
 
-  private learn(note: string, writtenMsAgo: number) {
+  private learn({ note, remainingMs }: LeaseState) {
     const report = parseReport(note);
     if (!report) return;
+    const now = performance.now();
     this.report = report;
-    this.reclaimedUntil = performance.now() - writtenMsAgo - report.oldestAgeMs;
+    this.heldUntil = now + remainingMs;
+    if (report.oldestAgeMs === null) return;
+    this.reclaimedUntil = now - (LEASE_MS - remainingMs) - report.oldestAgeMs;
+    this.isAgeKnown = true;
+  }
+
+  /** A guess at the age is not passed on. */
+  private note(report: SweepReport): string {
+    const oldestAgeMs = this.isAgeKnown ? Math.round(performance.now() - this.reclaimedUntil) : null;
+    return JSON.stringify({ ...report, oldestAgeMs } satisfies SweepReport);
   }
 
   private async sweepForATerm() {
-    const until = performance.now() + TERM_MS * (0.5 + Math.random());
     const primary = this.options.open();
+    const lost = new AbortController();
+    const over = AbortSignal.any([lost.signal, this.end.signal]);
+    const until = performance.now() + TERM_MS * (0.5 + Math.random());
+    const sweep = async () => {
+      try {
+        await this.sweepUntil(primary, over, until);
+      } finally {
+        lost.abort();
+      }
+    };
     try {
-      await this.sweepUntil(primary, () => this.end.signal.aborted || (!this.isBusy && performance.now() > until));
+      await Promise.all([sweep(), this.keepLease(primary.store, over, () => lost.abort())]);
     } finally {
       this.isBusy = false;
-      this.report = { ...this.report, holder: "" };
+      this.heldUntil = 0;
       await Promise.allSettled([this.lease.release(), primary.close()]);
     }
   }
 
-  /** Returns when it is over, or the lease lost. */
-  private async sweepUntil({ store, turn }: Primary, isOver: () => boolean) {
-    const pace = new Pace();
-    let isFirst = true;
-    let passBegun = 0;
-    let last: ExpiredKey | null = null;
-    while (!isOver()) {
+  /** Beside the sweep, so that no step or pause is too long for the lease. */
+  private async keepLease(store: ExpiredStore, over: AbortSignal, onLost: () => void) {
+    let waitMs = RENEW_MS;
+    for (;;) {
+      await pause(waitMs, over);
+      if (over.aborted) return;
+      waitMs = RENEW_MS;
       try {
-        if (this.lease.remainingMs < LEASE_MS - RENEW_MS && !(await this.renew(store))) return;
-        const begun = performance.now();
-        if (begun - passBegun > PASS_MS) last = null;
-        if (!last) passBegun = begun;
-        const step = await turn(() => this.step(store, pace.rows, last));
-        // With its wait for a turn: the share is of the machine's time.
-        const tookMs = performance.now() - begun;
-        // What was left behind by whoever swept before is only known now.
-        if (isFirst) this.reclaimedUntil = begun - step.oldestAgeMs;
-        isFirst = false;
-        last = step.last;
-        this.isBusy = last !== null;
-        this.reclaimedUntil = Math.max(this.reclaimedUntil, last ? begun - last.ageMs : passBegun);
-        const pauseMs = pace.pauseAfter(step, tookMs, this.options.pressure);
-        this.tell(step, pace.share);
-        await this.pause(pauseMs);
+        if (!(await this.lease.renew(this.note(this.report)))) onLost();
+        if (this.isBusy) this.report.backlogRows = await store.countExpired(COUNTED_ROWS, performance.now() + STEP_MS);
       } catch (error) {
-        last = null;
-        await this.failed(error);
+        this.warn(error);
+        if (this.lease.remainingMs === 0) onLost();
+        waitMs = FAILED_MS;
       }
     }
   }
 
-  private async step(store: ExpiredStore, rows: number, last: ExpiredKey | null): Promise<SweepStep> {
-    const begun = performance.now();
-    this.isSweeping = true;
-    try {
-      return await sweepStep(store, { rows, ms: STEP_MS }, last);
-    } finally {
-      this.isSweeping = false;
-      this.report.stepMs = Math.round(performance.now() - begun);
+  /** Returns when it is over, or when the term is and nothing is left to do. */
+  private async sweepUntil({ store, turn }: Primary, over: AbortSignal, until: number) {
+    const pace = new Pace();
+    let passBegun = Number.NEGATIVE_INFINITY;
+    let last: ExpiredKey | null = null;
+    while (!over.aborted && (this.isBusy || performance.now() < until)) {
+      const begun = performance.now();
+      const isPassOver: boolean = !last || begun - passBegun > PASS_MS;
+      // Also if the step fails: from the beginning, where those are that are not purged yet, it may fail again.
+      if (isPassOver) passBegun = begun;
+      try {
+        if (!this.isAgeKnown) await this.measureAge(store);
+        const from: ExpiredKey | null = isPassOver ? null : last;
+        const step: SweepStep | null = await turn(async () =>
+          over.aborted ? null : await this.step(store, pace.rows, from),
+        );
+        if (!step) return;
+        last = step.last;
+        this.isBusy = last !== null;
+        this.reclaimedUntil = Math.max(this.reclaimedUntil, last ? begun - last.ageMs : passBegun);
+        const latenessMs = performance.now() - this.reclaimedUntil;
+        // With its wait for a turn: the share is of the machine's time.
+        const pauseMs = pace.pauseAfter(step, performance.now() - begun, latenessMs, this.options.pressure);
+        this.report.reclaimedRows += step.deleted;
+        this.report.share = pace.share;
+        if (!this.isBusy) this.report.backlogRows = 0;
+        await pause(pauseMs, over);
+      } catch (error) {
+        this.warn(error);
+        await pause(pace.pauseAfterFailure(performance.now() - begun), over);
+      }
     }
   }
 
-  private tell({ deleted }: SweepStep, share: number) {
-    this.report.reclaimedRows += deleted;
-    this.report.share = share;
-    if (!this.isBusy) this.report.backlogRows = 0;
+  private async step(store: ExpiredStore, rows: number, from: ExpiredKey | null): Promise<SweepStep> {
+    const begun = performance.now();
+    const step = await sweepStep(store, { rows, ms: STEP_MS }, from);
+    this.report.stepMs = Math.round(performance.now() - begun);
+    return step;
   }
 
-  private async renew(store: ExpiredStore): Promise<boolean> {
-    this.report.backlogRows = this.isBusy ? await store.countExpired(COUNTED_ROWS, performance.now() + STEP_MS) : 0;
-    return this.lease.renew(JSON.stringify(this.status()));
+  /** What was left behind by whoever swept before, where nobody has told. */
+  private async measureAge(store: ExpiredStore) {
+    const [oldest] = await store.findExpired(1, null, performance.now() + STEP_MS);
+    this.reclaimedUntil = performance.now() - (oldest?.ageMs ?? 0);
+    this.isAgeKnown = true;
   }
 
-  private async failed(error: unknown) {
+  private warn(error: unknown) {
     const { log } = this.options;
     // No other error is one of the database's; its text could quote anything.
     if (error instanceof StoreError) log.warn({ code: error.code, reason: error.reason }, "sweeping failed");
     else log.error({ name: (error as Error).name }, "sweeping failed");
-    await this.pause(FAILED_MS * (0.5 + Math.random()));
   }
+}
 
-  /** Shorter when it is to end. */
-  private async pause(ms: number) {
-    await sleep(ms, undefined, { signal: this.end.signal, ref: false }).catch(() => {});
-  }
+/** Shorter when it is over. */
+async function pause(ms: number, over: AbortSignal) {
+  await sleep(ms, undefined, { signal: over, ref: false }).catch(() => {});
 }

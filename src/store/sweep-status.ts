@@ -4,41 +4,44 @@
 import { inspectBackend } from "./backend.ts";
 import { connect, type Database } from "./connect.ts";
 import { Lease } from "./lease.ts";
-import { type Shards, urlOfShard, watchShards } from "./shards.ts";
+import { urlOfShard, watchShards } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
-import { COUNTED_ROWS, emptyReport, parseReport, type SweepReport } from "./sweep-report.ts";
+import type { EntryKey } from "./store.ts";
+import { COUNTED_ROWS, emptyReport, parseReport, type SweepStatus } from "./sweep-report.ts";
 import { sweepLeaseKey } from "./sweeper.ts";
 
 const DEADLINE_MS = 5_000;
+const CONNECTIONS = 8;
+const QUEUE = 100_000;
 
-/** The report of each shard's holder, with age and backlog as they are now. Throws `StoreError`, also without a table. */
-export async function readSweepStatus(url: string): Promise<Map<string, SweepReport>> {
+/**
+ * The report of each shard's holder, with age and backlog as they are now; null of a shard that does not answer. Throws
+ * where there is no table, or nothing answers.
+ */
+export async function readSweepStatus(url: string): Promise<Map<string, SweepStatus | null>> {
   const backend = await inspectBackend(url);
-  const open = (target: string) => connect({ url: target, backend, connections: 1, queueLimit: 2 });
-  const database = open(url);
+  const database = connect({ url, backend, connections: CONNECTIONS, queueLimit: QUEUE });
   try {
     const keyspace = decodeURIComponent(new URL(url).pathname.slice(1));
     const shards = await watchShards(database, { backend, keyspace, hash: (key) => Bun.hash.xxHash64(key) });
-    const reports = new Map<string, SweepReport>();
-    for (const shard of shards.names()) {
-      const primary = open(urlOfShard(url, shard));
-      try {
-        reports.set(shard, await readShard(shard, shards, database, primary));
-      } finally {
-        await primary.close();
-      }
-    }
-    return reports;
+    // All at once, before the shards can change.
+    const leases = shards.names().map((shard) => ({ shard, key: sweepLeaseKey(shard, shards) }));
+    const read = async ({ shard, key }: (typeof leases)[0]) => {
+      const primary = connect({ url: urlOfShard(url, shard), backend, connections: 1, queueLimit: 2 });
+      const report = await readShard(key, database, primary).catch(() => null);
+      await primary.close();
+      return [shard, report] as const;
+    };
+    return new Map(await Promise.all(leases.map(read)));
   } finally {
     await database.close();
   }
 }
 
-async function readShard(shard: string, shards: Shards, database: Database, primary: Database): Promise<SweepReport> {
+async function readShard(key: EntryKey, database: Database, primary: Database): Promise<SweepStatus> {
   const deadline = performance.now() + DEADLINE_MS;
   const store = new SqlStore(primary, { deadlineMs: DEADLINE_MS });
-  const lease = new Lease(new SqlStore(database, { deadlineMs: DEADLINE_MS }), sweepLeaseKey(shard, shards), 0);
-  const held = await lease.read();
+  const held = await new Lease(new SqlStore(database, { deadlineMs: DEADLINE_MS }), key, 0).read();
   const [oldest] = await store.findExpired(1, null, deadline);
   return {
     ...((held && parseReport(held.note)) ?? emptyReport("")),

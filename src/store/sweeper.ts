@@ -10,7 +10,7 @@ import { ShardSweep } from "./shard-sweep.ts";
 import { replicaLag, type Shards, urlOfShard } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
-import type { SweepReport } from "./sweep-report.ts";
+import type { SweepStatus } from "./sweep-report.ts";
 import { Turns } from "./turns.ts";
 
 const FOLLOW_MS = 1_000;
@@ -18,8 +18,10 @@ const LAG_MS = 1_000;
 /** A primary may move. */
 const MACHINE_MS = 10_000;
 const TIMEOUT_MS = 2_000;
-/** Leases are renewed every few seconds, so few connections serve many shards. */
-const CONNECTIONS = 2;
+/** For the leases: enough that some which hang, in shards that do, hold up no others. Opened when needed. */
+const LEASE_CONNECTIONS = 32;
+/** For questions that nobody waits for. */
+const QUESTION_CONNECTIONS = 2;
 const QUEUE = 100_000;
 
 export interface SweeperOptions {
@@ -40,12 +42,17 @@ export class Sweeper {
   private readonly turns = new Turns();
   private readonly end = new AbortController();
   private readonly ended: Promise<void>;
-  /** For leases, and questions about all shards. Its own, so that callers who take all of theirs can't stop the sweep. */
-  private readonly database: Database;
+  /** Its own, so that callers who take all of theirs can't stop the sweep. */
+  private readonly leases: Database;
+  private readonly questions: Database;
+  /** Steps under way. */
+  private steps = 0;
 
   constructor(private readonly options: SweeperOptions) {
     const { url, backend } = options;
-    this.database = connect({ url, backend, connections: CONNECTIONS, queueLimit: QUEUE });
+    const open = (connections: number) => connect({ url, backend, connections, queueLimit: QUEUE });
+    this.leases = open(LEASE_CONNECTIONS);
+    this.questions = open(QUESTION_CONNECTIONS);
     this.ended = this.follow();
   }
 
@@ -57,11 +64,11 @@ export class Sweeper {
 
   /** Whether a step is under way at this moment. */
   get isSweeping(): boolean {
-    return this.tasks.values().some((task) => task.isSweeping);
+    return this.steps > 0;
   }
 
   /** By shard: what is known of its sweep, whoever does it. */
-  status(): Map<string, SweepReport> {
+  status(): Map<string, SweepStatus> {
     return new Map([...this.tasks].map(([shard, task]) => [shard, task.status()]));
   }
 
@@ -75,29 +82,39 @@ export class Sweeper {
     }
     for (const shard of this.tasks.keys()) this.drop(shard);
     await Promise.all(this.stopping);
-    await this.database.close();
+    await Promise.all([this.leases.close(), this.questions.close()]);
   }
 
   private sweep(shard: string): ShardSweep {
     const { url, backend, keyspace, shards, latency, holder, log } = this.options;
-    const { database } = this;
-    const lagSeconds = backend === "vitess" ? sampled(LAG_MS, 0, () => replicaLag(database, keyspace, shard)) : () => 0;
+    const lagSeconds =
+      backend === "vitess" ? sampled(LAG_MS, 0, () => replicaLag(this.questions, keyspace, shard)) : () => 0;
     return new ShardSweep({
-      store: new SqlStore(database, { deadlineMs: 0 }),
+      store: new SqlStore(this.leases, { deadlineMs: 0 }),
       leaseKey: sweepLeaseKey(shard, shards),
       holder,
       log: log.child({ shard }),
       open: () => {
         const primary = connect({ url: urlOfShard(url, shard), backend, connections: 1, queueLimit: 2 });
-        const machine = sampled(MACHINE_MS, "", () => machineOf(primary));
+        // Until it is known which it is, a machine of its own.
+        const machine = sampled(MACHINE_MS, `of ${shard}`, () => machineOf(primary));
         return {
           store: new SqlStore(primary, { deadlineMs: 0 }),
-          turn: (work) => this.turns.take(machine(), work),
+          turn: (work) => this.turns.take(machine(), () => this.counted(work)),
           close: () => primary.close(),
         };
       },
       pressure: () => ({ lagSeconds: lagSeconds(), slowdown: latency.slowdown }),
     });
+  }
+
+  private async counted<T>(step: () => Promise<T>): Promise<T> {
+    this.steps += 1;
+    try {
+      return await step();
+    } finally {
+      this.steps -= 1;
+    }
   }
 
   private drop(shard: string) {
@@ -116,7 +133,7 @@ async function machineOf(database: Database): Promise<string> {
   return String(row?.name);
 }
 
-/** What was found out last; asked anew, without waiting for it, where that is longer ago than `ms`. */
+/** What was found out last, asked anew, without waiting for it, where that is longer ago than `ms`; else `first`. */
 function sampled<T>(ms: number, first: T, ask: () => Promise<T>): () => T {
   let latest = first;
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -127,15 +144,21 @@ function sampled<T>(ms: number, first: T, ask: () => Promise<T>): () => T {
         (answer) => {
           latest = answer;
         },
-        () => {},
+        () => {
+          latest = first;
+        },
       );
     }
     return latest;
   };
 }
 
-/** The lease of a shard's sweep, an entry in that very shard: so no shard's sweep depends on another. */
-export function sweepLeaseKey(shard: string, { shardOf }: Shards): EntryKey {
+/**
+ * The lease of a shard's sweep, an entry in that very shard: so no shard's sweep depends on another. Throws where there
+ * is no such shard, or no longer.
+ */
+export function sweepLeaseKey(shard: string, { names, shardOf }: Shards): EntryKey {
+  if (!names().includes(shard)) throw new Error(`there is no shard ${shard}`);
   for (let n = 0; ; n++) {
     const key = leaseKey(`sweep/${shard}/${n}`);
     if (shardOf(key) === shard) return key;
