@@ -18,8 +18,8 @@ export interface SteadyResult {
   samples: Sample[];
   /** The latest that any sample found a row. */
   oldestAgeMs: number;
-  /** Median of the last third of the time against that of the middle one. */
-  backlogGrowth: number;
+  /** Of the oldest row's age, which tells of a backlog without a limit: its median in the last third against the middle. */
+  growth: number;
 }
 
 export async function steadyExpiry(rig: Rig): Promise<SteadyResult> {
@@ -36,7 +36,7 @@ export async function steadyExpiry(rig: Rig): Promise<SteadyResult> {
   await rig.stopServers();
   const third = (n: number) =>
     samples.slice(Math.floor((n * samples.length) / 3), Math.floor(((n + 1) * samples.length) / 3));
-  const typical = (some: Sample[]) => median(some.map(({ backlogRows }) => backlogRows));
+  const typical = (some: Sample[]) => median(some.map(({ oldestAgeMs }) => oldestAgeMs));
   const [figures] = result.steps as [(typeof result.steps)[0]];
   return {
     seconds: SECONDS,
@@ -45,6 +45,6 @@ export async function steadyExpiry(rig: Rig): Promise<SteadyResult> {
     violations: result.violations,
     samples,
     oldestAgeMs: Math.max(...samples.map(({ oldestAgeMs }) => oldestAgeMs)),
-    backlogGrowth: typical(third(2)) / typical(third(1)),
+    growth: typical(third(2)) / typical(third(1)),
   };
 }

@@ -3,7 +3,7 @@
 //
 // A step reads expired keys from the index without any lock, then deletes them by primary key, in its order, and only
 // those that are expired still. A DELETE by the expiry itself would lock index entries before rows, where every upsert
-// locks rows before index entries: measured, that is a deadlock every few seconds.
+// locks rows before index entries: a cycle.
 
 import type { ExpiredKey, ExpiredStore } from "./store.ts";
 
