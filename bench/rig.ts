@@ -101,11 +101,6 @@ export class Rig {
     return join(dir, name);
   }
 
-  /** Ends one server before the others. */
-  async stopServer({ pid }: RunningServer) {
-    await this.processes.stop(`server-${pid}`, STOP_TIMEOUT_MS);
-  }
-
   /** Ends what a section has started, except the cluster. */
   async stopServers() {
     for (const stop of this.stops.splice(0).reverse()) await stop();

@@ -17,7 +17,7 @@ import { CoalescingStore } from "./store/coalesce.ts";
 import { connect } from "./store/connect.ts";
 import { Latency } from "./store/latency.ts";
 import { migrate } from "./store/migrate.ts";
-import { type Shards, watchShards } from "./store/shards.ts";
+import { keyspaceOf, type Shards, watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
 import { Sweeper } from "./store/sweeper.ts";
 import { type Serving, Workers } from "./workers.ts";
@@ -121,13 +121,16 @@ async function serve(
     observe: (statement) => latency.begin(statement),
   });
   try {
-    const keyspace = decodeURIComponent(new URL(databaseUrl).pathname.slice(1));
-    const shards = await watchShards(database, { backend, keyspace, hash: (key) => Bun.hash.xxHash64(key) });
+    const shards = await watchShards(database, {
+      backend,
+      keyspace: keyspaceOf(databaseUrl),
+      hash: (key) => Bun.hash.xxHash64(key),
+    });
     const direct = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
     const coalescing = config.KV_COALESCE === "true" ? coalesce(config, shards, direct) : undefined;
     if (config.KV_SWEEP === "true") {
       const holder = `${hostname()}-${process.pid}`;
-      sweeper = new Sweeper({ url: databaseUrl, backend, keyspace, shards, latency, holder, log });
+      sweeper = new Sweeper({ url: databaseUrl, backend, shards, latency, holder, log });
     }
     const app = createApp(coalescing ?? direct, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { ClusterStatus } from "../vitess/status.ts";
 
 const CLI = join(import.meta.dirname, "../vitess/cli.ts");
 
@@ -27,6 +28,11 @@ export function launch(args: string[], environment: Record<string, string> = {})
 }
 
 export const cluster = (...args: string[]) => launch(args).exited;
+
+/** The status of the folder's cluster, as programs get it. */
+export async function statusOf(dataDir: string): Promise<ClusterStatus> {
+  return JSON.parse((await cluster("status", "--data", dataDir, "--json")).stdout);
+}
 
 /** Processes that name the folder in their command line: everything a cluster in it is made of. */
 export function processesIn(dataDir: string): string[] {

@@ -7,7 +7,7 @@ import { connect } from "../src/store/connect.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { entryKey, type NewExpiry, newVersion } from "../src/store/store.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
-import { clear, cluster } from "./cluster-cli.ts";
+import { clear, cluster, statusOf } from "./cluster-cli.ts";
 import { FAILOVER_DIR } from "./folders.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { call, until } from "./targets.ts";
@@ -39,9 +39,7 @@ describe("in the middle of a sweep", () => {
     await clear(FAILOVER_DIR);
   });
 
-  async function status(): Promise<ClusterStatus> {
-    return JSON.parse((await cluster("status", ...DATA, "--json")).stdout);
-  }
+  const status = () => statusOf(FAILOVER_DIR);
 
   /** vtgate goes on to list one that was killed, as not serving. */
   const primaryOf = ({ tablets }: ClusterStatus) => tablets.find(({ role, serving }) => role === "primary" && serving);

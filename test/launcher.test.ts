@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { requireSpace } from "../vitess/cache.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
-import { clear, cluster, launch, processesIn } from "./cluster-cli.ts";
+import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { LAUNCHER_DIR, PROBLEMS_DIR } from "./folders.ts";
 
 const PORT_BASE = 18000;
@@ -62,7 +62,7 @@ describe("a cluster's life", () => {
     const { code, stdout } = await cluster("status", "--data", DATA_DIR);
     expect(code).toBe(0);
     expect(stdout).toMatch(/SHARD +TABLET +ROLE +STATE +LAG/);
-    const status: ClusterStatus = JSON.parse((await cluster("status", "--data", DATA_DIR, "--json")).stdout);
+    const status = await statusOf(DATA_DIR);
     expect(status.vtgate).toMatchObject({ host: "127.0.0.1", port: PORT_BASE + 7, user: "kv", database: "kv" });
     for (const { pids, mysqlSocket } of status.tablets) {
       expect(readFileSync(`/proc/${pids.mysqld}/cmdline`, "utf8")).toContain("mysqld");

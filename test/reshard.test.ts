@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RowDataPacket } from "mysql2/promise";
 import type { ClusterStatus } from "../vitess/status.ts";
 import { CheckedStream } from "./checked-stream.ts";
-import { clear, cluster, launch, processesIn } from "./cluster-cli.ts";
+import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { RESHARD_DIR } from "./folders.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { call, connectToTablet, until } from "./targets.ts";
@@ -34,9 +34,7 @@ describe("a cluster in use", () => {
     await clear(RESHARD_DIR);
   });
 
-  async function status(): Promise<ClusterStatus> {
-    return JSON.parse((await cluster("status", ...DATA, "--json")).stdout);
-  }
+  const status = () => statusOf(RESHARD_DIR);
 
   const primaries = ({ tablets, shards }: ClusterStatus) =>
     tablets.filter(({ role, shard }) => role === "primary" && shards.includes(shard));

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { createConnection } from "mysql2/promise";
+import { deadlocks } from "../bench/deadlocks.ts";
 import { type Backend, inspectBackend } from "../src/store/backend.ts";
 import { connect, type Database } from "../src/store/connect.ts";
 import { Latency } from "../src/store/latency.ts";
@@ -178,7 +179,7 @@ describe("sweeping while others write", () => {
   });
 
   test("upserts with short TTLs and several sweeps of the same shards never deadlock", async () => {
-    const before = await deadlocks();
+    const before = await deadlocks(status);
     const shards = status.shards;
     const stores = [...shards, ...shards].map((shard) => storeAt(urlOfShard(databaseUrl, shard), "vitess"));
     const end = performance.now() + 5_000;
@@ -196,7 +197,7 @@ describe("sweeping while others write", () => {
     });
     await Promise.all([...sweepAll, ...write]);
     expect(reclaimed).toBeGreaterThan(0);
-    expect((await deadlocks()) - before).toBe(0);
+    expect((await deadlocks(status)) - before).toBe(0);
   });
 
   test("expired keys are read from the index alone, rows are locked by their keys alone", async () => {
@@ -243,20 +244,6 @@ describe("sweeping while others write", () => {
       connection.destroy();
     }
   });
-
-  async function deadlocks(): Promise<number> {
-    const counts = await Promise.all(
-      status.tablets.map(async ({ mysqlSocket }) => {
-        const connection = await connectToTablet(mysqlSocket);
-        const [rows] = await connection.query<RowDataPacket[]>(
-          "SELECT `count` AS n FROM information_schema.INNODB_METRICS WHERE name = 'lock_deadlocks'",
-        );
-        connection.destroy();
-        return Number(rows[0]?.n);
-      }),
-    );
-    return counts.reduce((sum, n) => sum + n, 0);
-  }
 });
 
 // In a database of their own, where no server sweeps unless a test starts it.

@@ -1,6 +1,7 @@
 // What a cluster is doing, as vtgate and the process table tell it.
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
+import { SHOW_SHARDS, servingShards } from "../src/store/backend.ts";
 import { COUNTED_ROWS, type SweepStatus } from "../src/store/sweep-report.ts";
 import type { Cluster } from "./folder.ts";
 import { KEYSPACE, LOOPBACK, SQL_USER } from "./topology.ts";
@@ -90,7 +91,7 @@ async function askVtgate(
   const connection = await createConnection({ ...vtgate, connectTimeout: 2000 });
   try {
     const query = (sql: string) => connection.query<RowDataPacket[]>({ sql, timeout: 3000 });
-    const [shards] = await query("SHOW VITESS_SHARDS");
+    const [shards] = await query(SHOW_SHARDS);
     const [tablets] = await query("SHOW VITESS_TABLETS");
     const [replicas] = await query("SHOW VITESS_REPLICATION_STATUS");
     // The lag is no number while replication does not run.
@@ -103,9 +104,7 @@ async function askVtgate(
       const lagSeconds = role === "replica" ? (lag ?? null) : null;
       return [row.Alias, { role, serving: row.State === "SERVING", lagSeconds }];
     });
-    // Each is named with its keyspace, as in `kv/-80`.
-    const names = shards.map((row) => String(row.Shards)).filter((name) => name.startsWith(`${KEYSPACE}/`));
-    return { shards: names.map((name) => name.slice(KEYSPACE.length + 1)), seen: new Map(seen) };
+    return { shards: servingShards(shards, KEYSPACE), seen: new Map(seen) };
   } finally {
     connection.destroy();
   }

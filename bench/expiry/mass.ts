@@ -65,10 +65,14 @@ export async function massExpiry(rig: Rig): Promise<MassResult> {
     const { url } = await rig.startServer();
     const { result, samples } = await whileSampling(cluster, access, async () => {
       const load = (name: string, fill = false) => window(rig, access, name, { ...LOAD, url, fill });
-      const before: Window[] = [];
-      while (before.length < CALM_WINDOWS) {
-        before.push(await load(`before the expiry, ${before.length + 1} of ${CALM_WINDOWS}`, before.length === 0));
-      }
+      const calm = async (name: string, fill = false) => {
+        const windows: Window[] = [];
+        for (let n = 1; n <= CALM_WINDOWS; n++) {
+          windows.push(await load(`${name}, ${n} of ${CALM_WINDOWS}`, fill && n === 1));
+        }
+        return windows;
+      };
+      const before = await calm("before the expiry", true);
       if (Date.now() > atMs - 5_000) throw new Error("the keys expired before all was measured that comes before it");
       const seen: Seen = { before: 0, after: 0, wrong: 0, failed: 0 };
       const end = new AbortController();
@@ -86,9 +90,7 @@ export async function massExpiry(rig: Rig): Promise<MassResult> {
       const rowsPerSecondAndShard = (1000 * ROWS) / (performance.now() - begun) / access.length;
       end.abort();
       await Promise.all(reading);
-      const after: Window[] = [];
-      while (after.length < CALM_WINDOWS)
-        after.push(await load(`all is reclaimed, ${after.length + 1} of ${CALM_WINDOWS}`));
+      const after = await calm("all is reclaimed");
       return { seen, before, during, after, rowsPerSecondAndShard };
     });
     const alone = await drainAlone(rig, access);

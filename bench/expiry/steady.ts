@@ -7,7 +7,6 @@ import type { Rig } from "../rig.ts";
 import { type Sample, whileSampling, withShards } from "./shards.ts";
 
 export const RATE = 2_000;
-
 const SECONDS = 300;
 
 export interface SteadyResult {

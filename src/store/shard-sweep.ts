@@ -122,15 +122,9 @@ export class ShardSweep {
     const lost = new AbortController();
     const over = AbortSignal.any([lost.signal, this.end.signal]);
     const until = performance.now() + TERM_MS * (0.5 + Math.random());
-    const sweep = async () => {
-      try {
-        await this.sweepUntil(primary, over, until);
-      } finally {
-        lost.abort();
-      }
-    };
+    const end = () => lost.abort();
     try {
-      await Promise.all([sweep(), this.keepLease(primary.store, over, () => lost.abort())]);
+      await Promise.all([this.sweepUntil(primary, over, until).finally(end), this.keepLease(primary.store, over, end)]);
     } finally {
       this.isBusy = false;
       this.heldUntil = 0;
@@ -213,6 +207,6 @@ export class ShardSweep {
 }
 
 /** Shorter when it is over. */
-async function pause(ms: number, over: AbortSignal) {
+export async function pause(ms: number, over: AbortSignal) {
   await sleep(ms, undefined, { signal: over, ref: false }).catch(() => {});
 }

@@ -1,7 +1,7 @@
 // Which shards there are and which of them a key is in, as far as is known: to put keys of one shard into one statement,
-// and to sweep each by itself. Under a stale map vtgate
-// refuses a write to several shards, whose rows then go one by one, and spreads a read: that costs speed. But such a read
-// fails with any of its shards, so a map is only taken when it is whole.
+// and to sweep each by itself. Under a stale map vtgate refuses a write to several shards, whose rows then go one by one,
+// and spreads a read: that costs speed. But such a read fails with any of its shards, so a map is only taken when it is
+// whole.
 
 import { type Backend, SHOW_SHARDS, servingShards } from "./backend.ts";
 import type { Database, Rows } from "./connect.ts";
@@ -61,6 +61,11 @@ export async function watchShards(database: Database, { backend, keyspace, hash 
       return shards.find((shard) => id < shard.end)?.name ?? "";
     },
   };
+}
+
+/** The keyspace that a URL leads to, or the database of a plain MySQL. */
+export function keyspaceOf(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1));
 }
 
 /** The shard's primary, as a URL of its own. */

@@ -4,7 +4,7 @@
 import { inspectBackend } from "./backend.ts";
 import { connect, type Database } from "./connect.ts";
 import { Lease } from "./lease.ts";
-import { urlOfShard, watchShards } from "./shards.ts";
+import { keyspaceOf, urlOfShard, watchShards } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
 import { COUNTED_ROWS, emptyReport, parseReport, type SweepStatus } from "./sweep-report.ts";
@@ -22,8 +22,11 @@ export async function readSweepStatus(url: string): Promise<Map<string, SweepSta
   const backend = await inspectBackend(url);
   const database = connect({ url, backend, connections: CONNECTIONS, queueLimit: QUEUE });
   try {
-    const keyspace = decodeURIComponent(new URL(url).pathname.slice(1));
-    const shards = await watchShards(database, { backend, keyspace, hash: (key) => Bun.hash.xxHash64(key) });
+    const shards = await watchShards(database, {
+      backend,
+      keyspace: keyspaceOf(url),
+      hash: (key) => Bun.hash.xxHash64(key),
+    });
     // All at once, before the shards can change.
     const leases = shards.names().map((shard) => ({ shard, key: sweepLeaseKey(shard, shards) }));
     const read = async ({ shard, key }: (typeof leases)[0]) => {

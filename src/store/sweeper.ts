@@ -1,13 +1,12 @@
 // The sweep of a server: one task for each shard that there is, as shards come and go.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Backend } from "./backend.ts";
 import { connect, type Database, type Rows } from "./connect.ts";
 import type { Latency } from "./latency.ts";
 import { leaseKey } from "./lease.ts";
-import { ShardSweep } from "./shard-sweep.ts";
-import { replicaLag, type Shards, urlOfShard } from "./shards.ts";
+import { pause, ShardSweep } from "./shard-sweep.ts";
+import { keyspaceOf, replicaLag, type Shards, urlOfShard } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
 import type { SweepStatus } from "./sweep-report.ts";
@@ -27,7 +26,6 @@ const QUEUE = 100_000;
 export interface SweeperOptions {
   url: string;
   backend: Backend;
-  keyspace: string;
   shards: Shards;
   latency: Latency;
   /** A name for this server. */
@@ -78,7 +76,7 @@ export class Sweeper {
       const shards = new Set(this.options.shards.names());
       for (const shard of this.tasks.keys()) if (!shards.has(shard)) this.drop(shard);
       for (const shard of shards) if (!this.tasks.has(shard)) this.tasks.set(shard, this.sweep(shard));
-      await sleep(FOLLOW_MS, undefined, { signal, ref: false }).catch(() => {});
+      await pause(FOLLOW_MS, signal);
     }
     for (const shard of this.tasks.keys()) this.drop(shard);
     await Promise.all(this.stopping);
@@ -86,9 +84,9 @@ export class Sweeper {
   }
 
   private sweep(shard: string): ShardSweep {
-    const { url, backend, keyspace, shards, latency, holder, log } = this.options;
+    const { url, backend, shards, latency, holder, log } = this.options;
     const lagSeconds =
-      backend === "vitess" ? sampled(LAG_MS, 0, () => replicaLag(this.questions, keyspace, shard)) : () => 0;
+      backend === "vitess" ? sampled(LAG_MS, 0, () => replicaLag(this.questions, keyspaceOf(url), shard)) : () => 0;
     return new ShardSweep({
       store: new SqlStore(this.leases, { deadlineMs: 0 }),
       leaseKey: sweepLeaseKey(shard, shards),
