@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { VALUE_BYTES_CEILING } from "./limits.ts";
+import { isUrlList } from "./store/url.ts";
 
 const whole = (least: number, most: number) =>
   z.string().regex(/^\d+$/, "must be a whole number").transform(Number).pipe(z.number().min(least).max(most));
@@ -11,7 +12,10 @@ const schema = z.object({
   PORT: whole(0, 65_535).default(8787),
   KV_HOST: z.string().min(1).default("127.0.0.1"),
   KV_WORKERS: count(1, 64),
-  DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
+  DATABASE_URL: z
+    .string()
+    .refine(isUrlList, "must be mysql:// URLs, separated by commas, which differ in host and port only")
+    .optional(),
   KV_DATA_DIR: z.string().min(1).optional(),
   // Read where programs are looked for, which the cluster's command line does too.
   KV_CACHE_DIR: z.string().min(1).optional(),

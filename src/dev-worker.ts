@@ -11,6 +11,7 @@ import { step } from "../vitess/progress.ts";
 import { readConfig, VARIABLES } from "./config.ts";
 import { inspectBackend, requireSessionDefaults } from "./store/backend.ts";
 import { migrate } from "./store/migrate.ts";
+import { urlsOf } from "./store/url.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 /** Beside `npm start`. */
@@ -116,7 +117,8 @@ function wrangler(host: string, port: number, databaseUrl: string, scratch: stri
     ],
     cwd: PROJECT,
     env: {
-      CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_HYPERDRIVE: databaseUrl,
+      // Hyperdrive has one address, as of something in front of the vtgates.
+      CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_HYPERDRIVE: urlsOf(databaseUrl)[0],
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
       WRANGLER_SEND_METRICS: "false",
       WRANGLER_SEND_ERROR_REPORTS: "false",

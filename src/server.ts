@@ -17,9 +17,10 @@ import { CoalescingStore } from "./store/coalesce.ts";
 import { connect } from "./store/connect.ts";
 import { Latency } from "./store/latency.ts";
 import { migrate } from "./store/migrate.ts";
-import { keyspaceOf, type Shards, watchShards } from "./store/shards.ts";
+import { type Shards, watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
 import { Sweeper } from "./store/sweeper.ts";
+import { keyspaceOf } from "./store/url.ts";
 import { type Serving, Workers } from "./workers.ts";
 
 /** A connection on which nothing moves for this long, beyond the deadline of a call, is cut off. */

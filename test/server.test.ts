@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
@@ -208,6 +208,7 @@ test.each([
   [{ KV_DEADLINE_MS: "0" }, /KV_DEADLINE_MS/],
   [{ DATABASE_URL: "postgres://user:hunter2@127.0.0.1/kv" }, /DATABASE_URL/],
   [{ DATABASE_URL: "mysql://kv:hunter2@127.0.0.1:1/kv" }, /ECONNREFUSED/],
+  [{ DATABASE_URL: "mysql://kv:hunter2@127.0.0.1:1/kv,mysql://kv:hunter2@127.0.0.1:2/other" }, /DATABASE_URL/],
   [{ PORT: new URL(targets.vitess.url).port }, /in use/],
 ] as [Record<string, string>, RegExp][])("it refuses to start with %j and says why", async (environment, reason) => {
   const { output, exited } = launchServer({ DATABASE_URL, PORT: "0", ...environment });
@@ -215,6 +216,23 @@ test.each([
   expect(output()).toMatch(reason);
   expect(output()).not.toContain("hunter2");
   expect(output()).not.toMatch(/\n\s+at /);
+});
+
+test("it serves as long as one of its database's addresses answers", async () => {
+  const silent = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const at = (other: string | number) => Object.assign(new URL(DATABASE_URL), { port: String(other) }).href;
+  try {
+    await withServer({ DATABASE_URL: [at(1), DATABASE_URL, at(port)].join(), KV_CONNECTIONS: "4" }, async (server) => {
+      const urls = Array.from({ length: 40 }, () => freshKeyUrl(server.url));
+      const statuses = await Promise.all(urls.map((url) => call(url, { method: "PUT", body: "v" })));
+      expect(statuses.map(({ status }) => status)).toEqual(urls.map(() => 204));
+      for (const url of urls) expect(await (await call(url)).text()).toBe("v");
+    });
+  } finally {
+    silent.close();
+  }
 });
 
 test("the largest value it can be configured for goes through Vitess", async () => {

@@ -11,11 +11,12 @@ import { Latency } from "../src/store/latency.ts";
 import { Lease, leaseKey } from "../src/store/lease.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { Pace } from "../src/store/pace.ts";
-import { urlOfShard, watchShards } from "../src/store/shards.ts";
+import { watchShards } from "../src/store/shards.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { entryKey, type NewEntry } from "../src/store/store.ts";
 import { type SweepStep, sweepStep } from "../src/store/sweep.ts";
 import { sweepLeaseKey } from "../src/store/sweeper.ts";
+import { urlOfShard } from "../src/store/url.ts";
 import { SHIFTED_SERVER, startServer } from "./server.ts";
 import { BACKENDS, call, connectToPrimaryOf, connectToTablet, freshKeyUrl, rowKey, targets, until } from "./targets.ts";
 

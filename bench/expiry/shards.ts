@@ -2,8 +2,9 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Database } from "../../src/store/connect.ts";
-import { replicaLag, urlOfShard } from "../../src/store/shards.ts";
+import { replicaLag } from "../../src/store/shards.ts";
 import { SqlStore } from "../../src/store/sql.ts";
+import { urlOfShard } from "../../src/store/url.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";
 
 const DEADLINE_MS = 60_000;

@@ -1,17 +1,29 @@
 // What kind of database a URL leads to, and whether its clock can be relied on.
 
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
+import { urlsOf } from "./url.ts";
 
 export type Backend = "vitess" | "mysql";
 
 /** Bounds each statement here. */
 const SETUP_TIMEOUT_MS = 10_000;
 
-/** A connection of its own that fails in its statements only: losing it is never an uncaught error. */
-export async function connectOnce(url: string): Promise<Connection> {
-  const connection = await createConnection({ uri: url, connectTimeout: SETUP_TIMEOUT_MS });
-  connection.on("error", () => {});
-  return connection;
+/**
+ * A connection of its own, to the first of the URLs that answers. It fails in its statements only: losing it is never an
+ * uncaught error.
+ */
+export async function connectOnce(urlList: string): Promise<Connection> {
+  let failure: unknown;
+  for (const uri of urlsOf(urlList)) {
+    try {
+      const connection = await createConnection({ uri, connectTimeout: SETUP_TIMEOUT_MS });
+      connection.on("error", () => {});
+      return connection;
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 export async function rowsOf(connection: Connection, sql: string, values?: unknown[]): Promise<RowDataPacket[]> {

@@ -2,8 +2,10 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader, type RowDataPacket } from "mysql2";
+import { Addresses } from "./addresses.ts";
 import type { Backend } from "./backend.ts";
 import { keepsSession, StoreError, storeError } from "./errors.ts";
+import { urlsOf } from "./url.ts";
 
 export interface Statement {
   /** Named so in logs. */
@@ -25,7 +27,7 @@ export interface Database {
 }
 
 export interface ConnectOptions {
-  /** `mysql://user:password@host:port/database`. */
+  /** `mysql://user:password@host:port/database`, or several of one database, see `url.ts`. */
   url: string;
   /** What sessions are told depends on it; without one they are told nothing. */
   backend?: Backend;
@@ -48,27 +50,42 @@ const SESSION_SETTINGS: Record<Backend, string> = {
 };
 
 const CLOSE_TIMEOUT_MS = 2_000;
+/** Within a call's deadline there shall be time for another address, if this one is silent. */
+const CONNECT_TIMEOUT_MS = 3_000;
 
 /** Connections are opened when first needed; nothing is contacted yet. */
 export function connect({ url, backend, connections, queueLimit, disableEval, observe }: ConnectOptions): Database {
+  const addresses = new Addresses(url);
   const pool = createPool({
-    uri: url,
+    // What the URLs have in common.
+    uri: urlsOf(url)[0],
+    stream: () => addresses.open(),
+    connectTimeout: CONNECT_TIMEOUT_MS,
     connectionLimit: connections,
     queueLimit,
     disableEval,
-    enableKeepAlive: true,
     supportBigNumbers: true,
   });
-  const prepared = new WeakSet<PoolConnection>();
+  const told = new WeakSet<PoolConnection>();
   const prepare = backend && { name: "session", sql: SESSION_SETTINGS[backend], params: [], writes: false };
 
-  async function ready(deadline: number): Promise<PoolConnection> {
-    const connection = await acquire(pool, deadline - performance.now());
-    if (!prepare || prepared.has(connection)) return connection;
+  /** A connection that can take a statement. Each address has its chance. */
+  async function ready(deadline: number, attempts = addresses.count): Promise<PoolConnection> {
+    try {
+      const connection = await acquire(pool, deadline - performance.now());
+      await tell(connection, deadline);
+      return connection;
+    } catch (error) {
+      if (attempts <= 1 || error instanceof StoreError) throw error;
+      return ready(deadline, attempts - 1);
+    }
+  }
+
+  async function tell(connection: PoolConnection, deadline: number) {
+    if (!prepare || told.has(connection)) return;
     try {
       await query(connection, prepare, deadline - performance.now());
-      prepared.add(connection);
-      return connection;
+      told.add(connection);
     } catch (error) {
       connection.destroy();
       throw error;
@@ -93,8 +110,11 @@ export function connect({ url, backend, connections, queueLimit, disableEval, ob
         throw storeError(error, "sent", statement.writes);
       }
     },
-    // The pool never reports its end when a connection is destroyed on the way.
-    close: () => Promise.race([new Promise<void>((resolve) => pool.end(() => resolve())), sleep(CLOSE_TIMEOUT_MS)]),
+    close: () => {
+      addresses.close();
+      // The pool never reports its end when a connection is destroyed on the way.
+      return Promise.race([new Promise<void>((resolve) => pool.end(() => resolve())), sleep(CLOSE_TIMEOUT_MS)]);
+    },
   };
 }
 

@@ -63,19 +63,6 @@ export async function watchShards(database: Database, { backend, keyspace, hash 
   };
 }
 
-/** The keyspace that a URL leads to, or the database of a plain MySQL. */
-export function keyspaceOf(url: string): string {
-  return decodeURIComponent(new URL(url).pathname.slice(1));
-}
-
-/** The shard's primary, as a URL of its own. */
-export function urlOfShard(url: string, shard: string): string {
-  const target = new URL(url);
-  // Decoded where it is read.
-  if (shard !== "") target.pathname = `${target.pathname}${encodeURIComponent(`:${shard}@primary`)}`;
-  return target.href;
-}
-
 /** Seconds that the furthest of the shard's replicas is behind its primary; 0 where none replicates. */
 export async function replicaLag(database: Database, keyspace: string, shard: string): Promise<number> {
   const sql = "SHOW VITESS_REPLICATION_STATUS LIKE ?";

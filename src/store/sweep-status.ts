@@ -4,11 +4,12 @@
 import { inspectBackend } from "./backend.ts";
 import { connect, type Database } from "./connect.ts";
 import { Lease } from "./lease.ts";
-import { keyspaceOf, urlOfShard, watchShards } from "./shards.ts";
+import { watchShards } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
 import { COUNTED_ROWS, emptyReport, parseReport, type SweepStatus } from "./sweep-report.ts";
 import { sweepLeaseKey } from "./sweeper.ts";
+import { keyspaceOf, urlOfShard } from "./url.ts";
 
 const DEADLINE_MS = 5_000;
 const CONNECTIONS = 8;

@@ -6,11 +6,12 @@ import { connect, type Database, type Rows } from "./connect.ts";
 import type { Latency } from "./latency.ts";
 import { leaseKey } from "./lease.ts";
 import { pause, ShardSweep } from "./shard-sweep.ts";
-import { keyspaceOf, replicaLag, type Shards, urlOfShard } from "./shards.ts";
+import { replicaLag, type Shards } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
 import type { SweepStatus } from "./sweep-report.ts";
 import { Turns } from "./turns.ts";
+import { keyspaceOf, urlOfShard } from "./url.ts";
 
 const FOLLOW_MS = 1_000;
 const LAG_MS = 1_000;

@@ -1,0 +1,63 @@
+// Sockets to a database that answers at several addresses: to each in turn, and for a while to none that has failed.
+
+import { connect, type Socket } from "node:net";
+import { urlsOf } from "./url.ts";
+
+/** An address is left out for so long after a connection to it has broken, as long as another has not. */
+const AVOID_MS = 5_000;
+const MYSQL_PORT = 3306;
+
+interface Address {
+  host: string;
+  port: number;
+  brokenAt: number;
+}
+
+export class Addresses {
+  private readonly addresses: Address[];
+  private turn = 0;
+  private closing = false;
+
+  constructor(urlList: string) {
+    this.addresses = urlsOf(urlList).map((url) => {
+      const { hostname, port } = new URL(url);
+      // A URL has IPv6 addresses in brackets.
+      const host = decodeURIComponent(hostname.replace(/^\[(.*)\]$/, "$1"));
+      return { host, port: Number(port) || MYSQL_PORT, brokenAt: Number.NEGATIVE_INFINITY };
+    });
+  }
+
+  get count(): number {
+    return this.addresses.length;
+  }
+
+  /** A socket that is about to connect. */
+  open(): Socket {
+    const address = this.next();
+    const socket = connect(address.port, address.host);
+    socket.setNoDelay(true);
+    // An address at which nobody answers any more is told by what is sent to it without an answer.
+    socket.on("connect", () => socket.setKeepAlive(true));
+    // Whoever gives up a connection destroys it, be it because it broke or because nothing came.
+    socket.on("close", () => {
+      if (!this.closing) address.brokenAt = performance.now();
+    });
+    return socket;
+  }
+
+  /** From here on sockets end because they are no longer needed. */
+  close() {
+    this.closing = true;
+  }
+
+  private next(): Address {
+    const after = [...this.addresses.slice(this.turn), ...this.addresses.slice(0, this.turn)];
+    const address = after.find(({ brokenAt }) => performance.now() - brokenAt > AVOID_MS) ?? longestAgo(after);
+    this.turn = (this.addresses.indexOf(address) + 1) % this.addresses.length;
+    return address;
+  }
+}
+
+function longestAgo(addresses: Address[]): Address {
+  return addresses.reduce((best, each) => (each.brokenAt < best.brokenAt ? each : best));
+}
