@@ -2,8 +2,6 @@
 // it answers is tested together with the servers.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RowDataPacket } from "mysql2/promise";
 import { connect as connectDatabase } from "../src/store/connect.ts";
@@ -16,47 +14,15 @@ import { portInUse } from "../vitess/processes.ts";
 import { PROBLEMS_DIR } from "./folders.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
 import { call, connectToTablet, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
+import { type Way, wayTo } from "./way.ts";
 
 const { databaseUrl, status } = targets.vitess;
 
-/** A way to vtgate that counts connections, and can be blocked. */
-async function countedWay(port = 0) {
-  const vtgate = new URL(databaseUrl);
-  const open = new Set<Socket>();
-  const way = { accepted: 0, open, url: "", close };
-  const server = createServer((client) => {
-    way.accepted += 1;
-    const upstream = connect(Number(vtgate.port), vtgate.hostname);
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      open.add(from);
-      from.pipe(to);
-      from.on("error", () => {});
-      from.on("close", () => {
-        open.delete(from);
-        to.destroy();
-      });
-    }
-  });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  way.url = Object.assign(new URL(vtgate), { port: String((server.address() as AddressInfo).port) }).href;
-
-  async function close() {
-    server.close();
-    for (const socket of open) socket.destroy();
-    await once(server, "close");
-  }
-  return way;
-}
-
 describe("a Worker", () => {
-  let way: Awaited<ReturnType<typeof countedWay>>;
+  let way: Way;
   let worker: RunningServer;
   beforeAll(async () => {
-    way = await countedWay();
+    way = await wayTo(databaseUrl);
     worker = await startServer({ DATABASE_URL: way.url, KV_DEADLINE_MS: "5000" }, WORKER);
   });
   afterAll(async () => {
@@ -122,7 +88,7 @@ describe("a Worker", () => {
     expect(await outcome(await call(url, { method: "DELETE" }))).toEqual([503, "unavailable"]);
     expect((await call(`${worker.url}/readyz`)).status).toBe(503);
     expect((await call(`${worker.url}/healthz`)).status).toBe(200);
-    way = await countedWay(Number(new URL(way.url).port));
+    way = await wayTo(databaseUrl, Number(new URL(way.url).port));
     expect(await (await call(url)).text()).toBe("v");
   });
 });

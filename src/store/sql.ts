@@ -56,6 +56,9 @@ const PING_MS = 2_000;
 
 const RETRY_DELAY_MS = { first: 10, most: 250 };
 
+/** Before each look for what a lost statement has done: it is under way, or cut off with whom it was sent through. */
+const LOOK_AGAIN_MS = [0, 50, 200, 500];
+
 export interface SqlStoreOptions {
   /** Bounds every call, with its retries and its wait for a connection. */
   deadlineMs: number;
@@ -88,7 +91,15 @@ export class SqlStore implements BatchStore, ExpiredStore {
   async confirmMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | null>> {
     const locking = withKeys(SELECT_ENTRY, keys.toSorted(Buffer.compare), " FOR SHARE SKIP LOCKED");
     const rows = await this.run<Rows>("get_locked", false, locking, deadline);
-    return new Map(rows.map((row) => [keyName(row.id), isPast(row) ? null : entryOf(row)]));
+    const [past, live] = [rows.filter(isPast), rows.filter((row) => !isPast(row))];
+    const found = new Map<string, Entry | null>(live.map((row) => [keyName(row.id), entryOf(row)]));
+    if (past.length === 0) return found;
+    const reclaimed = await this.reclaim(
+      past.map((row) => row.id),
+      deadline,
+    );
+    if (reclaimed === past.length) for (const row of past) found.set(keyName(row.id), null);
+    return found;
   }
 
   async head(entry: EntryKey, deadline = this.deadline()): Promise<EntryInfo | null> {
@@ -103,27 +114,26 @@ export class SqlStore implements BatchStore, ExpiredStore {
     deadline = this.deadline(),
   ): Promise<Version | null> {
     const put = { key: entry, version: newVersion(), entry: next };
-    const statement = condition.ifMatch ? updateStatement(put, condition) : upsertStatement([put], condition);
-    const { affectedRows, insertId } = await this.write("put", statement, deadline);
-    return affectedRows > 0 && insertId !== CONDITION_FAILED ? put.version : null;
+    const applied = condition.ifMatch
+      ? await this.replace("put", put, updateStatement(put, condition), condition, deadline)
+      : await this.upsert([put], condition, deadline);
+    return applied ? put.version : null;
   }
 
   async putMany(puts: Put[], deadline: number): Promise<void> {
-    const ordered = puts.toSorted((a, b) => Buffer.compare(a.key, b.key));
-    await this.write("put", upsertStatement(ordered), deadline);
+    await this.upsert(
+      puts.toSorted((a, b) => Buffer.compare(a.key, b.key)),
+      {},
+      deadline,
+    );
   }
 
   async delete(entry: EntryKey, ifMatch?: Condition["ifMatch"], deadline = this.deadline()): Promise<boolean> {
-    if (ifMatch === undefined) {
-      await this.deleteMany([entry], deadline);
-      return true;
+    if (ifMatch !== undefined) {
+      return this.replace("delete", { key: entry }, deleteStatement(entry, ifMatch), { ifMatch }, deadline);
     }
-    const { affectedRows } = await this.write(
-      "delete",
-      sql`DELETE FROM ${entries} WHERE ${key} = ${entry} AND ${isLive} AND ${matches(ifMatch)}`,
-      deadline,
-    );
-    return affectedRows > 0;
+    await this.deleteMany([entry], deadline);
+    return true;
   }
 
   async deleteMany(keys: EntryKey[], deadline: number): Promise<void> {
@@ -136,7 +146,7 @@ export class SqlStore implements BatchStore, ExpiredStore {
     condition: ExpireCondition = {},
     deadline = this.deadline(),
   ): Promise<ExpireResult> {
-    const { insertId } = await this.write("expire", expireStatement(entry, expiry, condition), deadline);
+    const insertId = await this.change("expire", entry, expireStatement(entry, expiry, condition), deadline);
     if (insertId === 0) return { outcome: "absent" };
     if (insertId === CONDITION_FAILED) return { outcome: "condition_failed" };
     return "afterMs" in expiry
@@ -145,12 +155,7 @@ export class SqlStore implements BatchStore, ExpiredStore {
   }
 
   async persist(entry: EntryKey, deadline = this.deadline()): Promise<boolean> {
-    const { insertId } = await this.write(
-      "persist",
-      sql`UPDATE ${entries} SET ${bare(expiresAt)} = NULLIF(LAST_INSERT_ID(1), 1) WHERE ${key} = ${entry} AND ${isLive}`,
-      deadline,
-    );
-    return insertId !== 0;
+    return (await this.change("persist", entry, persistStatement(entry), deadline)) !== 0;
   }
 
   async findExpired(limit: number, after: ExpiredKey | null, deadline: number): Promise<ExpiredKey[]> {
@@ -167,12 +172,10 @@ export class SqlStore implements BatchStore, ExpiredStore {
 
   async reclaim(keys: EntryKey[], deadline: number): Promise<number> {
     // Expired is what is expired while its row is locked, by a clock that keeps MySQL from finding the rows by the
-    // index on it: they are locked in the order of their keys, as by everyone else.
-    const { affectedRows } = await this.write(
-      "reclaim",
-      withKeys(RECLAIM, keys.toSorted(Buffer.compare), ` AND ${IS_EXPIRED}`),
-      deadline,
-    );
+    // index on it: they are locked in the order of their keys, as by everyone else. If the answer is lost, nothing is:
+    // what is expired may be deleted twice.
+    const reclaim = withKeys(RECLAIM, keys.toSorted(Buffer.compare), ` AND ${IS_EXPIRED}`);
+    const { affectedRows } = await this.run<Written>("reclaim", false, reclaim, deadline);
     return affectedRows;
   }
 
@@ -183,11 +186,80 @@ export class SqlStore implements BatchStore, ExpiredStore {
 
   /** The row if it lives. */
   private async read(entry: EntryKey, select: string, deadline: number): Promise<Rows[number] | null> {
-    const [row] = await this.run<Rows>("get", false, withKeys(select, [entry]), deadline);
-    if (!row || !isPast(row)) return row ?? null;
-    const locking = withKeys(select, [entry], " FOR SHARE");
-    const [confirmed] = await this.run<Rows>("get_locked", false, locking, deadline);
-    return confirmed && !isPast(confirmed) ? confirmed : null;
+    for (;;) {
+      const [row] = await this.run<Rows>("get", false, withKeys(select, [entry]), deadline);
+      if (!row || !isPast(row)) return row ?? null;
+      await this.reclaim([entry], deadline);
+    }
+  }
+
+  /** Whether the entries were written: not if the condition, which is for a single one, does not hold. */
+  private async upsert(puts: Put[], condition: Condition, deadline: number): Promise<boolean> {
+    try {
+      const { insertId } = await this.write("put", upsertStatement(puts, condition), deadline);
+      return insertId !== CONDITION_FAILED;
+    } catch (error) {
+      if (isUnknown(error) && (await this.wasWritten(puts, deadline).catch(() => false))) return true;
+      throw error;
+    }
+  }
+
+  /**
+   * Whether a statement whose answer was lost can be seen to have written the entries. One of them is proof for all,
+   * for the statement was applied as a whole; none proves nothing. It is asked with locks, so as to wait for the
+   * statement if it is still at work, and not only once, for it may not have begun.
+   */
+  private async wasWritten(puts: Put[], deadline: number): Promise<boolean> {
+    const keys = puts.map((put) => put.key);
+    const versions = new Set(puts.map((put) => put.version));
+    for (const pauseMs of LOOK_AGAIN_MS) {
+      await sleep(pauseMs);
+      const rows = await this.run<Rows>("get_version", false, withKeys(SELECT_VERSION, keys, " FOR SHARE"), deadline);
+      if (rows.some((row) => versions.has(hexOf(row.version)))) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Runs a statement that is for an entry of one of the wanted versions only, and says whether it was applied. Where
+   * these are named, losing its answer is no reason not to send it again: a version that was replaced never comes
+   * back, so it can't be applied twice. If it then fails, it may have been applied before: the version that it gives
+   * the entry may still be there to prove it.
+   */
+  private async replace(
+    name: string,
+    { key: entry, version: given }: { key: EntryKey; version?: Version },
+    statement: SQL,
+    { ifMatch = "*", ifNoneMatch = [] }: Condition,
+    deadline: number,
+  ): Promise<boolean> {
+    let lost: StoreError | undefined;
+    for (;;) {
+      const tried = await this.write(name, statement, deadline).catch((error) => {
+        if (ifMatch === "*" || !isUnknown(error) || performance.now() >= deadline) throw lost ?? error;
+        return error as StoreError;
+      });
+      if (tried instanceof StoreError) {
+        lost = tried;
+        await sleep(RETRY_DELAY_MS.first);
+        continue;
+      }
+      if (tried.affectedRows > 0) return true;
+      const found = await this.head(entry, deadline).catch((error) => {
+        throw lost ?? error;
+      });
+      if (found && found.version === given) return true;
+      if (lost) throw lost;
+      if (!found || !includes(ifMatch, found.version) || includes(ifNoneMatch, found.version)) return false;
+    }
+  }
+
+  /** Runs a statement on a live entry and returns its `insertId`, which is 0 if there is none. */
+  private async change(name: string, entry: EntryKey, statement: SQL, deadline: number): Promise<number> {
+    for (;;) {
+      const { insertId } = await this.write(name, statement, deadline);
+      if (insertId !== 0 || !(await this.head(entry, deadline))) return insertId;
+    }
   }
 
   private deadline(): number {
@@ -220,11 +292,10 @@ export class SqlStore implements BatchStore, ExpiredStore {
 }
 
 /**
- * Whether a row reads as expired. It may be in the middle of being extended: by a statement that judged it in time,
- * holds its lock and has not committed. Answering "absent" and then showing it alive again would be a lie, so such a
- * row is read again FOR SHARE, which waits for that writer; one that comes later finds the entry expired. Rows read
- * together SKIP those that are LOCKED, and each of them is then waited for by itself. Only expired rows that are not
- * reclaimed yet cost this second read.
+ * Whether a row reads as expired. Nobody is told so before the row is gone, on a second disk too, because it could come
+ * back: it may be in the middle of being extended, by a statement that judged it in time, holds its lock and has not
+ * committed; and the next primary's clock may be behind. So whoever finds it reclaims it, which waits for that writer
+ * and judges again, and then looks again. Only expired rows that are not reclaimed yet cost this.
  */
 function isPast(row: Rows[number]): boolean {
   return row.ttl_ms !== null && row.ttl_ms <= 0;
@@ -252,6 +323,7 @@ const infoColumns = sql.join(
   sql`, `,
 );
 
+const SELECT_VERSION = text(sql`SELECT ${version} AS version FROM ${entries} WHERE ${key}`);
 const SELECT_INFO = text(sql`SELECT ${infoColumns}, LENGTH(${value}) AS value_bytes FROM ${entries} WHERE ${key}`);
 const selectEntry = (wanted: SQL) =>
   text(sql`SELECT ${key} AS id, ${infoColumns}, ${wanted} AS value FROM ${entries} WHERE ${key}`);
@@ -289,7 +361,7 @@ function marks(count: number): string {
 
 function infoOf(row: Rows[number], valueBytes: number): EntryInfo {
   return {
-    version: row.version.toString("hex"),
+    version: hexOf(row.version),
     contentType: row.content_type,
     metadata: row.metadata,
     valueBytes,
@@ -319,6 +391,18 @@ function newExpiry(expiry: NewExpiry): SQL {
   return typeof expiry === "string" ? sql`NULL` : expiryTime(expiry);
 }
 
+function hexOf(bytes: Buffer): Version {
+  return bytes.toString("hex");
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof StoreError && error.code === "outcome_unknown";
+}
+
+function includes(versions: "*" | Version[], one: Version): boolean {
+  return versions === "*" || versions.includes(one);
+}
+
 /** Whether the row's version is among those given; `*` is any. */
 function matches(versions: "*" | Version[]): SQL {
   if (versions === "*") return sql`TRUE`;
@@ -343,6 +427,11 @@ function updateStatement(put: Put, condition: Condition): SQL {
   ];
   const where = sql`${key} = ${put.key} AND ${isLive} AND ${matches(ifMatch)} AND NOT ${matches(ifNoneMatch)}`;
   return sql`UPDATE ${entries} SET ${sql.join(assignments, sql`, `)} WHERE ${where}`;
+}
+
+/** Removes a live entry whose version is among those wanted. */
+function deleteStatement(entry: EntryKey, ifMatch: "*" | Version[]): SQL {
+  return sql`DELETE FROM ${entries} WHERE ${key} = ${entry} AND ${isLive} AND ${matches(ifMatch)}`;
 }
 
 /**
@@ -415,4 +504,8 @@ function expireStatement(entry: EntryKey, expiry: ExpiryTime, condition: ExpireC
   }[condition.if ?? "always"];
   const guarded = condition.ifMatch === undefined ? next : sql`IF(${matches(condition.ifMatch)}, ${next}, ${same})`;
   return sql`UPDATE ${entries} SET ${bare(expiresAt)} = ${guarded} WHERE ${key} = ${entry} AND ${isLive}`;
+}
+
+function persistStatement(entry: EntryKey): SQL {
+  return sql`UPDATE ${entries} SET ${bare(expiresAt)} = NULLIF(LAST_INSERT_ID(1), 1) WHERE ${key} = ${entry} AND ${isLive}`;
 }

@@ -96,7 +96,7 @@ export type ExpireResult =
  *
  * Every call settles within the store's deadline. It throws `StoreError`: `unavailable` and `overloaded` when
  * nothing was changed, `internal` when nothing was and never will be, `outcome_unknown` when a write may or may not
- * have happened.
+ * have happened, or may yet, and there is no trace of it.
  */
 export interface Store {
   get(key: EntryKey): Promise<Entry | null>;
@@ -167,8 +167,8 @@ export interface BatchStore extends Store {
    */
   getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired" | "large">>;
   /**
-   * The same for keys that were found expired, absent ones as null. Missing where only `get` can tell, because it may
-   * have to wait for a writer, which is no other key's business.
+   * The same for keys that were found expired, absent ones as null: their rows are gone. Missing where only `get` can
+   * tell, because it may have to wait for a writer, which is no other key's business.
    */
   confirmMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | null>>;
   /** Writes all entries. Where an error leaves the outcome open, it is open for each entry by itself. */

@@ -1,0 +1,64 @@
+// A way to the database in whose middle the tests stand: it counts connections, can be blocked, and can lose what goes
+// over it, which no database does on demand.
+
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+type Loss = "statement" | "answer";
+
+export interface Way {
+  /** Leads through it to where `targetUrl` leads. */
+  url: string;
+  /** Connections so far. */
+  accepted: number;
+  open: Set<Socket>;
+  /** Cuts a connection off that sends a text like this: before the text has arrived, or after it was answered. */
+  lose: (text: string, what: Loss, times?: number) => void;
+  /** Losses that are still to come. */
+  pending: () => number;
+  close: () => Promise<void>;
+}
+
+export async function wayTo(targetUrl: string, port = 0): Promise<Way> {
+  const target = new URL(targetUrl);
+  const open = new Set<Socket>();
+  const loss = { text: "", what: "statement" as Loss, times: 0 };
+  const server = createServer((client) => {
+    way.accepted += 1;
+    const upstream = connect(Number(target.port), target.hostname);
+    let isLost = false;
+    for (const socket of [client, upstream]) {
+      open.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        open.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.on("data", (chunk) => {
+      if (loss.times > 0 && chunk.includes(loss.text)) {
+        loss.times -= 1;
+        if (loss.what === "statement") return client.destroy();
+        isLost = true;
+      }
+      return upstream.write(chunk);
+    });
+    upstream.on("data", (chunk) => (isLost ? client.destroy() : client.write(chunk)));
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const way: Way = {
+    url: Object.assign(new URL(target), { port: String((server.address() as AddressInfo).port) }).href,
+    accepted: 0,
+    open,
+    lose: (text, what, times = 1) => Object.assign(loss, { text, what, times }),
+    pending: () => loss.times,
+    close: async () => {
+      server.close();
+      for (const socket of open) socket.destroy();
+      await once(server, "close");
+    },
+  };
+  return way;
+}
