@@ -37,7 +37,7 @@ USER vitess
 
 export function renderCompose(): string {
   const cluster = topology(settings, { dataDir: DATA, bind: "0.0.0.0", hostOf: (name) => name });
-  const { etcd, vtctld, vtorc, vtgate, tablets } = cluster;
+  const { etcd, vtctld, vtorc, vtgates, tablets } = cluster;
   const base = {
     image: `vitess-kv-cluster:${VITESS_VERSION}`,
     volumes: [`data:${DATA}`],
@@ -85,11 +85,16 @@ export function renderCompose(): string {
         }),
       ),
       vtorc: service(vtorc),
-      vtgate: {
-        ...service(vtgate),
-        configs: [{ source: "vtgate-users.json", target: `${DATA}/vtgate-users.json` }],
-        ports: [`127.0.0.1:${vtgate.ports.mysql}:${vtgate.ports.mysql}`],
-      },
+      ...Object.fromEntries(
+        vtgates.map((vtgate) => [
+          vtgate.name,
+          {
+            ...service(vtgate),
+            configs: [{ source: "vtgate-users.json", target: `${DATA}/vtgate-users.json` }],
+            ports: [`127.0.0.1:${vtgate.ports.mysql}:${vtgate.ports.mysql}`],
+          },
+        ]),
+      ),
     },
     configs: {
       "extra.cnf": { content: `${["[mysqld]", ...mysqlSettings("0.0.0.0")].join("\n")}\n` },
@@ -103,7 +108,7 @@ export function renderCompose(): string {
 
 export function renderDocument(): string {
   const cluster = topology(settings, { dataDir: "DATA", bind: LOOPBACK, hostOf: () => LOOPBACK });
-  const { etcd, vtctld, vtorc, vtgate, tablets } = cluster;
+  const { etcd, vtctld, vtorc, vtgates, tablets } = cluster;
   const row = (cells: (string | number)[]) => `| ${cells.join(" | ")} |`;
   const ports = (spec: Process) =>
     Object.entries(spec.ports)
@@ -119,7 +124,7 @@ export function renderDocument(): string {
     "",
     row(["process", "shard", "ports", "memory, MB"]),
     row(["---", "---", "---", "---"]),
-    ...[etcd, vtctld, vtorc, vtgate].map((spec) => row([spec.name, "", ports(spec), spec.memoryMb])),
+    ...[etcd, vtctld, vtorc, ...vtgates].map((spec) => row([spec.name, "", ports(spec), spec.memoryMb])),
     ...tablets.flatMap(({ mysqld, shard, vttablet, mysqlPort, mysqlMemoryMb }) => [
       row([vttablet.name, `\`${shard}\``, ports(vttablet), vttablet.memoryMb]),
       row([mysqld, `\`${shard}\``, `${mysqlPort} mysql`, mysqlMemoryMb]),
@@ -136,7 +141,7 @@ export function renderDocument(): string {
     "",
     "## Flags",
     "",
-    ...flags("vtgate", vtgate),
+    ...flags("vtgate, the first", vtgates[0] as Process),
     ...flags("vttablet, the first", (tablets[0] as Topology["tablets"][number]).vttablet),
     ...flags("vtorc", vtorc),
     ...flags("vtctld", vtctld),
@@ -144,8 +149,8 @@ export function renderDocument(): string {
   ].join("\n");
 }
 
-function totalMemoryMb({ etcd, vtctld, vtorc, vtgate, tablets }: Topology): number {
-  const servers = [etcd, vtctld, vtorc, vtgate, ...tablets.map((tablet) => tablet.vttablet)];
+function totalMemoryMb({ etcd, vtctld, vtorc, vtgates, tablets }: Topology): number {
+  const servers = [etcd, vtctld, vtorc, ...vtgates, ...tablets.map((tablet) => tablet.vttablet)];
   const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0);
   return sum(servers.map((spec) => spec.memoryMb)) + sum(tablets.map((tablet) => tablet.mysqlMemoryMb));
 }
