@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { DEFAULTS } from "./folder.ts";
+import { APPLY_RELAY_LOG } from "./relay-log.ts";
 import {
   KEYSPACE,
   LOOPBACK,
@@ -66,8 +67,9 @@ export function renderCompose(): string {
       ...Object.fromEntries(
         tablets.map((tablet) => {
           const mysqlctl = `mysqlctl ${tablet.mysqlctl.join(" ")}`;
+          const apply = `mysql --socket=${tablet.mysqlSocket} --user=vt_dba --execute="${APPLY_RELAY_LOG}" || true`;
           const start = [
-            `if [ -e ${tablet.dir}/initialized ]; then ${mysqlctl} start; else rm -rf ${tablet.dir}; ${mysqlctl} init; touch ${tablet.dir}/initialized; fi`,
+            `if [ -e ${tablet.dir}/initialized ]; then ${mysqlctl} start; ${apply}; else rm -rf ${tablet.dir}; ${mysqlctl} init; touch ${tablet.dir}/initialized; fi`,
             `${tablet.vttablet.program} ${tablet.vttablet.args.join(" ")} & tablet=$$!`,
             // Compose turns $$ into $. First the tablet, then its mysqld, as the launcher does.
             `trap 'kill $$tablet; wait $$tablet; ${mysqlctl} shutdown; exit 0' TERM INT`,

@@ -357,6 +357,8 @@ export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
     "innodb_flush_log_at_trx_commit=1",
     // A replica acknowledges what is in its relay log: that too must be on disk by then.
     "sync_relay_log=1",
+    // And it must be applied after a restart, for its primary may be gone: mysqlctl's own setting would throw it away.
+    "relay_log_recovery=OFF",
     // That sync comes after every event, not every transaction: the rows of a batch should be one event, not fifty.
     "binlog_row_event_max_size=1048576",
     // It would hold the keys and values of whatever was slow.
