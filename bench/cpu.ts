@@ -18,9 +18,9 @@ const IDLE_CORES = 0.5;
 const IDLE_SECONDS = 0.5;
 
 /** The cluster's processes. */
-export function clusterGroups({ vtgate, vtctld, vtorc, etcd, tablets }: ClusterStatus): Groups {
+export function clusterGroups({ vtgates, vtctld, vtorc, etcd, tablets }: ClusterStatus): Groups {
   return {
-    vtgate: [vtgate.pid],
+    vtgates: vtgates.map(({ pid }) => pid),
     vttablets: tablets.map(({ pids }) => pids.vttablet),
     mysqlds: tablets.map(({ pids }) => pids.mysqld),
     "vtctld, vtorc, etcd": [vtctld.pid, vtorc.pid, etcd.pid],

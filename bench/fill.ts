@@ -23,12 +23,12 @@ export interface Filling {
 
 /** Puts the bench's value under every key. */
 export async function fillRows(rig: Rig, filling: Filling) {
-  const { url, vtgate } = await rig.cluster();
+  const { url, vtgates } = await rig.cluster();
   const database = connect({ url, backend: await inspectBackend(url), connections: 2 * STATEMENTS, queueLimit: 100 });
   try {
     const { shardOf } = await watchShards(database, {
       backend: "vitess",
-      keyspace: vtgate.database,
+      keyspace: vtgates[0].database,
       hash: (key) => Bun.hash.xxHash64(key),
     });
     const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });

@@ -73,7 +73,7 @@ export async function httpLoad(load: HttpLoad, signal: AbortSignal): Promise<Loa
 /** Runs single statements at vtgate, as references/statements.lua words them. */
 export async function sqlLoad(
   load: { threads: number; seconds: number; operation: "get" | "put"; keys: number },
-  { vtgate }: ClusterStatus,
+  { vtgates: [vtgate] }: ClusterStatus,
   signal: AbortSignal,
 ): Promise<Load> {
   const { threads, seconds, operation, keys } = load;

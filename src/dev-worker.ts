@@ -68,14 +68,16 @@ async function main() {
   }
 }
 
+/** Of one vtgate: Hyperdrive, like what stands for it here, connects to one address. */
 async function clusterUrl(dataDir: string): Promise<string> {
   const status = clusterExists(dataDir) ? await clusterStatus(dataDir) : undefined;
-  if (!status?.vtgate.pid) {
+  const vtgate = status?.vtgates.find(({ answers }) => answers);
+  if (!vtgate) {
     throw new ClusterProblem(
       `No cluster runs in ${dataDir}. Start one with 'npm run cluster -- up', or set DATABASE_URL.`,
     );
   }
-  return status.url;
+  return vtgate.url;
 }
 
 /** For what wrangler reads and writes beside the project: variables, its log, settings and temporary files. */

@@ -375,7 +375,7 @@ describe("coalescing over Vitess", async () => {
   test("the map of shards is vtgate's own", async () => {
     const { shardOf } = await watchShards(database, {
       backend: "vitess",
-      keyspace: targets.vitess.status.vtgate.database,
+      keyspace: targets.vitess.status.vtgates[0].database,
       hash: (bytes) => Bun.hash.xxHash64(bytes),
     });
     await Promise.all(names.map((name) => direct.put(key(name), entry(name))));

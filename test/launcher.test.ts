@@ -12,6 +12,7 @@ import { requireSpace } from "../vitess/cache.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { LAUNCHER_DIR, PROBLEMS_DIR } from "./folders.ts";
+import { until } from "./targets.ts";
 
 const PORT_BASE = 18000;
 const DATA_DIR = LAUNCHER_DIR;
@@ -22,7 +23,7 @@ describe("a cluster's life", () => {
   afterAll(() => clear(DATA_DIR));
 
   async function rows(status: ClusterStatus, sql: string) {
-    const connection = await createConnection(status.url);
+    const connection = await createConnection(status.vtgates[0].url);
     try {
       const [result] = await connection.query<RowDataPacket[]>(sql);
       return result;
@@ -63,7 +64,16 @@ describe("a cluster's life", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/SHARD +TABLET +ROLE +STATE +LAG/);
     const status = await statusOf(DATA_DIR);
-    expect(status.vtgate).toMatchObject({ host: "127.0.0.1", port: PORT_BASE + 7, user: "kv", database: "kv" });
+    expect(status.vtgates).toMatchObject(
+      [7, 10].map((above) => ({
+        host: "127.0.0.1",
+        port: PORT_BASE + above,
+        user: "kv",
+        database: "kv",
+        answers: true,
+      })),
+    );
+    expect(status.url).toBe(status.vtgates.map(({ url }) => url).join());
     for (const { pids, mysqlSocket } of status.tablets) {
       expect(readFileSync(`/proc/${pids.mysqld}/cmdline`, "utf8")).toContain("mysqld");
       expect(readFileSync(`/proc/${pids.vttablet}/cmdline`, "utf8")).toContain("vttablet");
@@ -96,6 +106,23 @@ describe("a cluster's life", () => {
     expect(await rows(JSON.parse(again.stdout), "SELECT `key` FROM entries")).toHaveLength(1);
   });
 
+  test("a vtgate that died is missed, and started again, while the other one answers", async () => {
+    const { vtgates } = await statusOf(DATA_DIR);
+    process.kill(vtgates[0].pid as number, "SIGKILL");
+    await until(async () => !(await statusOf(DATA_DIR)).vtgates[0].pid, "it is gone");
+    const { code, stdout } = await cluster("status", "--data", DATA_DIR, "--json");
+    expect(code).toBe(1);
+    const left: ClusterStatus = JSON.parse(stdout);
+    expect(left.vtgates.map(({ answers }) => answers)).toEqual([false, true]);
+    expect(left.tablets.every(({ serving }) => serving)).toBe(true);
+    const again = await cluster("up", "--data", DATA_DIR, "--json");
+    expect(again.code).toBe(0);
+    expect((JSON.parse(again.stdout) as ClusterStatus).vtgates).toMatchObject([
+      { answers: true },
+      { answers: true, pid: vtgates[1]?.pid },
+    ]);
+  });
+
   test("down leaves nothing running; stale pid files fool nobody; the data is kept", async () => {
     expect((await cluster("down", "--data", DATA_DIR)).code).toBe(0);
     expect(processesIn(DATA_DIR)).toEqual([]);
@@ -105,7 +132,7 @@ describe("a cluster's life", () => {
     const bystander = spawn("sleep", ["600"]);
     try {
       mkdirSync(join(DATA_DIR, "run"), { recursive: true });
-      for (const name of ["etcd", "vtgate", "mysqld-100"]) {
+      for (const name of ["etcd", "vtgate-1", "mysqld-100"]) {
         writeFileSync(join(DATA_DIR, "run", `${name}.pid`), `${bystander.pid} 1\n`);
       }
       for (const name of ["mysql.pid", "mysql.sock.lock"]) {

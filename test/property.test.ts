@@ -68,7 +68,7 @@ type Expiry = typeof expiry extends fc.Arbitrary<infer T> ? T : never;
 
 beforeAll(async () => {
   const { status, url } = targets.vitess;
-  const { host, port, user, password } = status.vtgate;
+  const { host, port, user, password } = status.vtgates[0];
   const candidates = Array.from({ length: 40 }, (_, i) => `candidate-${i}`);
   await Promise.all(candidates.map((name) => call(`${url}/v1/kv/${NAMESPACE}/${name}`, { method: "PUT", body: "" })));
   for (const shard of status.shards) {

@@ -56,7 +56,7 @@ async function startTargets(): Promise<Targets> {
     return [overVitess, await start(mysql.databaseUrl), await start(status.url, WORKER)] as const;
   });
   return {
-    vitess: { url: overVitess.url, databaseUrl: status.url, status },
+    vitess: { url: overVitess.url, databaseUrl: status.vtgates[0].url, status },
     mysql: { url: overMysql.url, databaseUrl: mysql.databaseUrl, socket: mysql.socket },
     worker: { url: worker.url },
   };

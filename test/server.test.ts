@@ -90,7 +90,7 @@ test("while vtgate does not answer, reads and readiness fail in time, liveness d
   await withServer({ KV_DEADLINE_MS: "700" }, async (server) => {
     const url = freshKeyUrl(server.url);
     await call(url, { method: "PUT", body: "v" });
-    const vtgate = targets.vitess.status.vtgate.pid as number;
+    const vtgate = targets.vitess.status.vtgates[0].pid as number;
     process.kill(vtgate, "SIGSTOP");
     try {
       const read = await call(url);

@@ -7,6 +7,7 @@ import { type Connection, createConnection } from "mysql2/promise";
 import type { ClusterStatus } from "../vitess/status.ts";
 
 export interface Targets {
+  /** The server uses all vtgates; `databaseUrl` leads to the first. */
   vitess: { url: string; databaseUrl: string; status: ClusterStatus };
   mysql: { url: string; databaseUrl: string; socket: string };
   worker: { url: string };

@@ -27,7 +27,7 @@ test.each([0, 3, 512, 1.5, Number.NaN])("%p shards are refused", (count) => {
 
 test("every process has ports of its own", () => {
   const cluster = topology(newSettings(8, 3, 15000), { dataDir: "/d", bind: "127.0.0.1", hostOf: () => "127.0.0.1" });
-  const servers = [cluster.etcd, cluster.vtctld, cluster.vtorc, cluster.vtgate];
+  const servers = [cluster.etcd, cluster.vtctld, cluster.vtorc, ...cluster.vtgates];
   const ports = [
     ...[...servers, ...cluster.tablets.map((tablet) => tablet.vttablet)].flatMap(({ ports }) => Object.values(ports)),
     ...cluster.tablets.map((tablet) => tablet.mysqlPort),

@@ -51,7 +51,7 @@ const main = defineCommand({
     status: defineCommand({
       meta: {
         name: "status",
-        description: "Show shards, roles, lag, processes and sweeps; exits 1 unless every tablet serves",
+        description: "Show shards, roles, lag, processes and sweeps; exits 1 when anything is missing",
       },
       args: { ...data, ...json },
       run: ({ args }) =>

@@ -39,8 +39,8 @@ export async function up(
   return await exclusively(dataDir, signal, async () => {
     const cluster = Cluster.open(options);
     cluster.save();
-    const { etcd, vtgate } = cluster.topology;
-    const started = [etcd, vtgate].every(({ name }) => cluster.processes.pid(name) === undefined);
+    const { etcd, vtgates } = cluster.topology;
+    const started = [etcd, ...vtgates].every(({ name }) => cluster.processes.pid(name) === undefined);
     const ready = () => step("every tablet serves", (report) => untilServing(cluster, report, signal));
     return { status: await startProcesses(cluster, parts, signal, ready), started };
   });
@@ -53,8 +53,9 @@ async function untilServing(cluster: Cluster, report: (detail: string) => void, 
     const now = await readStatus(cluster);
     const waited = Date.now() - begun;
     if (isWhole(now) || (isServing(now) && waited > STRAGGLER_TIMEOUT_MS)) return now;
-    const missing = now.tablets.filter((tablet) => !isHealthy(tablet)).map((tablet) => tablet.alias);
-    report(`waiting for ${missing.join(", ") || "a primary"}`);
+    const silent = now.vtgates.filter(({ answers }) => !answers).map(({ name }) => name);
+    const missing = now.tablets.filter((tablet) => !isHealthy(tablet)).map(({ alias }) => alias);
+    report(`waiting for ${[...silent, ...missing].join(", ") || "a primary"}`);
     if (waited > START_TIMEOUT_MS) {
       const { resharding } = cluster.settings;
       const hint = resharding ? ` A resharding was interrupted: 'reshard ${resharding.length}' finishes it.` : "";

@@ -3,12 +3,13 @@
 import { existsSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { createConnection } from "mysql2/promise";
+import { type Connection, createConnection } from "mysql2/promise";
 import type { Cluster } from "./folder.ts";
 import type { Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { type Processes, run } from "./processes.ts";
 import { step } from "./progress.ts";
+import { applyRelayLog } from "./relay-log.ts";
 import { together } from "./together.ts";
 import { bufferPoolMb, LOOPBACK, memorySettings, mysqlSettings, type Tablet } from "./topology.ts";
 
@@ -54,6 +55,7 @@ export async function startMysqlds(
         for (const file of ["mysql.pid", "mysql.sock.lock"]) rmSync(join(tablet.dir, file), { force: true });
         await call("reinit_config");
         await call("start");
+        await connected(tablet, (connection) => applyRelayLog(connection, signal));
       } else {
         // An earlier init was interrupted, or there was none: such a folder holds no data yet.
         rmSync(tablet.dir, { recursive: true, force: true });
@@ -65,6 +67,18 @@ export async function startMysqlds(
     };
     await together(signal, tablets.filter((tablet) => !running.includes(tablet)).map(start));
   });
+}
+
+/** Does something in a session at the tablet's mysqld, with all rights. */
+async function connected<T>({ mysqlSocket }: Tablet, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba" });
+  // Losing it fails the statement that goes on, and nothing else.
+  connection.on("error", () => {});
+  try {
+    return await work(connection);
+  } finally {
+    connection.destroy();
+  }
 }
 
 /** What the end of the mysqld's own log says of why it did not start, as far as it came. */
@@ -88,19 +102,16 @@ export async function fitMemory(cluster: Cluster) {
   const running = topology.tablets.filter((tablet) => mysqldRuns(processes, tablet));
   const settings = memoryOfEach(cluster);
   await Promise.all(
-    running.map(async ({ mysqlSocket }) => {
-      // One that can't be asked keeps what it has, until it is started again.
-      const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba" }).catch(() => undefined);
-      try {
+    running.map((tablet) =>
+      connected(tablet, async (connection) => {
         for (const [name, mb] of Object.entries(settings)) {
           // InnoDB does the work in the background; the value that it has already costs nothing.
           const sql = `SET GLOBAL ${name} = ${mb * 2 ** 20}`;
-          await connection?.query({ sql, timeout: SQL_TIMEOUT_MS }).catch(() => {});
+          await connection.query({ sql, timeout: SQL_TIMEOUT_MS });
         }
-      } finally {
-        connection?.destroy();
-      }
-    }),
+        // One that can't be asked keeps what it has, until it is started again.
+      }).catch(() => {}),
+    ),
   );
 }
 

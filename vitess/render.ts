@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { DEFAULTS } from "./folder.ts";
+import { APPLY_RELAY_LOG } from "./relay-log.ts";
 import {
   KEYSPACE,
   LOOPBACK,
@@ -37,7 +38,7 @@ USER vitess
 
 export function renderCompose(): string {
   const cluster = topology(settings, { dataDir: DATA, bind: "0.0.0.0", hostOf: (name) => name });
-  const { etcd, vtctld, vtorc, vtgate, tablets } = cluster;
+  const { etcd, vtctld, vtorc, vtgates, tablets } = cluster;
   const base = {
     image: `vitess-kv-cluster:${VITESS_VERSION}`,
     volumes: [`data:${DATA}`],
@@ -66,8 +67,9 @@ export function renderCompose(): string {
       ...Object.fromEntries(
         tablets.map((tablet) => {
           const mysqlctl = `mysqlctl ${tablet.mysqlctl.join(" ")}`;
+          const apply = `mysql --socket=${tablet.mysqlSocket} --user=vt_dba --execute="${APPLY_RELAY_LOG}" || true`;
           const start = [
-            `if [ -e ${tablet.dir}/initialized ]; then ${mysqlctl} start; else rm -rf ${tablet.dir}; ${mysqlctl} init; touch ${tablet.dir}/initialized; fi`,
+            `if [ -e ${tablet.dir}/initialized ]; then ${mysqlctl} start; ${apply}; else rm -rf ${tablet.dir}; ${mysqlctl} init; touch ${tablet.dir}/initialized; fi`,
             `${tablet.vttablet.program} ${tablet.vttablet.args.join(" ")} & tablet=$$!`,
             // Compose turns $$ into $. First the tablet, then its mysqld, as the launcher does.
             `trap 'kill $$tablet; wait $$tablet; ${mysqlctl} shutdown; exit 0' TERM INT`,
@@ -85,11 +87,16 @@ export function renderCompose(): string {
         }),
       ),
       vtorc: service(vtorc),
-      vtgate: {
-        ...service(vtgate),
-        configs: [{ source: "vtgate-users.json", target: `${DATA}/vtgate-users.json` }],
-        ports: [`127.0.0.1:${vtgate.ports.mysql}:${vtgate.ports.mysql}`],
-      },
+      ...Object.fromEntries(
+        vtgates.map((vtgate) => [
+          vtgate.name,
+          {
+            ...service(vtgate),
+            configs: [{ source: "vtgate-users.json", target: `${DATA}/vtgate-users.json` }],
+            ports: [`127.0.0.1:${vtgate.ports.mysql}:${vtgate.ports.mysql}`],
+          },
+        ]),
+      ),
     },
     configs: {
       "extra.cnf": { content: `${["[mysqld]", ...mysqlSettings("0.0.0.0")].join("\n")}\n` },
@@ -103,7 +110,7 @@ export function renderCompose(): string {
 
 export function renderDocument(): string {
   const cluster = topology(settings, { dataDir: "DATA", bind: LOOPBACK, hostOf: () => LOOPBACK });
-  const { etcd, vtctld, vtorc, vtgate, tablets } = cluster;
+  const { etcd, vtctld, vtorc, vtgates, tablets } = cluster;
   const row = (cells: (string | number)[]) => `| ${cells.join(" | ")} |`;
   const ports = (spec: Process) =>
     Object.entries(spec.ports)
@@ -119,7 +126,7 @@ export function renderDocument(): string {
     "",
     row(["process", "shard", "ports", "memory, MB"]),
     row(["---", "---", "---", "---"]),
-    ...[etcd, vtctld, vtorc, vtgate].map((spec) => row([spec.name, "", ports(spec), spec.memoryMb])),
+    ...[etcd, vtctld, vtorc, ...vtgates].map((spec) => row([spec.name, "", ports(spec), spec.memoryMb])),
     ...tablets.flatMap(({ mysqld, shard, vttablet, mysqlPort, mysqlMemoryMb }) => [
       row([vttablet.name, `\`${shard}\``, ports(vttablet), vttablet.memoryMb]),
       row([mysqld, `\`${shard}\``, `${mysqlPort} mysql`, mysqlMemoryMb]),
@@ -136,7 +143,7 @@ export function renderDocument(): string {
     "",
     "## Flags",
     "",
-    ...flags("vtgate", vtgate),
+    ...flags("vtgate, the first", vtgates[0] as Process),
     ...flags("vttablet, the first", (tablets[0] as Topology["tablets"][number]).vttablet),
     ...flags("vtorc", vtorc),
     ...flags("vtctld", vtctld),
@@ -144,8 +151,8 @@ export function renderDocument(): string {
   ].join("\n");
 }
 
-function totalMemoryMb({ etcd, vtctld, vtorc, vtgate, tablets }: Topology): number {
-  const servers = [etcd, vtctld, vtorc, vtgate, ...tablets.map((tablet) => tablet.vttablet)];
+function totalMemoryMb({ etcd, vtctld, vtorc, vtgates, tablets }: Topology): number {
+  const servers = [etcd, vtctld, vtorc, ...vtgates, ...tablets.map((tablet) => tablet.vttablet)];
   const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0);
   return sum(servers.map((spec) => spec.memoryMb)) + sum(tablets.map((tablet) => tablet.mysqlMemoryMb));
 }

@@ -36,7 +36,7 @@ export async function startProcesses<T>(
 
 async function start(cluster: Cluster, parts: Parts, stops: (() => Promise<void>)[], signal?: AbortSignal) {
   const { topology, processes } = cluster;
-  const { etcd, vtctld, vtorc, vtgate, tablets } = topology;
+  const { etcd, vtctld, vtorc, vtgates, tablets } = topology;
   await checkPorts(cluster);
   const env = mysqlEnvironment(cluster, parts);
   const launch = (spec: Process) => async (signal: AbortSignal) => {
@@ -56,14 +56,14 @@ async function start(cluster: Cluster, parts: Parts, stops: (() => Promise<void>
       }),
     (signal) => startMysqlds(cluster, parts, stops, signal),
   ]);
-  // vtorc and vtgate look for tablets when they start, and again only seconds later.
+  // vtorc and vtgates look for tablets when they start, and again only seconds later.
   await step(`${tablets.length} tablets`, () =>
     together(
       signal,
       tablets.map((tablet) => launch(tablet.vttablet)),
     ),
   );
-  await step("vtorc and vtgate", () => together(signal, [vtorc, vtgate].map(launch)));
+  await step("vtorc and vtgates", () => together(signal, [vtorc, ...vtgates].map(launch)));
 }
 
 /** Runs every stop, the last first, also when one fails. */
@@ -104,9 +104,9 @@ async function untilReady(processes: Processes, spec: Process, signal?: AbortSig
 }
 
 async function checkPorts({ processes, topology }: Cluster) {
-  const { etcd, vtctld, vtorc, vtgate, tablets } = topology;
+  const { etcd, vtctld, vtorc, vtgates, tablets } = topology;
   const wanted = [
-    ...[etcd, vtctld, vtorc, vtgate, ...tablets.map((tablet) => tablet.vttablet)]
+    ...[etcd, vtctld, vtorc, ...vtgates, ...tablets.map((tablet) => tablet.vttablet)]
       .filter(({ name }) => processes.pid(name) === undefined)
       .flatMap(({ name, ports }) => Object.entries(ports).map(([purpose, port]) => ({ name, purpose, port }))),
     ...tablets

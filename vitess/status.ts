@@ -1,23 +1,19 @@
-// What a cluster is doing, as vtgate and the process table tell it.
+// What a cluster is doing, as its vtgates and the process table tell it.
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { SHOW_SHARDS, servingShards } from "../src/store/backend.ts";
 import { COUNTED_ROWS, type SweepStatus } from "../src/store/sweep-report.ts";
 import type { Cluster } from "./folder.ts";
-import { KEYSPACE, LOOPBACK, SQL_USER } from "./topology.ts";
+import { ClusterProblem } from "./problem.ts";
+import { KEYSPACE, LOOPBACK, SQL_USER, type Vtgate } from "./topology.ts";
 
 export interface ClusterStatus {
   dataDir: string;
-  vtgate: {
-    host: string;
-    port: number;
-    socket: string;
-    user: string;
-    password: string;
-    database: string;
-    pid: number | null;
-  };
-  /** The same as one URL, for DATABASE_URL. */
+  vtgates: [VtgateStatus, ...VtgateStatus[]];
+  /**
+   * For DATABASE_URL: the URLs of all vtgates, whether they run or not, with commas between them. A client uses
+   * whichever answers.
+   */
   url: string;
   /** Address of its gRPC server, for `vtctldclient --server`. */
   vtctld: { address: string; pid: number | null };
@@ -31,10 +27,25 @@ export interface ClusterStatus {
   tablets: TabletStatus[];
 }
 
+interface VtgateStatus {
+  name: string;
+  host: string;
+  port: number;
+  socket: string;
+  user: string;
+  password: string;
+  database: string;
+  /** The same as one URL. */
+  url: string;
+  pid: number | null;
+  /** Whether it answers, within seconds. */
+  answers: boolean;
+}
+
 interface TabletStatus {
   alias: string;
   shard: string;
-  /** As vtgate sees it; "unknown" while vtgate can't be asked or does not know the tablet. */
+  /** As all vtgates see it that answer; "unknown" while there is none, or one does not know the tablet or knows better. */
   role: "primary" | "replica" | "unknown";
   serving: boolean;
   /** Seconds behind the primary; null where that is not known, and for a primary. */
@@ -47,14 +58,21 @@ interface TabletStatus {
 }
 
 export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
-  const { dataDir, password, settings, topology, processes } = cluster;
-  const vtgate = vtgateAccess(cluster);
-  const { shards, seen } = await askVtgate(vtgate).catch(() => ({ shards: undefined, seen: new Map<string, Seen>() }));
+  const { dataDir, settings, topology, processes } = cluster;
+  const vtgates = await askVtgates(cluster);
+  const { shards, seen } = agreement(vtgates.flatMap(({ view }) => view ?? []));
   const pid = (name: string) => processes.pid(name) ?? null;
   return {
     dataDir,
-    vtgate: { ...vtgate, socket: `${dataDir}/vtgate.sock`, pid: pid("vtgate") },
-    url: `mysql://${SQL_USER}:${password}@${LOOPBACK}:${vtgate.port}/${KEYSPACE}`,
+    vtgates: vtgates.map(({ view, access, vtgate }) => ({
+      name: vtgate.name,
+      ...access,
+      socket: vtgate.mysqlSocket,
+      url: urlOf(access),
+      pid: pid(vtgate.name),
+      answers: view !== undefined,
+    })) as ClusterStatus["vtgates"],
+    url: vtgates.map(({ access }) => urlOf(access)).join(),
     vtctld: { address: `${LOOPBACK}:${topology.vtctld.ports.grpc}`, pid: pid("vtctld") },
     vtorc: { pid: pid("vtorc") },
     etcd: { address: `${LOOPBACK}:${topology.etcd.ports.http}`, pid: pid("etcd") },
@@ -73,22 +91,67 @@ export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
   };
 }
 
-/** Aliases of the tablets that vtgate knows, of whatever shards. Fails when it can't be asked. */
+/** Aliases of the tablets that any vtgate knows, of whatever shards. Fails when none can be asked. */
 export async function knownTablets(cluster: Cluster): Promise<string[]> {
-  return [...(await askVtgate(vtgateAccess(cluster))).seen.keys()];
-}
-
-function vtgateAccess({ password, topology }: Cluster) {
-  const port = topology.vtgate.ports.mysql as number;
-  return { host: LOOPBACK, port, user: SQL_USER, password, database: KEYSPACE };
+  const views = (await askVtgates(cluster)).flatMap(({ view }) => view ?? []);
+  if (views.length === 0) throw new ClusterProblem("No vtgate answers. See 'status'.");
+  return views.flatMap(({ seen }) => [...seen.keys()]);
 }
 
 type Seen = Pick<TabletStatus, "role" | "serving" | "lagSeconds">;
 
-async function askVtgate(
-  vtgate: ReturnType<typeof vtgateAccess>,
-): Promise<{ shards: string[]; seen: Map<string, Seen> }> {
-  const connection = await createConnection({ ...vtgate, connectTimeout: 2000 });
+/** The shards that serve and the tablets by alias, as one vtgate sees them. */
+interface View {
+  shards: string[];
+  seen: Map<string, Seen>;
+}
+
+type Access = ReturnType<typeof accessTo>;
+
+function accessTo({ password }: Cluster, vtgate: Vtgate) {
+  return { host: LOOPBACK, port: vtgate.ports.mysql as number, user: SQL_USER, password, database: KEYSPACE };
+}
+
+function urlOf({ host, port, user, password, database }: Access): string {
+  return `mysql://${user}:${password}@${host}:${port}/${database}`;
+}
+
+/** Every vtgate with what it sees; without, where it does not answer. */
+function askVtgates(cluster: Cluster): Promise<{ vtgate: Vtgate; access: Access; view?: View }[]> {
+  return Promise.all(
+    cluster.topology.vtgates.map(async (vtgate) => {
+      const access = accessTo(cluster, vtgate);
+      return { vtgate, access, view: await askVtgate(access).catch(() => undefined) };
+    }),
+  );
+}
+
+/** What all of them see alike, for a client may use any: so a tablet serves when they all think so. */
+function agreement(views: View[]): { shards?: string[]; seen: Map<string, Seen> } {
+  const [first, ...others] = views;
+  if (!first) return { seen: new Map() };
+  const seen = [...first.seen].filter(([alias, { role }]) =>
+    others.every((each) => each.seen.get(alias)?.role === role),
+  );
+  return {
+    shards: first.shards.filter((shard) => others.every(({ shards }) => shards.includes(shard))),
+    seen: new Map(
+      seen.map(([alias, ours]) => [alias, others.reduce((all, { seen }) => worse(all, seen.get(alias)), ours)]),
+    ),
+  };
+}
+
+function worse(one: Seen, other: Seen = one): Seen {
+  const lags = [one.lagSeconds, other.lagSeconds].filter((lag) => lag !== null);
+  return {
+    role: one.role,
+    serving: one.serving && other.serving,
+    lagSeconds: lags.length < 2 ? null : Math.max(...lags),
+  };
+}
+
+async function askVtgate(access: Access): Promise<View> {
+  const connection = await createConnection({ ...access, connectTimeout: 2000 });
   try {
     const query = (sql: string) => connection.query<RowDataPacket[]>({ sql, timeout: 3000 });
     const [shards] = await query(SHOW_SHARDS);
@@ -117,7 +180,7 @@ export function isHealthy({ role, serving, lagSeconds }: TabletStatus): boolean 
 
 /** True when every shard that serves has a primary, and a replica that gives each commit its second disk. */
 export function isServing(status: ClusterStatus): boolean {
-  return status.shards.every((shard) => isReady(status, shard));
+  return status.shards.length > 0 && status.shards.every((shard) => isReady(status, shard));
 }
 
 /** The same of one shard, which need not serve. */
@@ -127,10 +190,14 @@ export function isReady({ tablets }: ClusterStatus, shard: string): boolean {
   return healthy.some((tablet) => tablet.role === "primary") && healthy.length >= Math.min(2, ours.length);
 }
 
-/** True when besides no tablet of a shard that serves is missing. */
+/** True when besides nothing is missing: no tablet of a shard that serves, and none of the servers. */
 export function isWhole(status: ClusterStatus): boolean {
+  const { vtgates, vtctld, vtorc, etcd, shards, tablets } = status;
   return (
-    isServing(status) && status.tablets.every((tablet) => isHealthy(tablet) || !status.shards.includes(tablet.shard))
+    isServing(status) &&
+    tablets.every((tablet) => isHealthy(tablet) || !shards.includes(tablet.shard)) &&
+    vtgates.every(({ answers }) => answers) &&
+    [vtctld, vtorc, etcd].every(({ pid }) => pid !== null)
   );
 }
 
@@ -146,8 +213,10 @@ export function renderStatus(status: ClusterStatus, sweeps = new Map<string, Swe
     `${tablet.pids.vttablet ?? "stopped"}`,
   ]);
   const tablets = columns([["SHARD", "TABLET", "ROLE", "STATE", "LAG", "MYSQLD", "VTTABLET"], ...rows]);
-  const servers = (["vtgate", "vtctld", "vtorc", "etcd"] as const)
-    .map((name) => `${name} ${status[name].pid ?? "stopped"}`)
+  const { vtctld, vtorc, etcd } = status;
+  const vtgates = status.vtgates.map(({ name, pid, answers }) => [name, answers || !pid ? pid : `${pid} (silent)`]);
+  const servers = [...vtgates, ["vtctld", vtctld.pid], ["vtorc", vtorc.pid], ["etcd", etcd.pid]]
+    .map(([name, state]) => `${name} ${state ?? "stopped"}`)
     .join(", ");
   const resharding = status.resharding
     ? [`Being resharded, to ${status.resharding.join(", ")}: 'reshard ${status.resharding.length}' goes on with it`]

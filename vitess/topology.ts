@@ -17,6 +17,8 @@ const BUFFER_POOL_MB = 512;
 /** Of the machine's memory, all buffer pools together; the least and the most of each. */
 const BUFFER_POOLS_SHARE = 0.4;
 const BUFFER_POOL_BOUNDS_MB = { least: 128, most: 4096 };
+/** One may die, or be restarted, while the other serves. */
+const VTGATES = 2;
 /** Most of one shard: its share of uids and ports. */
 const TABLETS_PER_SHARD = 9;
 /** InnoDB enlarges a pool by this much at a time. */
@@ -68,6 +70,10 @@ export interface Process {
   readyPath: string;
 }
 
+export interface Vtgate extends Process {
+  mysqlSocket: string;
+}
+
 export interface Tablet {
   uid: number;
   alias: string;
@@ -88,7 +94,8 @@ export interface Topology {
   etcd: Process;
   vtctld: Process;
   vtorc: Process;
-  vtgate: Process;
+  /** All alike: each knows the whole cluster, so that a client may use whichever answers. */
+  vtgates: Vtgate[];
   tablets: Tablet[];
   retired: Tablet[];
   /** Those that serve, unless a resharding has just switched. */
@@ -229,12 +236,14 @@ export function topology(settings: Settings, place: Place): Topology {
     readyPath: "/debug/vars",
   };
 
-  const vtgate: Process = {
-    name: "vtgate",
-    program: "vtgate",
-    args: [
+  const vtgate = (number: number): Vtgate => {
+    const name = `vtgate-${number}`;
+    const http = portBase + 2 + 3 * number;
+    const ports = { http, grpc: http + 1, mysql: http + 2 };
+    const mysqlSocket = `${dataDir}/${name}.sock`;
+    const args = [
       ...topo,
-      ...listen(portBase + 5, portBase + 6),
+      ...listen(ports.http, ports.grpc),
       messages,
       `--cell=${CELL}`,
       `--cells-to-watch=${CELL}`,
@@ -243,8 +252,8 @@ export function topology(settings: Settings, place: Place): Topology {
       "--tablet-refresh-interval=5s",
       "--service-map=grpc-vtgateservice",
       `--mysql-server-bind-address=${bind}`,
-      `--mysql-server-port=${portBase + 7}`,
-      `--mysql-server-socket-path=${dataDir}/vtgate.sock`,
+      `--mysql-server-port=${ports.mysql}`,
+      `--mysql-server-socket-path=${mysqlSocket}`,
       "--mysql-auth-server-impl=static",
       `--mysql-auth-server-static-file=${dataDir}/vtgate-users.json`,
       // vtgate itself repeats a statement whose tablet went away in the middle of it, on the next primary, and by
@@ -256,10 +265,8 @@ export function topology(settings: Settings, place: Place): Topology {
       "--buffer-window=10s",
       "--buffer-max-failover-duration=20s",
       "--buffer-size=10000",
-    ],
-    ports: { http: portBase + 5, grpc: portBase + 6, mysql: portBase + 7 },
-    memoryMb: 2 * SERVER_MB,
-    readyPath: "/debug/vars",
+    ];
+    return { name, program: "vtgate", args, ports, memoryMb: 2 * SERVER_MB, readyPath: "/debug/vars", mysqlSocket };
   };
 
   const tablet = ({ uid, shard }: TabletSettings): Tablet => {
@@ -320,7 +327,7 @@ export function topology(settings: Settings, place: Place): Topology {
     etcd,
     vtctld,
     vtorc,
-    vtgate,
+    vtgates: Array.from({ length: VTGATES }, (_, i) => vtgate(i + 1)),
     tablets: tablets.map(tablet),
     retired: retired.map(tablet),
     shards: [...new Set(tablets.map(({ shard }) => shard))].filter((shard) => !resharding.includes(shard)),
@@ -350,6 +357,8 @@ export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
     "innodb_flush_log_at_trx_commit=1",
     // A replica acknowledges what is in its relay log: that too must be on disk by then.
     "sync_relay_log=1",
+    // And it must be applied after a restart, for its primary may be gone: mysqlctl's own setting would throw it away.
+    "relay_log_recovery=OFF",
     // That sync comes after every event, not every transaction: the rows of a batch should be one event, not fifty.
     "binlog_row_event_max_size=1048576",
     // It would hold the keys and values of whatever was slow.

@@ -60,7 +60,7 @@ export async function whileSampling<T>(
   access: ShardAccess[],
   work: () => Promise<T>,
 ): Promise<{ result: T; samples: Sample[] }> {
-  const { url, vtgate } = cluster;
+  const { url, vtgates } = cluster;
   const database = connect({ url, backend: "vitess", connections: 1, queueLimit: 10 });
   const samples: Sample[] = [];
   const end = new AbortController();
@@ -70,7 +70,7 @@ export async function whileSampling<T>(
       const deadline = performance.now() + DEADLINE_MS;
       const oldest = await Promise.all(access.map(({ store }) => store.findExpired(1, null, deadline)));
       const lags: number[] = [];
-      for (const { shard } of access) lags.push(await replicaLag(database, vtgate.database, shard));
+      for (const { shard } of access) lags.push(await replicaLag(database, vtgates[0].database, shard));
       samples.push({
         atSeconds: (performance.now() - begun) / 1000,
         oldestAgeMs: Math.max(...oldest.map(([first]) => first?.ageMs ?? 0)),

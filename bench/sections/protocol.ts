@@ -48,7 +48,7 @@ export async function protocol(rig: Rig): Promise<Findings> {
   await rig.startServer();
   const pools: Pool[] = [];
   const open = (options: PoolOptions) => {
-    const { user, password, database } = cluster.vtgate;
+    const { user, password, database } = cluster.vtgates[0];
     const common = { user, password, database, connectionLimit: 1, supportBigNumbers: true };
     pools.push(createPool({ ...common, ...options }));
     return pools.at(-1) as Pool;
@@ -71,7 +71,7 @@ export async function protocol(rig: Rig): Promise<Findings> {
   }
 }
 
-function makeWays({ vtgate }: ClusterStatus, open: (options: PoolOptions) => Pool): Way[] {
+function makeWays({ vtgates: [vtgate] }: ClusterStatus, open: (options: PoolOptions) => Pool): Way[] {
   const tcp = { host: vtgate.host, port: vtgate.port };
   const socket = { socketPath: vtgate.socket };
   return [
