@@ -93,6 +93,9 @@ const READ_ONLY_ERRORS = new Set([1290, 1792, 1836]);
  */
 const NEEDS_ROLLBACK_TEXTS = ["issue ROLLBACK and retry the transaction", "previous transaction failed"];
 
+/** vtgate's own words for a statement that it can't read, which come without a state of their own. */
+const SYNTAX_ERROR_TEXT = "syntax error at position";
+
 /** vtgate's words for a write to several shards, which it has undone: the map of shards that grouped its rows is stale. */
 const SEVERAL_SHARDS_TEXT = "multi-db transaction attempted";
 
@@ -105,7 +108,8 @@ export function storeError(error: unknown, phase: Phase, writes: boolean): Store
   const passes = NOT_APPLIED.has(errno) || isTransientText(message);
   if (passes) return new StoreError("unavailable", reason);
   if (message.includes(SEVERAL_SHARDS_TEXT)) return new StoreError("internal", "rows of several shards");
-  if (REFUSED_SQL_STATES.has(sqlState)) return new StoreError("internal", reason);
+  if (REFUSED_SQL_STATES.has(sqlState) || message.startsWith(SYNTAX_ERROR_TEXT))
+    return new StoreError("internal", reason);
   const harmless = phase === "connecting" || !writes;
   return new StoreError(harmless ? "unavailable" : "outcome_unknown", reason);
 }
