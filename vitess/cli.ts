@@ -1,13 +1,17 @@
-// `npm run cluster -- up | down | status | reshard | reparent | reset`: the cluster's command line.
+// `npm run cluster -- up | down | status | reshard | …`: the cluster's command line.
 
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
 import { readSweepStatus } from "../src/store/sweep-status.ts";
+import { addTablet } from "./add-tablet.ts";
+import { backup } from "./backup.ts";
 import { clusterStatus, defaultDataDir, down, reset, up } from "./cluster.ts";
 import { type ClusterOptions, DEFAULTS } from "./folder.ts";
 import { ClusterProblem } from "./problem.ts";
+import { removeTablet } from "./remove-tablet.ts";
 import { reparent } from "./reparent.ts";
 import { reshard } from "./reshard.ts";
+import { restore } from "./restore.ts";
 import { isWhole, renderStatus } from "./status.ts";
 
 const data = {
@@ -81,9 +85,64 @@ const main = defineCommand({
       args: { shard: { type: "positional", description: "Name of the shard", required: false }, ...data },
       run: ({ args, rawArgs }) =>
         guard(async (signal) => {
-          // A shard's name may begin with a dash, as options do.
-          const shard = args.shard ?? rawArgs.find((arg) => /^-[0-9a-f]*$/.test(arg)) ?? "";
-          console.log(renderStatus(await reparent(resolve(args.data), shard, signal)));
+          console.log(renderStatus(await reparent(resolve(args.data), shardOf(args.shard, rawArgs), signal)));
+        }),
+    }),
+    "add-tablet": defineCommand({
+      meta: {
+        name: "add-tablet",
+        description: "Give a shard one more replica; run it again to go on after an interruption",
+      },
+      args: { shard: { type: "positional", description: "Name of the shard", required: false }, ...data },
+      run: ({ args, rawArgs }) =>
+        guard(async (signal) => {
+          console.log(renderStatus(await addTablet(resolve(args.data), shardOf(args.shard, rawArgs), signal)));
+        }),
+    }),
+    "remove-tablet": defineCommand({
+      meta: { name: "remove-tablet", description: "Delete a replica, by default the tablet that does not run" },
+      args: {
+        tablet: { type: "positional", description: "Its alias or number", required: false },
+        force: { type: "boolean", description: "Even if the shard can't lose another one then" },
+        ...data,
+      },
+      run: ({ args }) =>
+        guard(async (signal) => {
+          const status = await removeTablet(resolve(args.data), args.tablet, args.force ?? false, signal);
+          console.log(renderStatus(status));
+        }),
+    }),
+    backup: defineCommand({
+      meta: { name: "backup", description: "Copy all shards while they serve" },
+      args: {
+        to: { type: "string", description: "Folder for backups (backups in the data folder)", valueHint: "dir" },
+        keep: { type: "string", description: "Delete older backups of this cluster there, but so many" },
+        ...data,
+      },
+      run: ({ args }) =>
+        guard(async (signal) => {
+          const options = { dataDir: resolve(args.data), to: args.to, keep: integer("--keep", args.keep) };
+          console.log(await backup(options, signal));
+        }),
+    }),
+    restore: defineCommand({
+      meta: { name: "restore", description: "Make a new cluster from a backup, and start it" },
+      args: {
+        from: { type: "string", description: "A backup, or a folder of backups, for the latest", valueHint: "dir" },
+        tablets: { type: "string", description: "Tablets of each shard (as many as there were)" },
+        "port-base": { type: "string", description: "First of its ports (as before)" },
+        ...data,
+      },
+      run: ({ args }) =>
+        guard(async (signal) => {
+          if (!args.from) throw new ClusterProblem("Say with --from which backup to restore.");
+          const options = {
+            from: args.from,
+            dataDir: resolve(args.data),
+            tablets: integer("--tablets", args.tablets),
+            portBase: integer("--port-base", args["port-base"]),
+          };
+          console.log(renderStatus(await restore(options, signal)));
         }),
     }),
     reset: defineCommand({
@@ -93,6 +152,11 @@ const main = defineCommand({
     }),
   },
 });
+
+/** A shard's name may begin with a dash, as options do. */
+function shardOf(argument: string | undefined, rawArgs: string[]): string {
+  return argument ?? rawArgs.find((arg) => /^-[0-9a-f]*$/.test(arg)) ?? "";
+}
 
 function integer(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -47,7 +47,7 @@ export async function up(
 }
 
 /** Waits for every tablet, but not for ever: a shard serves, and keeps its promises, without one. */
-async function untilServing(cluster: Cluster, report: (detail: string) => void, signal?: AbortSignal) {
+export async function untilServing(cluster: Cluster, report: (detail: string) => void, signal?: AbortSignal) {
   const begun = Date.now();
   for (;;) {
     const now = await readStatus(cluster);

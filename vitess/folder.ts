@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { withLock } from "./lock.ts";
 import { ClusterProblem } from "./problem.ts";
 import { makeDataDir, Processes, writePrivateFile } from "./processes.ts";
-import { LOOPBACK, newSettings, type Settings, type Topology, topology, vtgateUsers } from "./topology.ts";
+import { LOOPBACK, newSettings, type Settings, type Tablet, type Topology, topology, vtgateUsers } from "./topology.ts";
 
 const SETTINGS_FILE = "cluster.json";
 const USERS_FILE = "vtgate-users.json";
 const LOCK_FILE = "launcher.lock";
+const CHANGE_LOCK_FILE = "change.lock";
 
 export interface ClusterOptions {
   dataDir: string;
@@ -36,6 +37,12 @@ export class Cluster {
     this.processes = new Processes(dataDir);
   }
 
+  /** Every tablet that may have processes or data. */
+  get allTablets(): Tablet[] {
+    const { tablets, retired, adding } = this.topology;
+    return [...tablets, ...retired, ...(adding ? [adding] : [])];
+  }
+
   static find(dataDir: string): Cluster | undefined {
     const file = join(dataDir, SETTINGS_FILE);
     if (!existsSync(file)) return undefined;
@@ -59,13 +66,13 @@ export class Cluster {
         tablets ?? DEFAULTS.tablets,
         portBase ?? DEFAULTS.portBase,
       );
-      return new Cluster(dataDir, settings, randomBytes(18).toString("base64url"));
+      return Cluster.make(dataDir, settings, randomBytes(18).toString("base64url"));
     }
     const { settings, topology } = existing;
     const perShard = settings.tablets.filter(({ shard }) => shard === topology.shards[0]).length;
     for (const [flag, wanted, actual, how] of [
       ["--shards", shards, topology.shards.length, `change it with 'reshard ${shards}'`],
-      ["--tablets", tablets, perShard, "choose another --data, or delete the cluster with 'reset'"],
+      ["--tablets", tablets, perShard, "change it with 'add-tablet' and 'remove-tablet'"],
       ["--port-base", portBase, settings.portBase, "choose another --data, or delete the cluster with 'reset'"],
     ] as const) {
       if (wanted !== undefined && wanted !== actual) {
@@ -75,6 +82,11 @@ export class Cluster {
       }
     }
     return existing;
+  }
+
+  /** A new one, that is not written to its folder yet. */
+  static make(dataDir: string, settings: Settings, password: string): Cluster {
+    return new Cluster(dataDir, settings, password);
   }
 
   /** The same cluster with other settings. */
@@ -98,12 +110,18 @@ export class Cluster {
 
   /** Deletes all that a cluster has made in its folder. */
   remove() {
-    const { tablets, retired } = this.topology;
-    for (const { dir } of [...tablets, ...retired]) rmSync(dir, { recursive: true, force: true });
+    for (const { dir } of this.allTablets) rmSync(dir, { recursive: true, force: true });
     for (const name of ["etcd", "logs", "run", "backups", "extra.cnf", USERS_FILE, SETTINGS_FILE]) {
       rmSync(join(this.dataDir, name), { recursive: true, force: true });
     }
   }
+}
+
+/** Runs `work` while no other command changes which tablets there are, or copies them; others may start and stop them. */
+export function changing<T>(dataDir: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  const onWait = (holder: number) =>
+    console.error(`… waiting for process ${holder}, which is changing or copying this cluster`);
+  return withLock(join(dataDir, CHANGE_LOCK_FILE), { signal, onWait }, work);
 }
 
 /** Runs `work` while no other command starts or stops processes of the folder's cluster. */

@@ -22,18 +22,20 @@ export function mysqlEnvironment({ dataDir }: Cluster, parts: Parts): Record<str
   return { VTDATAROOT: dataDir, VT_MYSQL_ROOT: parts.mysqlRoot, EXTRA_MY_CNF: join(dataDir, "extra.cnf") };
 }
 
-/** Starts those that don't run; `stops` gets what ends them again. */
+/** Gives a new tablet, whose mysqld runs and is empty, what it shall hold; `start` starts that again. */
+export type Fill = (tablet: Tablet, start: () => Promise<void>, signal: AbortSignal) => Promise<void>;
+
+/** Starts those that don't run; `stops` gets what ends them again. New ones are empty, or what `fill` makes of them. */
 export async function startMysqlds(
   cluster: Cluster,
   parts: Parts,
   stops: (() => Promise<void>)[],
   signal: AbortSignal,
+  fill?: Fill,
 ) {
   const { processes, topology, dataDir } = cluster;
   const { tablets } = topology;
-  const poolMb = poolOfEach(cluster);
-  const env = mysqlEnvironment(cluster, parts);
-  const lines = ["[mysqld]", ...mysqlSettings(LOOPBACK, poolMb), ...parts.mysqlFiles, ""];
+  const lines = ["[mysqld]", ...mysqlSettings(LOOPBACK, poolOfEach(cluster)), ...parts.mysqlFiles, ""];
   writeFileSync(join(dataDir, "extra.cnf"), lines.join("\n"));
   const running = tablets.filter((tablet) => mysqldRuns(processes, tablet));
   let started = running.length;
@@ -41,36 +43,42 @@ export async function startMysqlds(
     // Those that run make room first.
     await fitMemory(cluster);
     const start = (tablet: Tablet) => async (signal: AbortSignal) => {
-      const call = async (command: string) => {
-        try {
-          await run({ file: parts.programs.mysqlctl, args: [...tablet.mysqlctl, command], env }, { signal });
-        } catch (error) {
-          throw error instanceof ClusterProblem ? new ClusterProblem(`${error.message}\n${errorsOf(tablet)}`) : error;
-        }
-      };
       stops.push(() => stopMysqld(processes, tablet));
-      const initialized = join(tablet.dir, "initialized");
-      if (existsSync(initialized)) {
-        // Left by a mysqld that was killed; mysqlctl would wait for whatever process has its id now.
-        for (const file of ["mysql.pid", "mysql.sock.lock"]) rmSync(join(tablet.dir, file), { force: true });
-        await call("reinit_config");
-        await call("start");
-        await connected(tablet, (connection) => applyRelayLog(connection, signal));
-      } else {
-        // An earlier init was interrupted, or there was none: such a folder holds no data yet.
-        rmSync(tablet.dir, { recursive: true, force: true });
-        await call("init");
-        writeFileSync(initialized, "");
-      }
-      if (!mysqldRuns(processes, tablet)) throw new ClusterProblem(`${tablet.mysqld} ended right after its start.`);
+      await startMysqld(cluster, parts, tablet, signal, fill);
       report(`${++started} of ${tablets.length} started`);
     };
     await together(signal, tablets.filter((tablet) => !running.includes(tablet)).map(start));
   });
 }
 
+async function startMysqld(cluster: Cluster, parts: Parts, tablet: Tablet, signal: AbortSignal, fill?: Fill) {
+  const env = mysqlEnvironment(cluster, parts);
+  const call = async (command: string) => {
+    try {
+      await run({ file: parts.programs.mysqlctl, args: [...tablet.mysqlctl, command], env }, { signal });
+    } catch (error) {
+      throw error instanceof ClusterProblem ? new ClusterProblem(`${error.message}\n${errorsOf(tablet)}`) : error;
+    }
+  };
+  const initialized = join(tablet.dir, "initialized");
+  if (existsSync(initialized)) {
+    // Left by a mysqld that was killed; mysqlctl would wait for whatever process has its id now.
+    for (const file of ["mysql.pid", "mysql.sock.lock"]) rmSync(join(tablet.dir, file), { force: true });
+    await call("reinit_config");
+    await call("start");
+    await connected(tablet, (connection) => applyRelayLog(connection, signal));
+  } else {
+    // An earlier init was interrupted, or there was none: such a folder holds no data yet.
+    rmSync(tablet.dir, { recursive: true, force: true });
+    await call("init");
+    await fill?.(tablet, () => call("start"), signal);
+    writeFileSync(initialized, "");
+  }
+  if (!mysqldRuns(cluster.processes, tablet)) throw new ClusterProblem(`${tablet.mysqld} ended right after its start.`);
+}
+
 /** Does something in a session at the tablet's mysqld, with all rights. */
-async function connected<T>({ mysqlSocket }: Tablet, work: (connection: Connection) => Promise<T>): Promise<T> {
+export async function connected<T>({ mysqlSocket }: Tablet, work: (connection: Connection) => Promise<T>): Promise<T> {
   const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba" });
   // Losing it fails the statement that goes on, and nothing else.
   connection.on("error", () => {});
@@ -138,8 +146,13 @@ export async function stopMysqld(processes: Processes, tablet: Tablet) {
   if (mysqldRuns(processes, tablet)) await processes.stop(tablet.mysqld, STOP_TIMEOUT_MS);
 }
 
-/** What the cluster's MySQL servers hold, about. */
-export function dataMb({ topology }: Cluster): number {
-  const files = topology.tablets.flatMap(({ dir }) => globSync(join(dir, "data/vt_*/*.ibd")));
+/** What the cluster's MySQL servers hold, about: those of all shards, or the largest of one. */
+export function dataMb({ topology }: Cluster, shard?: string): number {
+  const sizes = topology.tablets.filter((tablet) => shard === undefined || tablet.shard === shard).map(sizeMb);
+  return shard === undefined ? sizes.reduce((all, mb) => all + mb, 0) : Math.max(...sizes);
+}
+
+function sizeMb({ dir }: Tablet): number {
+  const files = globSync(join(dir, "data/vt_*/*.ibd"));
   return Math.ceil(files.reduce((bytes, file) => bytes + statSync(file).size, 0) / 2 ** 20);
 }

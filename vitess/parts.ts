@@ -105,6 +105,12 @@ async function findMysqlAndEtcd(signal: AbortSignal): Promise<Parts> {
   };
 }
 
+/** Of the mysqld that is used, as it tells it: `9.7.4-2`. */
+export function mysqlVersion({ programs }: Parts): string {
+  const { stdout } = Bun.spawnSync([programs.mysqld, "--version"]);
+  return / Ver (\S+)/.exec(`${stdout}`)?.[1] ?? "";
+}
+
 /** The program on PATH with the major and minor version that the pattern finds in what `--version` prints, if it does. */
 export function versionOnPath(program: string, pattern: RegExp) {
   const path = Bun.which(program, { PATH: `${process.env.PATH}:/usr/sbin` });

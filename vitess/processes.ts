@@ -37,13 +37,18 @@ export interface Command {
 /** Makes a folder that the servers can write to. */
 export function makeDataDir(dir: string) {
   mkdirSync(dir, { recursive: true, mode: 0o755 });
-  if (isRoot) chownSync(dir, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
+  giveToServers(dir);
+}
+
+/** Lets the servers' user own a file. */
+export function giveToServers(path: string) {
+  if (isRoot) chownSync(path, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
 }
 
 /** Writes a file that only the servers' user, and root, can read. */
 export function writePrivateFile(path: string, content: string) {
   writeFileSync(path, content, { mode: 0o600 });
-  if (isRoot) chownSync(path, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
+  giveToServers(path);
 }
 
 function asServerUser({ file, args }: Command): [string, string[]] {

@@ -4,7 +4,7 @@ import { Cluster, exclusively } from "./folder.ts";
 import { findParts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { step } from "./progress.ts";
-import { type ClusterStatus, isHealthy, isReady, readStatus } from "./status.ts";
+import { type ClusterStatus, isHealthy, isReady, readStatus, requireShard } from "./status.ts";
 import { KEYSPACE } from "./topology.ts";
 import { until } from "./until.ts";
 import { vtctl } from "./vtctl.ts";
@@ -21,9 +21,7 @@ export async function reparent(dataDir: string, shard: string, signal: AbortSign
     const cluster = Cluster.load(dataDir);
     const client = vtctl(cluster, parts);
     const { shards, tablets } = await readStatus(cluster);
-    if (!shards.includes(shard)) {
-      throw new ClusterProblem(`There is no shard '${shard}'. The shards are ${shards.join(" and ")}.`);
-    }
+    requireShard(shards, shard);
     const ours = tablets.filter((tablet) => tablet.shard === shard && isHealthy(tablet));
     const primary = ours.find(({ role }) => role === "primary");
     if (!primary) throw new ClusterProblem(`Shard ${shard} has no primary that serves. See 'status'.`);

@@ -5,21 +5,18 @@
 // that after Ctrl-C or a crash the same command goes on from there; until the switch `reshard` to the old number of
 // shards gives up. cluster.json says which tablets there are at every moment, and Vitess which shards serve.
 
-import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clearWorkflowLock } from "./abandoned.ts";
-import { Cluster, exclusively } from "./folder.ts";
-import { withLock } from "./lock.ts";
-import { dataMb, fitMemory } from "./mysqlds.ts";
+import { Cluster, changing, exclusively } from "./folder.ts";
+import { dataMb } from "./mysqlds.ts";
 import { findParts, type Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { step } from "./progress.ts";
+import { removeRetired } from "./retire.ts";
 import { requireMemory, requireRoom } from "./room.ts";
 import { startProcesses } from "./start.ts";
-import { type ClusterStatus, isReady, knownTablets, readStatus } from "./status.ts";
-import { stopTablets } from "./stop.ts";
-import { KEYSPACE, type Settings, shardNames, withShards } from "./topology.ts";
+import { type ClusterStatus, isReady, readStatus } from "./status.ts";
+import { type Settings, shardNames, withShards } from "./topology.ts";
 import { until } from "./until.ts";
 import { vtctl } from "./vtctl.ts";
 import { WORKFLOW, Workflow } from "./workflow.ts";
@@ -28,8 +25,6 @@ import { WORKFLOW, Workflow } from "./workflow.ts";
 const READY_TIMEOUT_MS = 120_000;
 /** How long it may take until vtgate sees shards that serve. */
 const SERVING_TIMEOUT_MS = 15_000;
-/** vtgate looks for tablets that are gone every five seconds. */
-const FORGET_TIMEOUT_MS = 30_000;
 /** A row that is copied is written to data files, to binary logs and, on replicas, to relay logs for a while. */
 const COPIES_ON_DISK = 3;
 /** Calls wait during a switch for what is still to be copied, so it begins when that is hardly anything. */
@@ -42,8 +37,7 @@ export async function reshard(dataDir: string, count: number, signal: AbortSigna
   const wanted = shardNames(count);
   Cluster.load(dataDir);
   const parts = await findParts(signal);
-  const onWait = (holder: number) => console.error(`… waiting for process ${holder}, which is resharding this cluster`);
-  return await withLock(join(dataDir, "reshard.lock"), { signal, onWait }, async () => {
+  return await changing(dataDir, signal, async () => {
     const locked = <T>(work: (cluster: Cluster) => Promise<T>) =>
       exclusively(dataDir, signal, () => work(Cluster.load(dataDir)));
     await locked((cluster) => begin(cluster, wanted, parts, signal));
@@ -68,6 +62,12 @@ async function begin(cluster: Cluster, wanted: string[], parts: Parts, signal: A
       `The cluster is being resharded to ${counted(resharding)}. Let that finish with 'reshard ${resharding.length}', or give it up with 'reshard ${topology.shards.length}'.`,
     );
   }
+  if (settings.adding) {
+    const { shard, uid } = settings.adding;
+    throw new ClusterProblem(
+      `A tablet is being added to shard ${shard}. Let that finish with 'add-tablet ${shard}', or give it up with 'remove-tablet ${uid}'.`,
+    );
+  }
   const done = isWanted(topology.shards);
   if (done) console.error(`The cluster has ${counted(wanted)} already.`);
   if (done && !settings.retired) return;
@@ -80,7 +80,10 @@ function enlarge(cluster: Cluster, wanted: string[]): Cluster {
   const { settings } = cluster;
   const larger = cluster.with({ ...withShards(settings, wanted), resharding: wanted });
   requireRoom(larger, COPIES_ON_DISK * dataMb(cluster));
-  requireMemory(larger.settings.tablets.length - settings.tablets.length);
+  requireMemory(
+    larger.settings.tablets.length - settings.tablets.length,
+    "Until all calls are switched over, the old tablets and the new run side by side.",
+  );
   larger.save();
   return larger;
 }
@@ -191,28 +194,4 @@ function split(settings: Settings, stays: (shard: string) => boolean): Settings 
     tablets: tablets.filter(({ shard }) => stays(shard)),
     retired: [...retired, ...tablets.filter(({ shard }) => !stays(shard))],
   };
-}
-
-/** Deletes what does not serve any more, in records, processes and folders, and gives others its memory. */
-async function removeRetired(cluster: Cluster, parts: Parts, signal: AbortSignal) {
-  const { retired: _, ...settings } = cluster.settings;
-  const { retired } = cluster.topology;
-  if (retired.length === 0) return;
-  const smaller = cluster.with(settings);
-  await step(`delete ${retired.length} tablets`, async (report) => {
-    // Records first: else vtorc would see primaries die, and vtgate hold on to connections.
-    report("records");
-    const shards = [...new Set(retired.map(({ shard }) => `${KEYSPACE}/${shard}`))];
-    // "Force" only means that records which are gone already, from an interrupted attempt, need no lock.
-    await vtctl(cluster, parts)(["DeleteShards", "--recursive", "--force", ...shards], signal);
-    await until(FORGET_TIMEOUT_MS, signal, "vtgate still knows deleted tablets", async () => {
-      const known = await knownTablets(smaller);
-      return retired.every(({ alias }) => !known.includes(alias));
-    });
-    await stopTablets(cluster, retired, report);
-    report("folders");
-    for (const { dir } of retired) rmSync(dir, { recursive: true, force: true });
-    await fitMemory(smaller);
-    smaller.save();
-  });
 }

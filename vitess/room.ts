@@ -41,11 +41,11 @@ export function requireRoom(cluster: Cluster, dataMb = 0) {
 }
 
 /** Fails when tablets can't have the least memory that they need beside what runs. */
-export function requireMemory(tablets: number) {
+export function requireMemory(tablets: number, hint = "") {
   const [needed, available] = [tablets * TABLET_MB, Math.floor(freemem() / 2 ** 20)];
   if (available < needed) {
     throw new ClusterProblem(
-      `${tablets} more tablets need ${needed} MB of memory, and ${available} MB are available. Until all calls are switched over, the old tablets and the new run side by side.`,
+      `${tablets === 1 ? "One more tablet needs" : `${tablets} more tablets need`} ${needed} MB of memory, and ${available} MB are available. ${hint}`.trim(),
     );
   }
 }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "./folder.ts";
-import { mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
+import { type Fill, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
 import type { Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { type Processes, portInUse } from "./processes.ts";
@@ -17,16 +17,25 @@ const READY_TIMEOUT_MS = 2_000;
 const PORT_TIMEOUT_MS = 2_000;
 export const START_TIMEOUT_MS = 120_000;
 
-/** Starts what does not run yet, then waits for `ready`; on failure or abort stops what it started. */
+/**
+ * Starts what does not run yet, then waits for `ready`; on failure or abort stops what it started. New tablets are empty,
+ * or what `fill` makes of them.
+ */
 export async function startProcesses<T>(
   cluster: Cluster,
   parts: Parts,
   signal: AbortSignal | undefined,
   ready: () => Promise<T>,
+  fill?: Fill,
 ): Promise<T> {
+  if (cluster.settings.restoring && !fill) {
+    throw new ClusterProblem(
+      `A restore into ${cluster.dataDir} was cut off. Run 'restore' again, or delete what it left with 'reset'.`,
+    );
+  }
   const stops: (() => Promise<void>)[] = [];
   try {
-    await start(cluster, parts, stops, signal);
+    await start(cluster, parts, stops, signal, fill);
     return await ready();
   } catch (error) {
     if (stops.length > 0) await step("stop what was started", () => runInReverse(stops));
@@ -34,7 +43,13 @@ export async function startProcesses<T>(
   }
 }
 
-async function start(cluster: Cluster, parts: Parts, stops: (() => Promise<void>)[], signal?: AbortSignal) {
+async function start(
+  cluster: Cluster,
+  parts: Parts,
+  stops: (() => Promise<void>)[],
+  signal?: AbortSignal,
+  fill?: Fill,
+) {
   const { topology, processes } = cluster;
   const { etcd, vtctld, vtorc, vtgates, tablets } = topology;
   await checkPorts(cluster);
@@ -54,7 +69,7 @@ async function start(cluster: Cluster, parts: Parts, stops: (() => Promise<void>
         await launch(vtctld)(signal);
         await setUpKeyspace(cluster, parts, signal);
       }),
-    (signal) => startMysqlds(cluster, parts, stops, signal),
+    (signal) => startMysqlds(cluster, parts, stops, signal, fill),
   ]);
   // vtorc and vtgates look for tablets when they start, and again only seconds later.
   await step(`${tablets.length} tablets`, () =>

@@ -23,6 +23,8 @@ export interface ClusterStatus {
   shards: string[];
   /** While it is being resharded, the shards that take over; else null. */
   resharding: string[] | null;
+  /** A tablet that is being added, by number, and its shard; else null. */
+  adding: { uid: number; shard: string } | null;
   /** Of all shards. */
   tablets: TabletStatus[];
 }
@@ -79,6 +81,7 @@ export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
     // While it is being resharded only Vitess knows when it has switched.
     shards: (settings.resharding && shards) ?? topology.shards,
     resharding: settings.resharding ?? null,
+    adding: settings.adding ?? null,
     tablets: topology.tablets.map((tablet) => ({
       alias: tablet.alias,
       shard: tablet.shard,
@@ -173,6 +176,13 @@ async function askVtgate(access: Access): Promise<View> {
   }
 }
 
+/** Fails with a sentence when there is no such shard. */
+export function requireShard(shards: string[], shard: string) {
+  if (!shards.includes(shard)) {
+    throw new ClusterProblem(`There is no shard '${shard}'. The shards are ${shards.join(" and ")}.`);
+  }
+}
+
 /** True when it serves, and replicates unless it is the primary. */
 export function isHealthy({ role, serving, lagSeconds }: TabletStatus): boolean {
   return serving && (role === "primary" || lagSeconds !== null);
@@ -221,11 +231,16 @@ export function renderStatus(status: ClusterStatus, sweeps = new Map<string, Swe
   const resharding = status.resharding
     ? [`Being resharded, to ${status.resharding.join(", ")}: 'reshard ${status.resharding.length}' goes on with it`]
     : [];
+  const { adding } = status;
+  const growing = adding
+    ? [`Tablet ${adding.uid} is being added to shard ${adding.shard}: 'add-tablet ${adding.shard}' goes on with it`]
+    : [];
   return [
     ...tablets,
     "",
     ...renderSweeps(sweeps),
     ...resharding,
+    ...growing,
     `Processes: ${servers}`,
     `Data: ${status.dataDir}`,
     `SQL: ${status.url}`,

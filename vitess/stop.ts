@@ -7,13 +7,13 @@ import type { Process, Tablet } from "./topology.ts";
 
 export async function stopAll(cluster: Cluster) {
   const { processes, topology } = cluster;
-  const { vtgates, vtorc, vtctld, etcd, tablets, retired } = topology;
+  const { vtgates, vtorc, vtctld, etcd } = topology;
   const stop = ({ name }: Process) => processes.stop(name, STOP_TIMEOUT_MS);
   await step("stop the cluster", async (report) => {
     report("vtgates and vtorc");
     // Without vtorc first, stopping a primary would start an election.
     await Promise.all([...vtgates, vtorc].map(stop));
-    await stopTablets(cluster, [...tablets, ...retired], report);
+    await stopTablets(cluster, cluster.allTablets, report);
     report("vtctld and etcd");
     await stop(vtctld);
     await stop(etcd);

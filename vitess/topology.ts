@@ -39,11 +39,15 @@ export interface Settings {
   tablets: TabletSettings[];
   /** While it is being resharded: the shards that take over. Their tablets are among the tablets already. */
   resharding?: string[];
-  /** What a resharding has left: to be stopped and deleted. */
+  /** Tablets that are to be stopped and deleted: of shards that were resharded, or removed. */
   retired?: TabletSettings[];
+  /** A tablet that gets its data still; no shard counts on it. */
+  adding?: TabletSettings;
+  /** While it is being made from a backup: until that is finished it holds nothing of worth. */
+  restoring?: true;
 }
 
-interface TabletSettings {
+export interface TabletSettings {
   /** Unique in the cell; also its server id and the name of its folder, and what its ports follow from. */
   uid: number;
   shard: string;
@@ -98,6 +102,7 @@ export interface Topology {
   vtgates: Vtgate[];
   tablets: Tablet[];
   retired: Tablet[];
+  adding?: Tablet;
   /** Those that serve, unless a resharding has just switched. */
   shards: string[];
   /** Calls of `vtctldclient` that make an empty cluster this one, each with a call that succeeds once it is done. */
@@ -128,12 +133,25 @@ export function newSettings(shards: number, tabletsPerShard: number, portBase: n
   return withinPorts({ portBase, tablets });
 }
 
-/** The settings with tablets for more shards, as many for each as its shards have. */
+/** The settings with tablets for more shards, as many for each as the largest of its shards has. */
 export function withShards(settings: Settings, shards: string[]): Settings {
   const { tablets, retired = [] } = settings;
-  const perShard = tablets.filter(({ shard }) => shard === tablets[0]?.shard).length;
+  const perShard = Math.max(
+    ...Object.values(Object.groupBy(tablets, ({ shard }) => shard)).map((each) => each?.length ?? 0),
+  );
   const added = newTablets(shards, perShard, [...tablets, ...retired]);
   return withinPorts({ ...settings, tablets: [...tablets, ...added] });
+}
+
+/** The settings with one more tablet for a shard, not yet among those that it counts on. */
+export function withTablet(settings: Settings, shard: string): Settings & { adding: TabletSettings } {
+  const { tablets, retired = [] } = settings;
+  const ours = tablets.filter((tablet) => tablet.shard === shard);
+  const first = 100 * Math.floor((ours[0]?.uid ?? 0) / 100);
+  const taken = [...tablets, ...retired].map(({ uid }) => uid);
+  const free = Array.from({ length: TABLETS_PER_SHARD }, (_, i) => first + i).find((uid) => !taken.includes(uid));
+  if (free === undefined) throw new RangeError(`a shard has at most ${TABLETS_PER_SHARD} tablets`);
+  return { ...settings, adding: { uid: free, shard } };
 }
 
 /** Each shard takes the lowest hundred of uids in which there is no tablet. */
@@ -322,7 +340,7 @@ export function topology(settings: Settings, place: Place): Topology {
     };
   };
 
-  const { tablets, resharding = [], retired = [] } = settings;
+  const { tablets, resharding = [], retired = [], adding } = settings;
   return {
     etcd,
     vtctld,
@@ -330,6 +348,7 @@ export function topology(settings: Settings, place: Place): Topology {
     vtgates: Array.from({ length: VTGATES }, (_, i) => vtgate(i + 1)),
     tablets: tablets.map(tablet),
     retired: retired.map(tablet),
+    adding: adding && tablet(adding),
     shards: [...new Set(tablets.map(({ shard }) => shard))].filter((shard) => !resharding.includes(shard)),
     setup: [
       {
@@ -361,6 +380,8 @@ export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
     "relay_log_recovery=OFF",
     // That sync comes after every event, not every transaction: the rows of a batch should be one event, not fifty.
     "binlog_row_event_max_size=1048576",
+    // Copies a server that runs: for backups and new tablets.
+    "plugin-load-add=mysql_clone.so",
     // It would hold the keys and values of whatever was slow.
     "slow_query_log=OFF",
     // Rows are logged without the values that they had: what expires is deleted without being sent to the replicas.
