@@ -32,6 +32,8 @@ export interface AppOptions {
   maxValueBytes: number;
   /** By which part of it, at most, a plain PUT's TTL is shortened at random. */
   ttlJitter?: number;
+  /** How long the body of a request may take to arrive; then it is a 408. */
+  bodyTimeoutMs: number;
   /** What /metrics answers; without it there is no such path. */
   metrics?: () => Promise<string>;
   log: Logger;
@@ -48,7 +50,7 @@ export interface App {
 
 export function createApp(
   store: Store,
-  { maxValueBytes, ttlJitter, metrics, log, isDraining, isFull }: AppOptions,
+  { maxValueBytes, bodyTimeoutMs, ttlJitter, metrics, log, isDraining, isFull }: AppOptions,
 ): App {
   // Routing works on the path as it was sent, so that an escaped slash stays part of a key.
   const app = new Hono<AppEnv>({ getPath: rawPath });
@@ -72,8 +74,8 @@ export function createApp(
     }),
   );
 
-  keyRoutes(app, store, { maxValueBytes, ttlJitter });
-  ttlRoutes(app, store);
+  keyRoutes(app, store, { maxValueBytes, bodyTimeoutMs, ttlJitter });
+  ttlRoutes(app, store, { bodyTimeoutMs });
   operationRoutes(app, store, { isDraining, metrics });
   app.notFound((c) => {
     if (EMPTY_KEY.test(rawPath(c.req.raw))) keyOf(c.req.raw);

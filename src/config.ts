@@ -20,7 +20,7 @@ const schema = z.object({
   // Read where programs are looked for, which the cluster's command line does too.
   KV_CACHE_DIR: z.string().min(1).optional(),
   KV_MAX_VALUE_BYTES: count(1024 * 1024, VALUE_BYTES_CEILING),
-  // A server cuts off connections that are silent for longer than Bun allows, 255 s.
+  // A server cuts off connections that are silent for longer than both together; Bun allows 255 s.
   KV_DEADLINE_MS: count(10_000, 120_000),
   KV_CONNECTIONS: count(32, 10_000),
   KV_COALESCE: z.enum(["true", "false"]).default("true"),
@@ -28,6 +28,7 @@ const schema = z.object({
   KV_BATCH_ROWS: count(500, 5_000),
   KV_QUEUE_CALLS: count(20_000, 10_000_000),
   KV_QUEUE_BYTES: count(256 * 1024 * 1024, 64 * 1024 ** 3),
+  KV_BODY_MS: count(30_000, 120_000),
   KV_SWEEP: z.enum(["true", "false"]).default("true"),
   KV_TTL_JITTER: z
     .string()

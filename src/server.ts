@@ -23,8 +23,12 @@ import { Sweeper } from "./store/sweeper.ts";
 import { keyspaceOf } from "./store/url.ts";
 import { type Serving, Workers } from "./workers.ts";
 
-/** A connection on which nothing moves for this long, beyond the deadline of a call, is cut off. */
-const IDLE_SECONDS = 30;
+/**
+ * Beyond what a body and then a call may take, for the answer that says that it took too long: Bun's timers are up to
+ * four seconds early. A connection is cut off after that, whether nothing moves on it or less than 16 KiB/s arrive, of a
+ * request's head as well.
+ */
+const IDLE_SLACK_SECONDS = 5;
 
 /** Beyond the drain, for the sweep: leases that it does not give back expire by themselves. */
 const SWEEP_END_MS = 500;
@@ -139,6 +143,7 @@ async function serve(
       metrics: createMetrics(() => sweeper?.status() ?? new Map()),
       log,
       isDraining: () => stop.signal.aborted,
+      bodyTimeoutMs: config.KV_BODY_MS,
       isFull: () => coalescing?.full ?? false,
     });
     const server = Bun.serve({
@@ -146,7 +151,7 @@ async function serve(
       port: config.PORT,
       // Else two servers of one user could share a port without knowing.
       reusePort: config.KV_WORKERS > 1,
-      idleTimeout: IDLE_SECONDS + Math.ceil(config.KV_DEADLINE_MS / 1000),
+      idleTimeout: Math.ceil((config.KV_BODY_MS + config.KV_DEADLINE_MS) / 1000) + IDLE_SLACK_SECONDS,
       // The app's own limits answer with a problem document; Bun's would close the connection without a word.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: app.fetch,

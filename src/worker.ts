@@ -38,6 +38,7 @@ const app = createApp(store, {
   ttlJitter: config.KV_TTL_JITTER,
   log,
   isDraining: () => false,
+  bodyTimeoutMs: config.KV_BODY_MS,
   isFull: () => false,
 });
 

@@ -114,7 +114,13 @@ async function makeLayers(): Promise<Layer[]> {
   const overStub = coalescing(stub);
   const log = pino({ level: "silent" });
   const appOver = (store: Store) =>
-    createApp(store, { maxValueBytes: 1024 * 1024, log, isDraining: () => false, isFull: () => false });
+    createApp(store, {
+      maxValueBytes: 1024 * 1024,
+      bodyTimeoutMs: DEADLINE_MS,
+      log,
+      isDraining: () => false,
+      isFull: () => false,
+    });
   const app = appOver(stub);
   const wholeApp = appOver(coalescing(sql));
   const ok = new Hono().get("/v1/kv/:ns/:key", (c) => c.text("ok"));

@@ -22,13 +22,20 @@ const noQuery = z.strictObject({});
 
 export interface KeyOptions {
   maxValueBytes: number;
+  /** How long a value may take to arrive. */
+  bodyTimeoutMs: number;
   ttlJitter?: number;
 }
 
-export function keyRoutes(app: Hono<AppEnv>, store: Store, { maxValueBytes, ttlJitter = 0 }: KeyOptions) {
-  const limit = limitBody(maxValueBytes, "value_too_large", `A value is at most ${maxValueBytes} bytes.`);
+export function keyRoutes(
+  app: Hono<AppEnv>,
+  store: Store,
+  { maxValueBytes, bodyTimeoutMs, ttlJitter = 0 }: KeyOptions,
+) {
+  const tooLarge = `A value is at most ${maxValueBytes} bytes.`;
+  const limit = limitBody(maxValueBytes, "value_too_large", tooLarge, bodyTimeoutMs);
   resource(app, "/v1/kv/:ns/:key", {
-    PUT: [limit, (c) => putValue(c, store, ttlJitter)],
+    PUT: [limit, (c) => putValue(c, store, { bodyTimeoutMs, ttlJitter })],
     GET: (c) => getValue(c, store),
     DELETE: async (c) => {
       const key = keyOf(c.req.raw);
@@ -39,7 +46,11 @@ export function keyRoutes(app: Hono<AppEnv>, store: Store, { maxValueBytes, ttlJ
   });
 }
 
-async function putValue(c: Context<AppEnv>, store: Store, ttlJitter: number) {
+async function putValue(
+  c: Context<AppEnv>,
+  store: Store,
+  { bodyTimeoutMs, ttlJitter }: { bodyTimeoutMs: number; ttlJitter: number },
+) {
   const key = keyOf(c.req.raw);
   const query = queryOf(c, writeQuery);
   const condition = conditionOf(c);
@@ -48,7 +59,7 @@ async function putValue(c: Context<AppEnv>, store: Store, ttlJitter: number) {
   const expiry = newExpiry(query, query.keep_ttl === "true", isPlain ? ttlJitter : 0);
   const contentType = contentTypeOf(c);
   const metadata = metadataOf(c);
-  const value = Buffer.from(await whole(c.req.arrayBuffer()));
+  const value = Buffer.from(await whole(c.req.arrayBuffer(), bodyTimeoutMs));
   const version = await store.put(key, { value, contentType, metadata, expiry }, condition);
   if (version === null) throw preconditionFailed();
   return c.body(null, 204, { ETag: etagOf(version) });

@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 import type { StoreError } from "../store/errors.ts";
 
-type Status = 400 | 404 | 405 | 412 | 413 | 415 | 500 | 503;
+type Status = 400 | 404 | 405 | 408 | 412 | 413 | 415 | 500 | 503;
 
 /** Thrown by handlers for anything that is not an answer of the store. */
 export class Problem extends Error {
@@ -55,6 +55,7 @@ const TITLES: Record<Status, string> = {
   405: "Method Not Allowed",
   412: "Precondition Failed",
   413: "Content Too Large",
+  408: "Request Timeout",
   415: "Unsupported Media Type",
   500: "Internal Server Error",
   503: "Service Unavailable",

@@ -16,8 +16,9 @@ const body = z.strictObject(expiryFields);
 const conditionQuery = z.strictObject({ if: z.enum(["nx", "xx", "gt", "lt"]).optional() });
 const noQuery = z.strictObject({});
 
-export function ttlRoutes(app: Hono<AppEnv>, store: Store) {
-  const limit = limitBody(TTL_BODY_BYTES, "body_too_large", `The body is at most ${TTL_BODY_BYTES} bytes.`);
+export function ttlRoutes(app: Hono<AppEnv>, store: Store, { bodyTimeoutMs }: { bodyTimeoutMs: number }) {
+  const tooLarge = `The body is at most ${TTL_BODY_BYTES} bytes.`;
+  const limit = limitBody(TTL_BODY_BYTES, "body_too_large", tooLarge, bodyTimeoutMs);
   resource(app, "/v1/kv/:ns/:key/ttl", {
     GET: async (c) => {
       const key = keyOf(c.req.raw);
@@ -26,7 +27,7 @@ export function ttlRoutes(app: Hono<AppEnv>, store: Store) {
       if (!entry) throw notFound();
       return expiryAnswer(c, entry.expiry);
     },
-    PUT: [limit, (c) => setTtl(c, store)],
+    PUT: [limit, (c) => setTtl(c, store, bodyTimeoutMs)],
     DELETE: async (c) => {
       const key = keyOf(c.req.raw);
       queryOf(c, noQuery);
@@ -37,11 +38,11 @@ export function ttlRoutes(app: Hono<AppEnv>, store: Store) {
   });
 }
 
-async function setTtl(c: Context<AppEnv>, store: Store) {
+async function setTtl(c: Context<AppEnv>, store: Store, bodyTimeoutMs: number) {
   const key = keyOf(c.req.raw);
   const query = queryOf(c, conditionQuery);
   const ifMatch = ifMatchOnly(c);
-  const expiry = expiryOf(validated(body, await json(c), "invalid_ttl"));
+  const expiry = expiryOf(validated(body, await json(c, bodyTimeoutMs), "invalid_ttl"));
   if (!expiry) throw badRequest("invalid_ttl", "The body is one of ttl, ttl_ms and expires_at, as JSON.");
   const result = await store.expire(key, expiry, { if: query.if, ifMatch });
   if (result.outcome === "absent") throw notFound();
@@ -49,8 +50,8 @@ async function setTtl(c: Context<AppEnv>, store: Store) {
   return expiryAnswer(c, result);
 }
 
-async function json(c: Context): Promise<unknown> {
-  const text = await whole(c.req.text());
+async function json(c: Context, timeoutMs: number): Promise<unknown> {
+  const text = await whole(c.req.text(), timeoutMs);
   try {
     return JSON.parse(text);
   } catch {
