@@ -268,7 +268,7 @@ export function topology(settings: Settings, place: Place): Topology {
       "--tablet-types-to-wait=PRIMARY",
       // New tablets are found within five seconds instead of a minute.
       "--tablet-refresh-interval=5s",
-      "--service-map=grpc-vtgateservice",
+      // Its gRPC server has no services: it would take queries from whoever asks, without the password below.
       `--mysql-server-bind-address=${bind}`,
       `--mysql-server-port=${ports.mysql}`,
       `--mysql-server-socket-path=${mysqlSocket}`,
