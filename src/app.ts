@@ -6,14 +6,16 @@ import { type RequestIdVariables, requestId } from "hono/request-id";
 import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import type { Logger } from "pino";
+import { authenticate } from "./http/auth.ts";
 import { turnAway } from "./http/full.ts";
 import { keyOf, rawPath } from "./http/key.ts";
 import { keyRoutes } from "./http/keys.ts";
-import { operationRoutes } from "./http/operations.ts";
+import { openPaths, operationRoutes } from "./http/operations.ts";
 import { Problem, problemOf, problemResponse } from "./http/problem.ts";
 import { ttlRoutes } from "./http/ttl.ts";
 import { StoreError } from "./store/errors.ts";
 import type { Store } from "./store/store.ts";
+import type { Tokens } from "./tokens.ts";
 
 export interface AppEnv {
   Variables: RequestIdVariables;
@@ -30,10 +32,12 @@ const TURNED_AWAY_LINE_MS = 1_000;
 export interface AppOptions {
   /** Largest value in bytes; a larger one is a 413. */
   maxValueBytes: number;
-  /** By which part of it, at most, a plain PUT's TTL is shortened at random. */
-  ttlJitter?: number;
   /** How long the body of a request may take to arrive; then it is a 408. */
   bodyTimeoutMs: number;
+  /** The tokens that are valid at the moment; without this everyone is let in. */
+  tokens?: () => Tokens;
+  /** By which part of it, at most, a plain PUT's TTL is shortened at random. */
+  ttlJitter?: number;
   /** What /metrics answers; without it there is no such path. */
   metrics?: () => Promise<string>;
   log: Logger;
@@ -41,6 +45,8 @@ export interface AppOptions {
   isDraining: () => boolean;
   /** True while the store would turn away any call. */
   isFull: () => boolean;
+  /** True where a request can't wait for what another has begun, as on Workers. */
+  isolated?: boolean;
 }
 
 /** What answers every request. */
@@ -50,7 +56,7 @@ export interface App {
 
 export function createApp(
   store: Store,
-  { maxValueBytes, bodyTimeoutMs, ttlJitter, metrics, log, isDraining, isFull }: AppOptions,
+  { maxValueBytes, bodyTimeoutMs, tokens, ttlJitter, metrics, log, isDraining, isFull, isolated }: AppOptions,
 ): App {
   // Routing works on the path as it was sent, so that an escaped slash stays part of a key.
   const app = new Hono<AppEnv>({ getPath: rawPath });
@@ -74,9 +80,14 @@ export function createApp(
     }),
   );
 
+  if (tokens) {
+    const open = openPaths({ isolated });
+    app.use(authenticate(tokens, (path) => open.includes(path)));
+  }
+
   keyRoutes(app, store, { maxValueBytes, bodyTimeoutMs, ttlJitter });
   ttlRoutes(app, store, { bodyTimeoutMs });
-  operationRoutes(app, store, { isDraining, metrics });
+  operationRoutes(app, store, { isDraining, isolated, metrics });
   app.notFound((c) => {
     if (EMPTY_KEY.test(rawPath(c.req.raw))) keyOf(c.req.raw);
     return problemResponse(c, new Problem(404, "no_such_route", "There is nothing at this path."));

@@ -8,9 +8,15 @@ const whole = (least: number, most: number) =>
   z.string().regex(/^\d+$/, "must be a whole number").transform(Number).pipe(z.number().min(least).max(most));
 const count = (fallback: number, most: number) => whole(1, most).default(fallback);
 
+/** Addresses that only this machine reaches. */
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
+
 const schema = z.object({
   PORT: whole(0, 65_535).default(8787),
   KV_HOST: z.string().min(1).default("127.0.0.1"),
+  KV_TOKENS: z.string().min(1).optional(),
+  KV_TOKENS_FILE: z.string().min(1).optional(),
+  KV_ALLOW_ANONYMOUS: z.enum(["true", "false"]).default("false"),
   KV_WORKERS: count(1, 64),
   DATABASE_URL: z
     .string()
@@ -22,13 +28,13 @@ const schema = z.object({
   KV_MAX_VALUE_BYTES: count(1024 * 1024, VALUE_BYTES_CEILING),
   // A server cuts off connections that are silent for longer than both together; Bun allows 255 s.
   KV_DEADLINE_MS: count(10_000, 120_000),
+  KV_BODY_MS: count(30_000, 120_000),
   KV_CONNECTIONS: count(32, 10_000),
   KV_COALESCE: z.enum(["true", "false"]).default("true"),
   KV_STATEMENTS: count(1, 1000),
   KV_BATCH_ROWS: count(500, 5_000),
   KV_QUEUE_CALLS: count(20_000, 10_000_000),
   KV_QUEUE_BYTES: count(256 * 1024 * 1024, 64 * 1024 ** 3),
-  KV_BODY_MS: count(30_000, 120_000),
   KV_SWEEP: z.enum(["true", "false"]).default("true"),
   KV_TTL_JITTER: z
     .string()
@@ -52,5 +58,29 @@ export function readConfig(environment: Record<string, unknown>, platform: strin
   if (data.KV_WORKERS > 1 && platform !== "linux") {
     throw new Error("KV_WORKERS: must be 1 here; only Linux spreads connections over processes that share a port");
   }
+  requireTokens(data);
   return data;
+}
+
+/** The same on Workers, which everyone can reach and which have no files. */
+export function readWorkerConfig(environment: Record<string, unknown>): Config {
+  const config = readConfig({ ...environment, KV_HOST: "0.0.0.0" });
+  if (config.KV_TOKENS_FILE) throw new Error("KV_TOKENS_FILE: a Worker has no files; set KV_TOKENS");
+  return config;
+}
+
+/** Whether everyone is let in, because there are no tokens. */
+export function isAnonymous({ KV_TOKENS, KV_TOKENS_FILE }: Config): boolean {
+  return KV_TOKENS === undefined && KV_TOKENS_FILE === undefined;
+}
+
+/** Without tokens a server is for its own machine, unless somebody has said otherwise. */
+function requireTokens(config: Config) {
+  const allowed = config.KV_ALLOW_ANONYMOUS === "true";
+  if (allowed && !isAnonymous(config)) throw new Error("KV_ALLOW_ANONYMOUS: can't be true while there are tokens");
+  if (isAnonymous(config) && !allowed && !LOOPBACK.test(config.KV_HOST)) {
+    throw new Error(
+      "KV_TOKENS: needed where others than this machine can reach the server; 'npm run token' makes one. KV_ALLOW_ANONYMOUS=true lets everyone in.",
+    );
+  }
 }

@@ -8,10 +8,11 @@ import { clusterExists, clusterStatus, defaultDataDir } from "../vitess/cluster.
 import { ClusterProblem } from "../vitess/problem.ts";
 import { requireFreePort, run, startTime } from "../vitess/processes.ts";
 import { step } from "../vitess/progress.ts";
-import { readConfig, VARIABLES } from "./config.ts";
+import { type Config, isAnonymous, readConfig, VARIABLES } from "./config.ts";
 import { inspectBackend, requireSessionDefaults } from "./store/backend.ts";
 import { migrate } from "./store/migrate.ts";
 import { urlsOf } from "./store/url.ts";
+import { readTokens } from "./token-source.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 /** Beside `npm start`. */
@@ -44,6 +45,9 @@ await main().catch((error) => {
 
 async function main() {
   const config = readConfig({ PORT, ...process.env });
+  // What the Worker would refuse, it can't say here as clearly.
+  if (config.KV_TOKENS_FILE) throw new ClusterProblem("KV_TOKENS_FILE: a Worker has no files. Set KV_TOKENS.");
+  if (!isAnonymous(config)) await readTokens({ inline: config.KV_TOKENS });
   await requireFreePort(config.KV_HOST, config.PORT);
   const databaseUrl = config.DATABASE_URL ?? (await clusterUrl(resolve(config.KV_DATA_DIR ?? defaultDataDir())));
   await step("bring the schema up to date", async () => {
@@ -54,7 +58,7 @@ async function main() {
   const log = pino({ level: config.LOG_LEVEL, base: null });
   const scratch = makeScratchDir();
   try {
-    await run(wrangler(config.KV_HOST, config.PORT, databaseUrl, scratch), {
+    await run(wrangler(config, databaseUrl, scratch), {
       signal: stop.signal,
       keepUser: true,
       onLine: (line) => {
@@ -94,15 +98,20 @@ function makeScratchDir(): string {
 }
 
 /** The environment's variables as wrangler reads them: a file, for arguments can be read by every user. */
-function writeVariables(file: string) {
-  const given = VARIABLES.filter((name) => name !== "DATABASE_URL" && process.env[name] !== undefined);
-  const lines = given.map((name) => `${name}='${process.env[name]?.replaceAll("$", "\\$")}'\n`);
+function writeVariables(file: string, config: Config) {
+  const environment: Record<string, string | undefined> = {
+    ...process.env,
+    // A Worker can't know that only this machine reaches it.
+    ...(isAnonymous(config) && { KV_ALLOW_ANONYMOUS: "true" }),
+  };
+  const given = VARIABLES.filter((name) => name !== "DATABASE_URL" && environment[name] !== undefined);
+  const lines = given.map((name) => `${name}='${environment[name]?.replaceAll("$", "\\$")}'\n`);
   writeFileSync(file, lines.join(""), { mode: 0o600 });
 }
 
-function wrangler(host: string, port: number, databaseUrl: string, scratch: string) {
+function wrangler(config: Config, databaseUrl: string, scratch: string) {
   const variables = join(scratch, "variables");
-  writeVariables(variables);
+  writeVariables(variables, config);
   return {
     file: "node",
     args: [
@@ -110,8 +119,8 @@ function wrangler(host: string, port: number, databaseUrl: string, scratch: stri
       `--import=data:text/javascript,${encodeURIComponent(PRELOAD)}`,
       fileURLToPath(import.meta.resolve("wrangler")),
       "dev",
-      `--ip=${host}`,
-      `--port=${port}`,
+      `--ip=${config.KV_HOST}`,
+      `--port=${config.PORT}`,
       "--inspector-port=0",
       "--show-interactive-dev-session=false",
       `--persist-to=${scratch}`,

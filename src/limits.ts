@@ -36,3 +36,9 @@ export const BATCH_READ_BYTES = 8 * 1024 * 1024;
 
 /** Keys of a statement for values that are larger than their share of a full one. */
 export const LARGE_BATCH_ROWS = 8;
+
+/** Tokens that are valid at once. A service has two while one replaces the other; more than these are a mistake. */
+export const TOKENS = 10_000;
+
+/** That many tokens with their comments and a few namespaces each. */
+export const TOKENS_FILE_BYTES = 4 * 1024 * 1024;

@@ -9,7 +9,7 @@ import { defaultDataDir, down, up } from "../vitess/cluster.ts";
 import { requireFreePort } from "../vitess/processes.ts";
 import { step } from "../vitess/progress.ts";
 import { createApp } from "./app.ts";
-import { type Config, readConfig } from "./config.ts";
+import { type Config, isAnonymous, readConfig } from "./config.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Backend, inspectBackend } from "./store/backend.ts";
@@ -21,6 +21,7 @@ import { type Shards, watchShards } from "./store/shards.ts";
 import { SqlStore } from "./store/sql.ts";
 import { Sweeper } from "./store/sweeper.ts";
 import { keyspaceOf } from "./store/url.ts";
+import { followTokens, readTokens, type TokenSource } from "./token-source.ts";
 import { type Serving, Workers } from "./workers.ts";
 
 /**
@@ -51,6 +52,8 @@ process.exit(0);
 
 async function main() {
   const config = readConfig(process.env);
+  // Before a cluster is started for nothing.
+  if (!isAnonymous(config)) await readTokens(tokenSource(config));
   await requireFreePort(config.KV_HOST, config.PORT);
   if (config.DATABASE_URL) {
     await prepareAndServe(config, config.DATABASE_URL);
@@ -116,6 +119,7 @@ async function serve(
   log: Logger,
   onServing: (serving: Serving) => void,
 ) {
+  const tokens = isAnonymous(config) ? undefined : await followTokens(tokenSource(config), log);
   let sweeper: Sweeper | undefined;
   const latency = new Latency(() => sweeper?.isSweeping ?? false);
   const database = connect({
@@ -139,11 +143,12 @@ async function serve(
     }
     const app = createApp(coalescing ?? direct, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
+      bodyTimeoutMs: config.KV_BODY_MS,
+      tokens,
       ttlJitter: config.KV_TTL_JITTER,
       metrics: createMetrics(() => sweeper?.status() ?? new Map()),
       log,
       isDraining: () => stop.signal.aborted,
-      bodyTimeoutMs: config.KV_BODY_MS,
       isFull: () => coalescing?.full ?? false,
     });
     const server = Bun.serve({
@@ -167,6 +172,10 @@ async function serve(
     await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);
     await database.close();
   }
+}
+
+function tokenSource({ KV_TOKENS, KV_TOKENS_FILE }: Config): TokenSource {
+  return { inline: KV_TOKENS, file: KV_TOKENS_FILE };
 }
 
 function coalesce(config: Config, { shardOf }: Shards, store: SqlStore): CoalescingStore {

@@ -4,10 +4,11 @@ import { env } from "cloudflare:workers";
 import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
 import { createApp } from "./app.ts";
-import { readConfig } from "./config.ts";
+import { readWorkerConfig } from "./config.ts";
 import { connect, type Database } from "./store/connect.ts";
 import { sweepForAWhile } from "./store/cron-sweep.ts";
 import { SqlStore } from "./store/sql.ts";
+import { requireSome, Tokens } from "./tokens.ts";
 
 interface InvocationContext {
   /** Keeps the invocation alive after its answer, or without a client, until the promise settles. */
@@ -18,7 +19,7 @@ interface InvocationContext {
 const QUEUED_CALLS = 10_000;
 
 // Here and not at the first request: variables that are wrong make the deployment fail.
-const config = readConfig(env);
+const config = readWorkerConfig(env);
 const log = pino({
   level: config.LOG_LEVEL,
   // A line of JSON each, as elsewhere.
@@ -33,13 +34,17 @@ const database: Database = {
   close: () => current().close(),
 };
 const store = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
+// Another value of it is another deployment, in whose isolates this is read again.
+const tokens = config.KV_TOKENS ? requireSome(new Tokens([{ name: "KV_TOKENS", text: config.KV_TOKENS }])) : undefined;
 const app = createApp(store, {
   maxValueBytes: config.KV_MAX_VALUE_BYTES,
+  bodyTimeoutMs: config.KV_BODY_MS,
+  tokens: tokens && (() => tokens),
   ttlJitter: config.KV_TTL_JITTER,
   log,
   isDraining: () => false,
-  bodyTimeoutMs: config.KV_BODY_MS,
   isFull: () => false,
+  isolated: true,
 });
 
 /** Gives `work` a connection, opened at its first statement and closed after it, without delaying its result. */

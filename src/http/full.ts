@@ -2,7 +2,7 @@
 // calls, and whatever they cost is taken from those that were let in, whose answers wait in the same event loop.
 // Hence no look at the headers: they would be copied for it.
 
-import { rawPath } from "./key.ts";
+import { ENTRIES_PATH, rawPath } from "./key.ts";
 import { OVERLOADED, PROBLEM_HEADERS, problemDocument } from "./problem.ts";
 
 const HEADERS = {
@@ -13,7 +13,7 @@ const HEADERS = {
 
 /** The answer to a call on an entry while there is no room for it; undefined for every other request. */
 export function turnAway(request: Request): Response | undefined {
-  if (!rawPath(request).startsWith("/v1/kv/")) return undefined;
+  if (!rawPath(request).startsWith(ENTRIES_PATH)) return undefined;
   const requestId = crypto.randomUUID();
   return new Response(request.method === "HEAD" ? null : problemDocument(OVERLOADED, requestId), {
     status: OVERLOADED.status,

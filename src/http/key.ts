@@ -4,6 +4,9 @@ import { KEY_BYTES, NAMESPACE_PATTERN } from "../limits.ts";
 import { type EntryKey, entryKey } from "../store/store.ts";
 import { badRequest } from "./problem.ts";
 
+/** Below it are the namespaces. */
+export const ENTRIES_PATH = "/v1/kv/";
+
 /** Where in the path segments `/v1/kv/{ns}/{key}` stand. */
 const NAMESPACE_SEGMENT = 3;
 const KEY_SEGMENT = 4;
@@ -15,13 +18,23 @@ export function rawPath({ url }: { url: string }): string {
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }
 
-/** The entry that a request's URL names. Throws a 400 when it names none. */
-export function keyOf(request: { url: string }): EntryKey {
-  const segments = rawPath(request).split("/");
+/** The namespace of what a request's URL names below `ENTRIES_PATH`. Throws a 400 when it names none. */
+export function namespaceOf(request: { url: string }): string {
+  return decodeNamespace(rawPath(request).split("/"));
+}
+
+function decodeNamespace(segments: string[]): string {
   const namespace = decodeSegment(segments[NAMESPACE_SEGMENT] ?? "", "invalid_namespace");
   if (!NAMESPACE_PATTERN.test(namespace)) {
     throw badRequest("invalid_namespace", "A namespace is 1 to 64 letters, digits, '_' or '-'.");
   }
+  return namespace;
+}
+
+/** The entry that a request's URL names. Throws a 400 when it names none. */
+export function keyOf(request: { url: string }): EntryKey {
+  const segments = rawPath(request).split("/");
+  const namespace = decodeNamespace(segments);
   // A URL's fragment is never sent: a '#' here was meant as part of the key.
   if (request.url.includes("#")) throw badRequest("invalid_key", "A '#' in a key must be sent as %23.");
   const key = decodeSegment(segments[KEY_SEGMENT] ?? "", "invalid_key");

@@ -9,18 +9,28 @@ import { resource } from "./resource.ts";
 /** Prometheus's text format, version 0.0.4. */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
+/** For how long /readyz repeats the database's answer: what anyone may ask must cost the same however many ask. */
+const READY_FRESH_MS = 100;
+
 export interface OperationOptions {
   isDraining: () => boolean;
+  /** True where a request can't wait for what another has begun. */
+  isolated?: boolean;
   metrics?: () => Promise<string>;
 }
 
-export function operationRoutes(app: Hono<AppEnv>, store: Store, { isDraining, metrics }: OperationOptions) {
+export function operationRoutes(
+  app: Hono<AppEnv>,
+  store: Store,
+  { isDraining, isolated = false, metrics }: OperationOptions,
+) {
+  const ready = isolated ? () => store.ping() : shared(() => store.ping(), READY_FRESH_MS);
   // Liveness is this process's own: a database that is down is no reason to restart it.
   resource(app, "/healthz", { GET: (c) => c.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }) });
   resource(app, "/readyz", {
     GET: async (c) => {
       if (isDraining()) throw new Problem(503, "draining", "This server is shutting down.");
-      await store.ping();
+      await ready();
       return c.json({ status: "ready" }, 200, { "Cache-Control": "no-store" });
     },
   });
@@ -29,4 +39,27 @@ export function operationRoutes(app: Hono<AppEnv>, store: Store, { isDraining, m
       GET: async (c) => c.body(await metrics(), 200, { "Content-Type": METRICS_TYPE, "Cache-Control": "no-store" }),
     });
   }
+}
+
+/**
+ * Paths that need no token, for what asks there often has none. Elsewhere /readyz would be a way for anyone to load the
+ * database; and a Worker, of which that is true, has no load balancer that would ask.
+ */
+export const openPaths = ({ isolated }: Pick<OperationOptions, "isolated">): readonly string[] =>
+  isolated ? ["/healthz"] : ["/healthz", "/readyz"];
+
+/** Asks at most once at a time, and again only when the last answer is older than that. */
+function shared<T>(ask: () => Promise<T>, freshMs: number): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  const forget = () => {
+    answer = undefined;
+  };
+  return () => {
+    if (!answer) {
+      answer = ask();
+      const keep = () => setTimeout(forget, freshMs);
+      answer.then(keep, keep);
+    }
+    return answer;
+  };
 }

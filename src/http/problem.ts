@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 import type { StoreError } from "../store/errors.ts";
 
-type Status = 400 | 404 | 405 | 408 | 412 | 413 | 415 | 500 | 503;
+type Status = 400 | 401 | 403 | 404 | 405 | 408 | 412 | 413 | 415 | 500 | 503;
 
 /** Thrown by handlers for anything that is not an answer of the store. */
 export class Problem extends Error {
@@ -51,11 +51,13 @@ export const problemOf = ({ code }: StoreError): Problem => STORE_PROBLEMS[code]
 
 const TITLES: Record<Status, string> = {
   400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  408: "Request Timeout",
   412: "Precondition Failed",
   413: "Content Too Large",
-  408: "Request Timeout",
   415: "Unsupported Media Type",
   500: "Internal Server Error",
   503: "Service Unavailable",
