@@ -243,7 +243,10 @@ describe("it refuses to start", () => {
 
   test("when no worker can serve", () =>
     // An address for documentation, which no machine has.
-    expectRefusal({ KV_WORKERS: "2", KV_HOST: "203.0.113.1" }, /EADDRNOTAVAIL.*\nA worker ended before it served/));
+    expectRefusal(
+      { KV_WORKERS: "2", KV_HOST: "203.0.113.1", KV_ALLOW_ANONYMOUS: "true" },
+      /EADDRNOTAVAIL.*\nA worker ended before it served/,
+    ));
 
   test("when one of them can't serve", async () => {
     const { environment, processes } = marked({ ...(process.env as Record<string, string>) });
