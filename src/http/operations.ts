@@ -42,8 +42,8 @@ export function operationRoutes(
 }
 
 /**
- * Paths that need no token, for what asks there often has none. Elsewhere /readyz would be a way for anyone to load the
- * database; and a Worker, of which that is true, has no load balancer that would ask.
+ * Paths that need no token, for supervisors and load balancers have none. Where each request asks the database for itself
+ * /readyz is not among them: anyone could load the database with it, and nothing has to ask a Worker.
  */
 export const openPaths = ({ isolated }: Pick<OperationOptions, "isolated">): readonly string[] =>
   isolated ? ["/healthz"] : ["/healthz", "/readyz"];
