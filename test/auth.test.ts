@@ -404,8 +404,8 @@ describe("without tokens", () => {
     expect(output()).toContain("KV_TOKENS: needed");
     const server = await startServer({ ...environment, KV_ALLOW_ANONYMOUS: "true" }, program);
     const { port } = new URL(server.url);
-    expect((await call(`http://127.0.0.1:${port}/v1/kv/auth-a/absent`)).status).toBe(404);
-    await server.stop();
+    const answer = call(`http://127.0.0.1:${port}/v1/kv/auth-a/absent`);
+    expect((await answer.finally(server.stop)).status).toBe(404);
   });
 
   test.each([
