@@ -1,0 +1,152 @@
+// What faults happen to: a cluster of its own, and two servers over it that sweep; and what a fault is.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { clusterStatus } from "../../vitess/cluster.ts";
+import { type ClusterStatus, isWhole } from "../../vitess/status.ts";
+import { until } from "../../vitess/until.ts";
+import { clear, launch, processesIn } from "../cluster-cli.ts";
+import { Server } from "./server.ts";
+
+/** A tablet, as the cluster's status tells of it. */
+export type TabletStatus = ClusterStatus["tablets"][number];
+
+/** Something that goes wrong, or is done to a cluster, while calls are made. */
+export interface Fault {
+  /** As `--fault` takes it. */
+  name: string;
+  /** What is done, as a noun: for the report. */
+  title: string;
+  /** Whether one shard alone is concerned, `rig.shard`; then the others are expected to go on. */
+  scope: "shard" | "cluster";
+  /** By what the report judges it, beyond the store's promises. */
+  expect?: {
+    /** Every call is answered with what it asked for, if late. */
+    noFailedCalls?: boolean;
+    /** From the last write that succeeded in a shard to the next one. */
+    writesResumeWithinMs?: number;
+  };
+  /** Why it can't be done on this machine, if so. */
+  impossible?: (rig: Rig) => Promise<string | undefined>;
+  /**
+   * Does it, while calls are made. When it returns, what it has done to machines is undone (a network joined, a disk
+   * freed) and processes that it stopped may be missing: they are started again afterwards, by `cluster up`.
+   */
+  run: (rig: Rig, signal: AbortSignal) => Promise<void>;
+}
+
+export interface RigOptions {
+  dataDir: string;
+  portBase: number;
+  shards: number;
+  tablets: number;
+  /** Where the servers find vtgate, if not where the cluster's status says. */
+  databaseUrl?: (url: string) => string;
+  /** Added to the environment of the cluster's commands and of the servers. */
+  environment?: Record<string, string>;
+}
+
+/** Above those of the cluster. */
+const SERVER_PORTS = 800;
+/** A machine may be busy with other things. */
+const WHOLE_TIMEOUT_MS = 180_000;
+
+export class Rig {
+  readonly servers: Server[] = [];
+
+  constructor(private readonly options: RigOptions) {}
+
+  get dataDir(): string {
+    return this.options.dataDir;
+  }
+
+  /** The shard that a fault of one shard is about. */
+  readonly shard = "-80";
+
+  /** Starts the cluster and the servers, on nothing of what was there before. */
+  async open() {
+    const { portBase, shards, tablets, databaseUrl, environment } = this.options;
+    await this.close();
+    const shape = ["--shards", shards, "--tablets", tablets, "--port-base", portBase].map(String);
+    await this.cluster("up", ...shape);
+    const { url } = await this.status();
+    for (const number of [0, 1]) {
+      const server = new Server({
+        ...environment,
+        DATABASE_URL: databaseUrl?.(url) ?? url,
+        PORT: String(portBase + SERVER_PORTS + number),
+      });
+      this.servers.push(server);
+      await server.start();
+    }
+  }
+
+  /** Stops and deletes everything. */
+  async close() {
+    for (const server of this.servers.splice(0)) await server.stop();
+    for (const pid of processesIn(this.dataDir)) this.kill(Number(pid), "SIGCONT");
+    await clear(this.dataDir);
+  }
+
+  status(): Promise<ClusterStatus> {
+    return clusterStatus(this.dataDir);
+  }
+
+  /** The shard's primary that serves; waits for one. */
+  async primaryOf(shard: string): Promise<TabletStatus> {
+    let found: TabletStatus | undefined;
+    await this.until(async () => {
+      const { tablets } = await this.status();
+      found = tablets.find((tablet) => tablet.shard === shard && tablet.role === "primary" && tablet.serving);
+      return found !== undefined;
+    }, `a primary of ${shard}`);
+    return found as TabletStatus;
+  }
+
+  async replicasOf(shard: string): Promise<TabletStatus[]> {
+    const { tablets } = await this.status();
+    return tablets.filter((tablet) => tablet.shard === shard && tablet.role !== "primary");
+  }
+
+  /** Signals a process; one that is not there, or no longer, is no error. */
+  kill(pid: number | null, signal: NodeJS.Signals = "SIGKILL") {
+    if (pid === null) return;
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+
+  /** Starts a command of the cluster's; throws what it printed when it fails. */
+  async cluster(command: string, ...args: string[]): Promise<string> {
+    const { code, output } = await this.launch(command, ...args).exited;
+    if (code !== 0) throw new Error(`cluster ${command} failed:\n${output}`);
+    return output;
+  }
+
+  /** The same without waiting for it. */
+  launch(command: string, ...args: string[]) {
+    return launch([command, ...args, "--data", this.dataDir], this.options.environment);
+  }
+
+  /** Starts what has stopped, and waits until every tablet serves and both servers are ready. */
+  async mend() {
+    await this.cluster("up");
+    for (const server of this.servers) await server.start();
+    await this.until(async () => isWhole(await this.status()), "the cluster is whole");
+    await this.until(async () => {
+      const ready = await Promise.all(this.servers.map(({ url }) => fetch(`${url}/readyz`).catch(() => undefined)));
+      return ready.every((answer) => answer?.ok);
+    }, "both servers are ready");
+  }
+
+  /** Waits until it is so; fails with `what`, a condition in words, when that takes too long. */
+  until(condition: () => Promise<boolean>, what: string, timeoutMs = WHOLE_TIMEOUT_MS): Promise<void> {
+    return until(timeoutMs, undefined, `Not so: ${what}`, condition);
+  }
+
+  /** Lets calls be made for a while. */
+  async pause(ms: number, signal?: AbortSignal): Promise<void> {
+    await sleep(ms, undefined, { signal });
+  }
+}

@@ -1,0 +1,47 @@
+// One of the servers that calls are made to, always on the same port.
+
+import { type RunningServer, startServer } from "../server.ts";
+
+export class Server {
+  private running: RunningServer | undefined;
+
+  constructor(private readonly environment: Record<string, string>) {}
+
+  get url(): string {
+    return `http://127.0.0.1:${this.environment.PORT}`;
+  }
+
+  get port(): number {
+    return Number(this.environment.PORT);
+  }
+
+  /** Null while it does not run. */
+  get pid(): number | null {
+    return this.running?.pid ?? null;
+  }
+
+  /** Waits until it serves; does nothing while it runs. */
+  async start() {
+    if (this.running) return;
+    const server = await startServer(this.environment);
+    this.running = server;
+    server.exited.then(() => {
+      this.running = undefined;
+    });
+  }
+
+  /** An orderly end, waited for. */
+  async stop() {
+    await this.end("SIGTERM");
+  }
+
+  /** Its end by a signal that ends it, waited for. */
+  async end(name: NodeJS.Signals) {
+    this.running?.signal(name);
+    await this.running?.exited;
+  }
+
+  signal(name: NodeJS.Signals) {
+    this.running?.signal(name);
+  }
+}
