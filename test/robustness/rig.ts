@@ -1,8 +1,11 @@
 // What faults happen to: a cluster of its own, and two servers over it that sweep; and what a fault is.
 
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterStatus } from "../../vitess/cluster.ts";
 import { type ClusterStatus, isWhole } from "../../vitess/status.ts";
+import type { Program } from "../../vitess/topology.ts";
 import { until } from "../../vitess/until.ts";
 import { clear, launch, processesIn } from "../cluster-cli.ts";
 import { Server } from "./server.ts";
@@ -60,7 +63,7 @@ export class Rig {
   }
 
   /** The shard that a fault of one shard is about. */
-  readonly shard = "-80";
+  shard = "";
 
   /** Starts the cluster and the servers, on nothing of what was there before. */
   async open() {
@@ -68,7 +71,8 @@ export class Rig {
     await this.close();
     const shape = ["--shards", shards, "--tablets", tablets, "--port-base", portBase].map(String);
     await this.cluster("up", ...shape);
-    const { url } = await this.status();
+    const { url, shards: names } = await this.status();
+    this.shard = names[0] as string;
     for (const number of [0, 1]) {
       const server = new Server({
         ...environment,
@@ -83,7 +87,8 @@ export class Rig {
   /** Stops and deletes everything. */
   async close() {
     for (const server of this.servers.splice(0)) await server.stop();
-    for (const pid of processesIn(this.dataDir)) this.kill(Number(pid), "SIGCONT");
+    // One that was stopped could not end.
+    for (const pid of this.pids()) this.kill(pid, "SIGCONT");
     await clear(this.dataDir);
   }
 
@@ -105,6 +110,19 @@ export class Rig {
   async replicasOf(shard: string): Promise<TabletStatus[]> {
     const { tablets } = await this.status();
     return tablets.filter((tablet) => tablet.shard === shard && tablet.role !== "primary");
+  }
+
+  /** Of all processes of the cluster. */
+  pids(): number[] {
+    return processesIn(this.dataDir).map(Number);
+  }
+
+  /** Of the processes that run the program. */
+  pidsOf(program: Program): number[] {
+    return this.pids().filter((pid) =>
+      // Not only the first: a program may be run by a loader.
+      commandLine(pid).some((argument) => basename(argument) === program),
+    );
   }
 
   /** Signals a process; one that is not there, or no longer, is no error. */
@@ -148,5 +166,14 @@ export class Rig {
   /** Lets calls be made for a while. */
   async pause(ms: number, signal?: AbortSignal): Promise<void> {
     await sleep(ms, undefined, { signal });
+  }
+}
+
+/** Empty once it has ended. */
+function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
   }
 }

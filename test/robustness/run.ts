@@ -1,15 +1,111 @@
-// `npm run robustness`: runs every fault under load, one after another, on a cluster of its own.
+// `npm run robustness -- [--seed N] [--fault NAME,…] [--seconds N] [--data DIR] [--port-base N]`: every fault under load,
+// one after another, on a cluster of its own. Exits 1 when a promise of the store's is broken.
 
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { report, table } from "../../bench/report.ts";
+import { ClusterProblem } from "../../vitess/problem.ts";
+import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { FAULTS } from "./faults/index.ts";
-import { Rig } from "./rig.ts";
+import { type Judgement, judge } from "./judge.ts";
+import { tableOf } from "./report.ts";
+import { type Fault, Rig } from "./rig.ts";
+import { PROFILE } from "./traffic.ts";
 
-const rig = new Rig({ dataDir: "/tmp/kvh", portBase: 27000, shards: 2, tablets: 3 });
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
+
+let code = 0;
 try {
-  await rig.open();
-  for (const fault of FAULTS) {
-    await fault.run(rig, new AbortController().signal);
-    await rig.mend();
+  code = await main();
+} catch (error) {
+  code = stop.signal.aborted ? 130 : 1;
+  if (!stop.signal.aborted) console.error(error instanceof ClusterProblem ? error.message : error);
+}
+process.exit(code);
+
+async function main(): Promise<number> {
+  const { faults, seed, seconds, dataDir, portBase } = readArguments();
+  const outDir = `${dataDir}-histories`;
+  rmSync(outDir, { recursive: true, force: true });
+  const rig = new Rig({ dataDir, portBase, shards: 2, tablets: 3 });
+  const judgements: Judgement[] = [];
+  try {
+    await rig.open();
+    for (const [i, fault] of faults.entries()) {
+      const reason = await fault.impossible?.(rig);
+      if (reason) {
+        console.error(`○ ${fault.name}: ${reason}`);
+        continue;
+      }
+      const times = { beforeMs: seconds * 1000, afterMs: seconds * 500 };
+      const judgement = await judge(rig, fault, { profile: PROFILE, seed: seed + i, times, outDir }, stop.signal);
+      judgements.push(judgement);
+      tell(judgement);
+    }
+  } finally {
+    await rig.close();
   }
-} finally {
-  await rig.close();
+  write(judgements, seed, faults.length === FAULTS.length);
+  const bad = judgements.some(({ complaints }) => complaints.length > 0);
+  if (bad) console.error(`The histories are in ${outDir}.`);
+  else rmSync(outDir, { recursive: true, force: true });
+  return bad ? 1 : 0;
+}
+
+function tell({ name, calls, seconds, findings, complaints, slow }: Judgement) {
+  console.error(
+    `${complaints.length > 0 ? "✗" : "✓"} ${name}: ${calls} calls in ${seconds} s, checked in ${findings.seconds.toFixed(1)} s`,
+  );
+  for (const complaint of [...complaints, ...slow]) console.error(`    ${complaint}`);
+}
+
+/** Prints the table; keeps the results of a whole run only. */
+function write(judgements: Judgement[], seed: number, whole: boolean) {
+  const { head, rows } = tableOf(judgements);
+  const markdown = table(head, rows);
+  console.log(markdown);
+  if (!whole) return;
+  const versions = { vitess: VITESS_VERSION };
+  const method = "Two servers that sweep, over a cluster of two shards with three tablets each.";
+  report(
+    "robustness",
+    { versions, method, data: { seed, faults: judgements }, markdown },
+    { seconds: 0, warmupSeconds: 0, rounds: 1 },
+  );
+}
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: "string", default: String(1 + (Date.now() % 1_000_000)) },
+      fault: { type: "string" },
+      seconds: { type: "string", default: "6" },
+      data: { type: "string", default: join(tmpdir(), `vitess-kv-robustness-${process.getuid?.() ?? 0}`) },
+      "port-base": { type: "string", default: "21000" },
+    },
+  });
+  const whole = (name: "seed" | "seconds" | "port-base") => {
+    if (!/^\d{1,6}$/.test(values[name]))
+      throw new ClusterProblem(`--${name} takes a whole number, not '${values[name]}'.`);
+    return Number(values[name]);
+  };
+  return {
+    seed: whole("seed"),
+    seconds: whole("seconds"),
+    dataDir: resolve(values.data),
+    portBase: whole("port-base"),
+    faults: values.fault?.split(",").map(faultOf) ?? FAULTS,
+  };
+}
+
+function faultOf(name: string): Fault {
+  const fault = FAULTS.find((each) => each.name === name);
+  if (!fault)
+    throw new ClusterProblem(
+      `There is no fault ${name}, only ${[...new Set(FAULTS.map((each) => each.name))].join(", ")}.`,
+    );
+  return fault;
 }

@@ -1,6 +1,36 @@
 // All faults, in the order in which they are run.
 
 import type { Fault } from "../rig.ts";
-import { REPARENT } from "./reparent.ts";
+import { KILL_ETCD, KILL_SERVER, KILL_VTCTLD, KILL_VTGATE, KILL_VTORC, POWER_LOSS, STOP_SERVER } from "./processes.ts";
+import { MERGE, SPLIT, SPLIT_FAILOVER } from "./reshard.ts";
+import {
+  KILL_MAJORITY,
+  KILL_MYSQLD,
+  KILL_PRIMARY,
+  KILL_REPLICAS,
+  KILL_VTTABLET,
+  PAUSE_PRIMARY,
+  REPARENT,
+} from "./tablets.ts";
 
-export const FAULTS: Fault[] = [REPARENT];
+/** Each leaves as many shards as it finds, but for the pairs of a split and a merge. */
+export const FAULTS: Fault[] = [
+  REPARENT,
+  KILL_MYSQLD,
+  KILL_VTTABLET,
+  KILL_PRIMARY,
+  PAUSE_PRIMARY,
+  KILL_REPLICAS,
+  KILL_MAJORITY,
+  KILL_VTGATE,
+  KILL_ETCD,
+  KILL_VTORC,
+  KILL_VTCTLD,
+  STOP_SERVER,
+  KILL_SERVER,
+  POWER_LOSS,
+  SPLIT,
+  MERGE,
+  SPLIT_FAILOVER,
+  MERGE,
+];

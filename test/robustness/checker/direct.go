@@ -1,0 +1,149 @@
+// What can be told without a model, in words that say what went wrong: each of these makes a history not linearizable too.
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Violation is something that must not have happened.
+type Violation struct {
+	Kind   string `json:"kind"`
+	Key    string `json:"key"`
+	Detail string `json:"detail"`
+}
+
+// Direct finds what was lost, what happened twice, and what was false.
+func (h *History) Direct() []Violation {
+	var found []Violation
+	report := func(kind, format string, values ...interface{}) {
+		found = append(found, Violation{Kind: kind, Key: h.Calls[0].Key, Detail: fmt.Sprintf(format, values...)})
+	}
+	writes := map[string]*Call{}
+	for _, c := range h.Calls {
+		if c.sets() {
+			writes[c.Value] = c
+		}
+	}
+	told := map[*Call]bool{}
+	for _, r := range h.Calls {
+		if r.Op != "get" || r.Outcome != "ok" {
+			continue
+		}
+		if !r.Held {
+			if w := h.missing(r); w != nil && !told[w] {
+				told[w] = true
+				report("lost", "%s was acknowledged and is gone at %d", describeCall(w), r.Invoke)
+			}
+			continue
+		}
+		v := writes[r.Got.Value]
+		switch {
+		case v == nil:
+			report("false", "%s was never written", r.Got.Value)
+		case v.Outcome == "not_applied" || (v.Outcome == "ok" && !v.Held):
+			if !told[v] {
+				told[v] = true
+				report("false", "%s was said not to have happened and is there", describeCall(v))
+			}
+		case h.Etags[r.Got.Value] != r.Got.Etag || h.Values[r.Got.Etag] != r.Got.Value:
+			report("false", "%s has two versions, or its version two values", r.Got.Value)
+		default:
+			h.returned(r, v, told, report)
+		}
+	}
+	return append(found, h.counter()...)
+}
+
+// missing finds an acknowledged write whose entry a read did not find, though nothing can have removed it.
+func (h *History) missing(r *Call) *Call {
+	for _, w := range h.Calls {
+		if !w.sets() || !w.acknowledged() || w.TTLMs > 0 || w.KeepTTL || w.Return >= r.Invoke {
+			continue
+		}
+		if !h.removed(w, r) {
+			return w
+		}
+	}
+	return nil
+}
+
+func (h *History) removed(w, r *Call) bool {
+	for _, d := range h.Calls {
+		removes := d.Op == "delete" || d.Op == "expire" || (d.sets() && (d.TTLMs > 0 || d.KeepTTL))
+		if removes && d.mayChange() && d.Return > w.Invoke && d.Invoke < r.Return {
+			return true
+		}
+	}
+	return false
+}
+
+// returned finds a write that a read has seen though another had followed it: that one is lost, or the first was done
+// twice if the other had been seen.
+func (h *History) returned(r, v *Call, told map[*Call]bool, report func(string, string, ...interface{})) {
+	for _, w := range h.Calls {
+		follows := w.acknowledged() && (w.sets() || w.Op == "delete") && v.Return < w.Invoke && w.Return < r.Invoke
+		if !follows {
+			continue
+		}
+		if h.wasSeen(w, r) {
+			if !told[v] {
+				told[v] = true
+				report("doubled", "%s is there again at %d, after %s was seen", describeCall(v), r.Invoke, describeCall(w))
+			}
+			return
+		}
+		if !told[w] {
+			told[w] = true
+			report("lost", "%s was acknowledged and %s is there at %d", describeCall(w), v.Value, r.Invoke)
+		}
+		return
+	}
+}
+
+// wasSeen tells whether a read had found what the write made, before another began.
+func (h *History) wasSeen(w, before *Call) bool {
+	for _, r := range h.Calls {
+		if r.Op != "get" || r.Outcome != "ok" || r.Return >= before.Invoke || r.Invoke < w.Return {
+			continue
+		}
+		if (w.sets() && r.Held && r.Got.Value == w.Value) || (w.Op == "delete" && !r.Held) {
+			return true
+		}
+	}
+	return false
+}
+
+// counter holds the increments of a counter, whose values begin with their number, against its last reading.
+func (h *History) counter() []Violation {
+	if !strings.HasPrefix(h.Calls[0].Key, "counter") {
+		return nil
+	}
+	acknowledged, unknown, last := 0, 0, (*Call)(nil)
+	for _, c := range h.Calls {
+		switch {
+		case c.acknowledged():
+			acknowledged++
+		case c.Outcome == "unknown" && !c.reads():
+			unknown++
+		case c.Op == "get" && c.Outcome == "ok" && (last == nil || c.Invoke > last.Return):
+			last = c
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	number, _, _ := strings.Cut(last.Got.Value, "-")
+	count, _ := strconv.Atoi(number)
+	if count >= acknowledged && count <= acknowledged+unknown {
+		return nil
+	}
+	kind := "lost"
+	if count > acknowledged+unknown {
+		kind = "doubled"
+	}
+	detail := fmt.Sprintf("%d after %d increments and %d of unknown outcome", count, acknowledged, unknown)
+	return []Violation{{Kind: kind, Key: h.Calls[0].Key, Detail: detail}}
+}

@@ -1,0 +1,111 @@
+// One call of a history, as the traffic writes it down, and what is known of a key's history as a whole.
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"math"
+)
+
+// Never is the return of a call whose outcome is unknown: it may take effect at any time.
+const Never = math.MaxInt64 / 4
+
+// Call is one line of a history. Times are microseconds of one monotonic clock.
+type Call struct {
+	Client  int    `json:"client"`
+	Op      string `json:"op"` // get, head, ttl, put, create, cas, delete, expire, persist
+	Key     string `json:"key"`
+	Value   string `json:"value"`   // that a write sets: unique in the history
+	IfMatch string `json:"ifMatch"` // the etag that a cas asks for
+	TTLMs   int64  `json:"ttlMs"`   // of an expire, or a write; 0 is none
+	KeepTTL bool   `json:"keepTtl"` // of a put
+	Invoke  int64  `json:"invoke"`
+	Return  int64  `json:"return"`
+	Outcome string `json:"outcome"` // ok, not_applied or unknown
+	Held    bool   `json:"held"`    // whether it found its entry, or its condition held
+	Got     Answer `json:"got"`
+	// The wall clock, in which expiries are given, minus the clock of the history, in microseconds.
+	ClockOffset int64 `json:"clockOffset"`
+}
+
+// Answer is what a call was told.
+type Answer struct {
+	Value     string `json:"value"`
+	Etag      string `json:"etag"`
+	ExpiresAt int64  `json:"expiresAt"` // epoch milliseconds; 0 is never
+}
+
+func (c *Call) sets() bool { return c.Op == "put" || c.Op == "create" || c.Op == "cas" }
+
+func (c *Call) reads() bool { return c.Op == "get" || c.Op == "head" || c.Op == "ttl" }
+
+// mayChange tells whether it has changed its entry, or may have.
+func (c *Call) mayChange() bool {
+	return !c.reads() && (c.Outcome == "unknown" || (c.Outcome == "ok" && c.Held))
+}
+
+func (c *Call) acknowledged() bool { return c.Outcome == "ok" && c.Held && !c.reads() }
+
+// ReadCalls reads a history and groups it by key.
+func ReadCalls(in io.Reader) (map[string][]*Call, error) {
+	calls := map[string][]*Call{}
+	decoder := json.NewDecoder(bufio.NewReaderSize(in, 1<<20))
+	for {
+		call := &Call{}
+		if err := decoder.Decode(call); err == io.EOF {
+			return calls, nil
+		} else if err != nil {
+			return nil, err
+		}
+		calls[call.Key] = append(calls[call.Key], call)
+	}
+}
+
+// History is what happened to one key.
+type History struct {
+	Calls []*Call
+	// Etags by value, and the reverse, as answers have told them.
+	Etags  map[string]string
+	Values map[string]string
+}
+
+// NewHistory learns what the answers tell of the writes. The end of a write whose outcome is unknown becomes the end of
+// the first read that has seen it: by then it had happened.
+func NewHistory(calls []*Call) *History {
+	h := &History{Calls: calls, Etags: map[string]string{}, Values: map[string]string{}}
+	seen := map[string]int64{}
+	for _, c := range calls {
+		if c.Outcome != "ok" || !c.Held {
+			continue
+		}
+		if c.Op == "get" {
+			h.learn(c.Got.Value, c.Got.Etag)
+			if at, ok := seen[c.Got.Value]; !ok || c.Return < at {
+				seen[c.Got.Value] = c.Return
+			}
+		} else if c.sets() {
+			h.learn(c.Value, c.Got.Etag)
+		}
+	}
+	for _, c := range calls {
+		if c.Outcome != "unknown" {
+			continue
+		}
+		c.Return = Never
+		if at, ok := seen[c.Value]; ok && c.sets() {
+			c.Return = at
+		}
+	}
+	return h
+}
+
+func (h *History) learn(value, etag string) {
+	if _, ok := h.Etags[value]; !ok {
+		h.Etags[value] = etag
+	}
+	if _, ok := h.Values[etag]; !ok {
+		h.Values[etag] = value
+	}
+}

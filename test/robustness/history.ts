@@ -1,0 +1,59 @@
+// What clients did and were told: one record for each call, as the checker reads it.
+
+import { writeFileSync } from "node:fs";
+
+type Operation = "get" | "head" | "ttl" | "put" | "create" | "cas" | "delete" | "expire" | "persist";
+
+/** What a client asks for. */
+export interface Asked {
+  op: Operation;
+  key: string;
+  /** That a write sets; no two writes set the same one. */
+  value?: string;
+  /** The entity tag that a compare-and-swap asks for. */
+  ifMatch?: string;
+  /** From now, of a write or an `expire`. */
+  ttlMs?: number;
+  keepTtl?: boolean;
+}
+
+/** What became of it. */
+export interface Outcome {
+  /** An answer; surely nothing changed; or nobody knows, and it may yet. */
+  outcome: "ok" | "not_applied" | "unknown";
+  /** Of an answer: whether the entry was found, or the condition held. */
+  held: boolean;
+  got: {
+    value?: string;
+    etag?: string;
+    /** Epoch milliseconds; absent where it never expires. */
+    expiresAt?: number;
+  };
+  /** Why there is no answer. */
+  code?: string;
+}
+
+export interface Call extends Asked, Outcome {
+  /** One call after the other; a new number after one whose outcome is unknown. */
+  client: number;
+  /** When it began and ended: microseconds by the monotonic clock of this process. */
+  invoke: number;
+  return: number;
+  /** Wall clock minus that one, in microseconds: the database gives expiries by the wall clock. */
+  clockOffset: number;
+  shard: string;
+}
+
+/** Microseconds by the monotonic clock. */
+export function nowUs(): number {
+  return Math.round(performance.now() * 1000);
+}
+
+export function clockOffsetUs(): number {
+  return Date.now() * 1000 - nowUs();
+}
+
+/** One record a line. */
+export function writeHistory(file: string, calls: Call[]) {
+  writeFileSync(file, calls.map((call) => `${JSON.stringify(call)}\n`).join(""));
+}

@@ -1,0 +1,116 @@
+// One fault from beginning to end: calls before, while and after it happens, what they come to, and whether it was right.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { deadlocks } from "../../bench/deadlocks.ts";
+import { watchShards } from "../../src/store/shards.ts";
+import { entryKey } from "../../src/store/store.ts";
+import { KEYSPACE } from "../../vitess/topology.ts";
+import { check, type Findings } from "./checker.ts";
+import { NAMESPACE } from "./client.ts";
+import { type Figures, figuresOf } from "./figures.ts";
+import { nowUs, writeHistory } from "./history.ts";
+import type { Fault, Rig } from "./rig.ts";
+import { type Profile, Traffic } from "./traffic.ts";
+
+/** How long calls are made before a fault and after it. */
+export interface Times {
+  beforeMs: number;
+  afterMs: number;
+}
+
+export interface Judgement extends Figures {
+  name: string;
+  title: string;
+  seconds: number;
+  findings: Findings;
+  /** InnoDB's, over all MySQL servers. */
+  deadlocks: number;
+  /** What was wrong, in words; nothing where all is well. */
+  complaints: string[];
+  /** What was expected and took longer, which is no violation of a promise. */
+  slow: string[];
+}
+
+/** A database refuses only what this program has no business to send. */
+const EXPECTED_ERRORS = new Set([
+  "unavailable",
+  "overloaded",
+  "outcome_unknown",
+  "refused",
+  "connection_lost",
+  "timeout",
+]);
+const EXAMPLES = 5;
+
+/** Does the fault under load and judges what clients saw of it; histories that are wrong stay in the folder. */
+export async function judge(
+  rig: Rig,
+  fault: Fault,
+  { profile, seed, times, outDir }: { profile: Profile; seed: number; times: Times; outDir: string },
+  signal: AbortSignal,
+): Promise<Judgement> {
+  const { shards } = await rig.status();
+  const deadlocksBefore = await deadlocks(await rig.status());
+  const shardOf = await shardMap(shards);
+  const ports = rig.servers.map(({ port }) => port);
+  const begun = nowUs();
+  const traffic = new Traffic({ ports, profile, seed, prefix: fault.name, shards, shardOf });
+  let during: { from: number; to: number };
+  try {
+    await rig.pause(times.beforeMs, signal);
+    const from = nowUs();
+    await fault.run(rig, signal);
+    await rig.mend();
+    during = { from, to: nowUs() };
+    await rig.pause(times.afterMs, signal);
+  } finally {
+    await traffic.stop();
+  }
+  const ended = nowUs();
+  const about = fault.scope === "shard" ? rig.shard : undefined;
+  const figures = figuresOf(traffic.calls, shards, { from: begun, to: ended }, during, about);
+  await traffic.audit();
+  mkdirSync(outDir, { recursive: true });
+  const file = join(outDir, `${fault.name}.jsonl`);
+  writeHistory(file, traffic.calls);
+  const findings = await check(file, outDir, signal);
+  const found = Math.max(0, (await deadlocks(await rig.status())) - deadlocksBefore);
+  return {
+    name: fault.name,
+    title: fault.title,
+    seconds: Math.round((ended - begun) / 1e6),
+    ...figures,
+    findings,
+    deadlocks: found,
+    complaints: complaintsOf(fault, figures, findings, found),
+    slow: slownessOf(fault, figures, about),
+  };
+}
+
+function complaintsOf({ expect }: Fault, { errors }: Figures, findings: Findings, deadlocks: number): string[] {
+  const { illegal, violations } = findings;
+  const unexpected = Object.keys(errors).filter((code) => expect?.noFailedCalls || !EXPECTED_ERRORS.has(code));
+  return [
+    ...violations.slice(0, EXAMPLES).map(({ kind, key, detail }) => `${kind}: ${key}: ${detail}`),
+    ...(illegal.length > 0 ? [`not linearizable: ${illegal.slice(0, EXAMPLES).join(", ")}`] : []),
+    ...unexpected.map((code) => `${errors[code]} calls failed with ${code}`),
+    ...(deadlocks > 0 ? [`${deadlocks} deadlocks`] : []),
+  ];
+}
+
+function slownessOf({ expect }: Fault, { withoutWriteMs }: Figures, about?: string): string[] {
+  const most = expect?.writesResumeWithinMs ?? Number.POSITIVE_INFINITY;
+  return Object.entries(withoutWriteMs)
+    .filter(([shard, ms]) => (about === undefined || shard === about) && ms > most)
+    .map(([shard, ms]) => `${ms} ms without a write in ${shard}, not ${most}`);
+}
+
+/** The shard of a key as the store computes it, for shards that stay as they are now. */
+async function shardMap(shards: string[]): Promise<(key: string) => string> {
+  const rows = shards.map((name) => ({ Shards: `${KEYSPACE}/${name}` }));
+  const database = { execute: async <T>() => rows as T, close: async () => {} };
+  const hash = (key: Uint8Array) => Bun.hash.xxHash64(key);
+  const { shardOf } = await watchShards(database, { backend: "vitess", keyspace: KEYSPACE, hash });
+  return (key) => shardOf(entryKey(NAMESPACE, key));
+}
