@@ -16,3 +16,5 @@ export const PROBLEMS_DIR = inTmp("problems");
 export const RESHARD_DIR = inTmp("reshard");
 /** Of the one whose primary and sweeping server are killed. */
 export const FAILOVER_DIR = inTmp("failover");
+/** Of the one that things happen to under load. */
+export const ROBUSTNESS_DIR = inTmp("robust");

@@ -42,14 +42,12 @@ export interface RigOptions {
   portBase: number;
   shards: number;
   tablets: number;
-  /** Where the servers find vtgate, if not where the cluster's status says. */
-  databaseUrl?: (url: string) => string;
+  /** Where the first server finds vtgate, if not where the cluster's status says. */
+  firstUrl?: (url: string) => Promise<string>;
   /** Added to the environment of the cluster's commands and of the servers. */
   environment?: Record<string, string>;
 }
 
-/** Above those of the cluster. */
-const SERVER_PORTS = 800;
 /** A machine may be busy with other things. */
 const WHOLE_TIMEOUT_MS = 180_000;
 
@@ -67,7 +65,7 @@ export class Rig {
 
   /** Starts the cluster and the servers, on nothing of what was there before. */
   async open() {
-    const { portBase, shards, tablets, databaseUrl, environment } = this.options;
+    const { portBase, shards, tablets, firstUrl, environment } = this.options;
     await this.close();
     const shape = ["--shards", shards, "--tablets", tablets, "--port-base", portBase].map(String);
     await this.cluster("up", ...shape);
@@ -76,8 +74,9 @@ export class Rig {
     for (const number of [0, 1]) {
       const server = new Server({
         ...environment,
-        DATABASE_URL: databaseUrl?.(url) ?? url,
-        PORT: String(portBase + SERVER_PORTS + number),
+        DATABASE_URL: (number === 0 && (await firstUrl?.(url))) || url,
+        // Just below those of the cluster.
+        PORT: String(portBase - 1 - number),
       });
       this.servers.push(server);
       await server.start();
@@ -100,11 +99,16 @@ export class Rig {
   async primaryOf(shard: string): Promise<TabletStatus> {
     let found: TabletStatus | undefined;
     await this.until(async () => {
-      const { tablets } = await this.status();
-      found = tablets.find((tablet) => tablet.shard === shard && tablet.role === "primary" && tablet.serving);
+      found = servingPrimary(await this.status(), shard);
       return found !== undefined;
     }, `a primary of ${shard}`);
     return found as TabletStatus;
+  }
+
+  /** Waits until another tablet is the shard's primary; no longer than `mostMs`, for what follows tells whether one is. */
+  async anotherPrimary(shard: string, alias: string, mostMs: number) {
+    const changed = async () => (servingPrimary(await this.status(), shard)?.alias ?? alias) !== alias;
+    await this.until(changed, "there is another primary", mostMs).catch(() => {});
   }
 
   async replicasOf(shard: string): Promise<TabletStatus[]> {
@@ -167,6 +171,10 @@ export class Rig {
   async pause(ms: number, signal?: AbortSignal): Promise<void> {
     await sleep(ms, undefined, { signal });
   }
+}
+
+function servingPrimary({ tablets }: ClusterStatus, shard: string): TabletStatus | undefined {
+  return tablets.find((tablet) => tablet.shard === shard && tablet.role === "primary" && tablet.serving);
 }
 
 /** Empty once it has ended. */

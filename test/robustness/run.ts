@@ -1,4 +1,4 @@
-// `npm run robustness -- [--seed N] [--fault NAME,…] [--seconds N] [--data DIR] [--port-base N]`: every fault under load,
+// `npm run robustness -- [--seed N] [--fault NAME,…] [--mutant NAME] [--seconds N] [--data DIR] [--port-base N]`: every fault under load,
 // one after another, on a cluster of its own. Exits 1 when a promise of the store's is broken.
 
 import { rmSync } from "node:fs";
@@ -10,8 +10,10 @@ import { ClusterProblem } from "../../vitess/problem.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { FAULTS } from "./faults/index.ts";
 import { type Judgement, judge } from "./judge.ts";
+import { environmentOf, MUTANTS } from "./mutants.ts";
+import { CuttingProxy } from "./proxy.ts";
 import { tableOf } from "./report.ts";
-import { type Fault, Rig } from "./rig.ts";
+import { Rig } from "./rig.ts";
 import { PROFILE } from "./traffic.ts";
 
 const stop = new AbortController();
@@ -27,10 +29,18 @@ try {
 process.exit(code);
 
 async function main(): Promise<number> {
-  const { faults, seed, seconds, dataDir, portBase } = readArguments();
+  const { faults, mutant, seed, seconds, dataDir, portBase } = readArguments();
   const outDir = `${dataDir}-histories`;
   rmSync(outDir, { recursive: true, force: true });
-  const rig = new Rig({ dataDir, portBase, shards: 2, tablets: 3 });
+  const proxies: CuttingProxy[] = [];
+  const rig = new Rig({
+    dataDir,
+    portBase,
+    shards: 2,
+    tablets: 3,
+    ...(mutant && { environment: environmentOf(mutant) }),
+    ...(mutant?.cut && { firstUrl: (url) => throughProxy(url, proxies) }),
+  });
   const judgements: Judgement[] = [];
   try {
     await rig.open();
@@ -41,14 +51,20 @@ async function main(): Promise<number> {
         continue;
       }
       const times = { beforeMs: seconds * 1000, afterMs: seconds * 500 };
-      const judgement = await judge(rig, fault, { profile: PROFILE, seed: seed + i, times, outDir }, stop.signal);
+      const judgement = await judge(
+        rig,
+        fault,
+        { profile: mutant?.profile ?? PROFILE, seed: seed + i, times, outDir },
+        stop.signal,
+      );
       judgements.push(judgement);
       tell(judgement);
     }
   } finally {
+    for (const proxy of proxies) proxy.close();
     await rig.close();
   }
-  write(judgements, seed, faults.length === FAULTS.length);
+  write(judgements, seed, faults === FAULTS);
   const bad = judgements.some(({ complaints }) => complaints.length > 0);
   if (bad) console.error(`The histories are in ${outDir}.`);
   else rmSync(outDir, { recursive: true, force: true });
@@ -82,6 +98,7 @@ function readArguments() {
     options: {
       seed: { type: "string", default: String(1 + (Date.now() % 1_000_000)) },
       fault: { type: "string" },
+      mutant: { type: "string" },
       seconds: { type: "string", default: "6" },
       data: { type: "string", default: join(tmpdir(), `vitess-kv-robustness-${process.getuid?.() ?? 0}`) },
       "port-base": { type: "string", default: "21000" },
@@ -92,20 +109,29 @@ function readArguments() {
       throw new ClusterProblem(`--${name} takes a whole number, not '${values[name]}'.`);
     return Number(values[name]);
   };
+  const mutant = values.mutant === undefined ? undefined : named("mutant", MUTANTS, values.mutant);
   return {
+    mutant,
     seed: whole("seed"),
     seconds: whole("seconds"),
     dataDir: resolve(values.data),
     portBase: whole("port-base"),
-    faults: values.fault?.split(",").map(faultOf) ?? FAULTS,
+    faults: values.fault?.split(",").map((name) => named("fault", FAULTS, name)) ?? (mutant ? [mutant.fault] : FAULTS),
   };
 }
 
-function faultOf(name: string): Fault {
-  const fault = FAULTS.find((each) => each.name === name);
-  if (!fault)
-    throw new ClusterProblem(
-      `There is no fault ${name}, only ${[...new Set(FAULTS.map((each) => each.name))].join(", ")}.`,
-    );
-  return fault;
+function named<T extends { name: string }>(kind: string, all: T[], name: string): T {
+  const found = all.find((each) => each.name === name);
+  if (found) return found;
+  const names = [...new Set(all.map((each) => each.name))].join(", ");
+  throw new ClusterProblem(`There is no ${kind} ${name}, only ${names}.`);
+}
+
+/** The URL of a proxy in front of the one that is given; where that is several, in front of the first. */
+async function throughProxy(url: string, proxies: CuttingProxy[]): Promise<string> {
+  const target = new URL(url.split(",")[0] as string);
+  const proxy = new CuttingProxy({ host: target.hostname, port: Number(target.port) });
+  proxies.push(proxy);
+  target.port = String(await proxy.listen());
+  return target.href;
 }

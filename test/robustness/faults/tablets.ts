@@ -15,9 +15,10 @@ const killing = (name: string, title: string, processes: (keyof TabletStatus["pi
   scope: "shard",
   expect: { writesResumeWithinMs: FAILOVER_MS },
   run: async (rig, signal) => {
-    const { pids } = await rig.primaryOf(rig.shard);
+    const { alias, pids } = await rig.primaryOf(rig.shard);
     for (const process of processes) rig.kill(pids[process]);
-    await rig.pause(FAILOVER_MS, signal);
+    await rig.anotherPrimary(rig.shard, alias, FAILOVER_MS);
+    await rig.pause(AFTERMATH_MS, signal);
   },
 });
 

@@ -1,0 +1,174 @@
+// The checker finds what is wrong in histories that are known to be, and nothing in those that are not.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { check, type Findings } from "./robustness/checker.ts";
+import { type Asked, type Call, type Outcome, writeHistory } from "./robustness/history.ts";
+
+type Step = Omit<Call, "key" | "client" | "shard">;
+
+/** Between two times in milliseconds: whoever overlaps with another is a client of its own. */
+function step(asked: Omit<Asked, "key">, from: number, to: number, outcome: Partial<Outcome> = {}): Step {
+  const got = { ...(writes(asked) && { etag: `"${asked.value}"` }), ...outcome.got };
+  return {
+    ...asked,
+    invoke: from * 1000,
+    return: to * 1000,
+    clockOffset: 0,
+    outcome: "ok",
+    held: true,
+    ...outcome,
+    got,
+  };
+}
+
+const writes = ({ op }: Omit<Asked, "key">) => op === "put" || op === "create" || op === "cas";
+const NO = { held: false };
+const UNKNOWN = { outcome: "unknown", held: false } as const;
+const NOT_APPLIED = { outcome: "not_applied", held: false } as const;
+
+const put = (value: string, from: number, to: number, outcome?: Partial<Outcome>) =>
+  step({ op: "put", value }, from, to, outcome);
+const putTtl = (value: string, ttlMs: number, from: number, to: number, outcome?: Partial<Outcome>) =>
+  step({ op: "put", value, ttlMs }, from, to, outcome);
+const keep = (value: string, from: number, to: number) => step({ op: "put", value, keepTtl: true }, from, to);
+const create = (value: string, from: number, to: number, outcome?: Partial<Outcome>) =>
+  step({ op: "create", value }, from, to, outcome);
+const cas = (old: string, value: string, from: number, to: number, outcome?: Partial<Outcome>) =>
+  step({ op: "cas", value, ifMatch: `"${old}"` }, from, to, outcome);
+const remove = (from: number, to: number, outcome?: Partial<Outcome>) => step({ op: "delete" }, from, to, outcome);
+const expire = (ttlMs: number, expiresAt: number, from: number, to: number) =>
+  step({ op: "expire", ttlMs }, from, to, { got: { expiresAt } });
+const persist = (from: number, to: number, outcome?: Partial<Outcome>) => step({ op: "persist" }, from, to, outcome);
+const get = (value: string, from: number, to: number, expiresAt?: number) =>
+  step({ op: "get" }, from, to, { got: { value, etag: `"${value}"`, ...(expiresAt && { expiresAt }) } });
+const head = (value: string, from: number, to: number) =>
+  step({ op: "head" }, from, to, { got: { etag: `"${value}"` } });
+const none = (from: number, to: number) => step({ op: "get" }, from, to, NO);
+
+const GOOD: Record<string, Step[]> = {
+  "a read sees what was written": [none(0, 1), put("a", 2, 3), get("a", 4, 5), remove(6, 7), none(8, 9)],
+  "a read beside a write sees either": [put("a", 0, 1), put("b", 10, 20), get("a", 12, 13), get("b", 14, 15)],
+  "writes beside each other happen in any order": [put("a", 0, 10), put("b", 0, 10), get("a", 11, 12)],
+  "an unknown write is seen, or never": [
+    put("a", 0, 1),
+    put("b", 2, 3, UNKNOWN),
+    put("c", 2, 3, UNKNOWN),
+    get("a", 10, 11),
+    get("b", 20, 21),
+    put("d", 30, 31),
+    get("d", 32, 33),
+  ],
+  "an unknown write happens long after its end": [
+    put("a", 0, 1, UNKNOWN),
+    put("b", 2, 3),
+    get("b", 4, 5),
+    get("a", 900, 901),
+  ],
+  "an unknown delete": [put("a", 0, 1), remove(2, 3, UNKNOWN), get("a", 4, 5), none(10, 11)],
+  "a version that only a HEAD has seen": [
+    create("a", 0, 1, UNKNOWN),
+    head("a", 2, 3),
+    cas("a", "b", 4, 5),
+    get("b", 6, 7),
+  ],
+  "conditions hold or do not": [
+    create("a", 0, 1),
+    create("b", 2, 3, NO),
+    cas("b", "c", 4, 5, NO),
+    cas("a", "d", 6, 7),
+    get("d", 8, 9),
+  ],
+  "an entry is gone at its time": [
+    putTtl("a", 100, 0, 10),
+    get("a", 50, 51, 105),
+    none(106, 107),
+    create("b", 110, 111),
+  ],
+  "a read beside the expiry sees either": [putTtl("a", 100, 0, 10), get("a", 90, 150, 105), none(90, 150)],
+  "a TTL counts from before the commit shows": [
+    put("a", 0, 1),
+    expire(100, 102, 2, 80),
+    get("a", 50, 51),
+    get("a", 90, 91, 102),
+  ],
+  "a TTL is changed, taken away and kept": [
+    putTtl("a", 100, 0, 1),
+    expire(500, 511, 10, 12),
+    get("a", 200, 201, 511),
+    keep("b", 210, 220),
+    get("b", 230, 231, 511),
+    persist(240, 250),
+    get("b", 900, 901),
+  ],
+  "a plain put takes a TTL away": [putTtl("a", 100, 0, 1), put("b", 50, 51), get("b", 500, 501)],
+  "counter-good": [create("1-a", 0, 1), cas("1-a", "2-b", 2, 3), cas("2-b", "3-c", 4, 5, UNKNOWN), get("3-c", 6, 7)],
+};
+
+const BAD: Record<string, { steps: Step[]; kind?: Findings["violations"][0]["kind"] }> = {
+  "an acknowledged write is gone": { steps: [put("a", 0, 1), none(2, 3)], kind: "lost" },
+  "an acknowledged write is undone": { steps: [put("a", 0, 1), put("b", 2, 3), get("a", 4, 5)], kind: "lost" },
+  "an acknowledged delete is undone": { steps: [put("a", 0, 1), remove(2, 3), get("a", 4, 5)], kind: "lost" },
+  "a write happens twice": {
+    steps: [put("a", 0, 1), get("a", 2, 3), put("b", 4, 5), get("b", 6, 7), get("a", 8, 9)],
+    kind: "doubled",
+  },
+  "an unknown write happens twice": {
+    steps: [put("a", 0, 1, UNKNOWN), get("a", 2, 3), put("b", 4, 5), get("b", 6, 7), get("a", 8, 9)],
+    kind: "doubled",
+  },
+  "a write that did not happen is there": { steps: [put("a", 0, 1, NOT_APPLIED), get("a", 2, 3)], kind: "false" },
+  "a write whose condition failed is there": {
+    steps: [put("a", 0, 1), cas("a", "b", 2, 3, NO), get("b", 4, 5)],
+    kind: "false",
+  },
+  "a value that nobody wrote": { steps: [get("a", 0, 1)], kind: "false" },
+  "reads go back in time": { steps: [put("a", 0, 1), put("b", 10, 20), get("b", 11, 12), get("a", 13, 14)] },
+  "two are the first": { steps: [create("a", 0, 1), create("b", 2, 3)] },
+  "two swap one version": { steps: [put("a", 0, 1), cas("a", "b", 2, 10), cas("a", "c", 2, 10)] },
+  "a condition that held is said to have failed": { steps: [put("a", 0, 1), cas("a", "b", 2, 3, NO)] },
+  "a HEAD tells an old version": { steps: [put("a", 0, 1), put("b", 2, 3), head("a", 4, 5)] },
+  "an entry is there after its time": { steps: [putTtl("a", 100, 0, 1), get("a", 120, 121, 101)] },
+  "an entry is gone before its time": { steps: [putTtl("a", 100, 0, 1), none(50, 51)] },
+  "gone, and there again": { steps: [putTtl("a", 100, 0, 50), none(110, 120), get("a", 121, 122, 140)] },
+  "an entry expires that has no TTL any more": { steps: [putTtl("a", 100, 0, 1), persist(10, 11), none(200, 201)] },
+  "an expiry is another one": { steps: [putTtl("a", 100, 0, 10), get("a", 20, 21, 103), get("a", 30, 31, 107)] },
+  "a swap is seen before it is asked for": { steps: [put("a", 0, 1), get("b", 2, 3), cas("a", "b", 4, 5)] },
+  "counter-lost": { steps: [create("1-a", 0, 1), cas("1-a", "2-b", 2, 3), get("1-a", 4, 5)], kind: "lost" },
+};
+
+describe("the checker", () => {
+  const dir = mkdtempSync(join(tmpdir(), "vitess-kv-checker-"));
+  let findings: Findings;
+  const histories = { ...GOOD, ...Object.fromEntries(Object.entries(BAD).map(([name, { steps }]) => [name, steps])) };
+  const keyOf = (name: string) => name.replaceAll(/[^a-z]+/gi, "-");
+
+  beforeAll(async () => {
+    const file = join(dir, "history.jsonl");
+    const calls = Object.entries(histories).flatMap(([name, steps]) =>
+      steps.map((each, client) => ({ ...each, key: keyOf(name), client, shard: "-" })),
+    );
+    writeHistory(file, calls);
+    findings = await check(file, dir, AbortSignal.timeout(100_000));
+  });
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  const complaintsOf = (name: string) => findings.violations.filter(({ key }) => key === keyOf(name));
+
+  test("has looked at every history to its end", () => {
+    expect(findings).toMatchObject({ keys: Object.keys(histories).length, timedOut: [] });
+  });
+
+  test.each(Object.keys(GOOD))("right: %s", (name) => {
+    expect(findings.illegal).not.toContain(keyOf(name));
+    expect(complaintsOf(name)).toEqual([]);
+  });
+
+  test.each(Object.entries(BAD))("wrong: %s", (name, { kind }) => {
+    expect(findings.illegal).toContain(keyOf(name));
+    expect(findings.files).toContain(join(dir, `${keyOf(name)}.jsonl`));
+    if (kind) expect(complaintsOf(name).map((each) => each.kind)).toContain(kind);
+  });
+});
