@@ -88,7 +88,8 @@ function requestOf({ op, key, value, ifMatch, ttlMs, keepTtl }: Asked): Request 
 function read({ op }: Asked, { status, headers, body }: Answer): Outcome {
   if (status === 404 || status === 412) return { outcome: "ok", held: false, got: {} };
   if (status >= 300) {
-    const { code } = op === "head" ? { code: `status_${status}` } : JSON.parse(body);
+    // The answer to a HEAD has no body to tell its code.
+    const { code } = op === "head" ? { code: status === 503 ? "unavailable" : `status_${status}` } : JSON.parse(body);
     return { outcome: code === "outcome_unknown" ? "unknown" : "not_applied", held: false, got: {}, code };
   }
   const expires = op === "ttl" || op === "expire" ? JSON.parse(body).expires_at : null;

@@ -29,7 +29,8 @@ try {
 process.exit(code);
 
 async function main(): Promise<number> {
-  const { faults, mutant, seed, seconds, dataDir, portBase } = readArguments();
+  const given = readArguments();
+  const { faults, mutant, seed, dataDir, portBase } = given;
   const outDir = `${dataDir}-histories`;
   rmSync(outDir, { recursive: true, force: true });
   const proxies: CuttingProxy[] = [];
@@ -41,34 +42,48 @@ async function main(): Promise<number> {
     ...(mutant && { environment: environmentOf(mutant) }),
     ...(mutant?.cut && { firstUrl: (url) => throughProxy(url, proxies) }),
   });
-  const judgements: Judgement[] = [];
+  let judgements: (Judgement | undefined)[];
   try {
     await rig.open();
-    for (const [i, fault] of faults.entries()) {
-      const reason = await fault.impossible?.(rig);
-      if (reason) {
-        console.error(`○ ${fault.name}: ${reason}`);
-        continue;
-      }
-      const times = { beforeMs: seconds * 1000, afterMs: seconds * 500 };
-      const judgement = await judge(
-        rig,
-        fault,
-        { profile: mutant?.profile ?? PROFILE, seed: seed + i, times, outDir },
-        stop.signal,
-      );
-      judgements.push(judgement);
-      tell(judgement);
-    }
+    judgements = await runFaults(rig, given, outDir);
   } finally {
     for (const proxy of proxies) proxy.close();
     await rig.close();
   }
-  write(judgements, seed, faults === FAULTS);
-  const bad = judgements.some(({ complaints }) => complaints.length > 0);
+  const done = judgements.filter((judgement) => judgement !== undefined);
+  write(done, seed, faults === FAULTS);
+  const bad = done.length < judgements.length || done.some(({ complaints }) => complaints.length > 0);
   if (bad) console.error(`The histories are in ${outDir}.`);
   else rmSync(outDir, { recursive: true, force: true });
   return bad ? 1 : 0;
+}
+
+/** One after the other; nothing for one that could not be done or be mended. */
+async function runFaults(rig: Rig, { faults, mutant, seed, seconds }: Given, outDir: string) {
+  const judgements: (Judgement | undefined)[] = [];
+  const options = {
+    profile: mutant?.profile ?? PROFILE,
+    times: { beforeMs: seconds * 1000, afterMs: seconds * 500 },
+    outDir,
+  };
+  for (const [i, fault] of faults.entries()) {
+    const reason = await fault.impossible?.(rig);
+    if (reason) {
+      console.error(`○ ${fault.name} was left out: ${reason}`);
+      continue;
+    }
+    try {
+      const judgement = await judge(rig, fault, { ...options, seed: seed + i }, stop.signal);
+      tell(judgement);
+      judgements.push(judgement);
+    } catch (error) {
+      if (stop.signal.aborted) throw error;
+      console.error(`✗ ${fault.name}: ${(error as Error).message}`);
+      judgements.push(undefined);
+      await rig.mend();
+    }
+  }
+  return judgements;
 }
 
 function tell({ name, calls, seconds, findings, complaints, slow }: Judgement) {
@@ -92,6 +107,8 @@ function write(judgements: Judgement[], seed: number, whole: boolean) {
     { seconds: 0, warmupSeconds: 0, rounds: 1 },
   );
 }
+
+type Given = ReturnType<typeof readArguments>;
 
 function readArguments() {
   const { values } = parseArgs({
