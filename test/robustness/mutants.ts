@@ -15,6 +15,8 @@ export interface Mutant {
   /** Traffic that meets what is wrong soon. */
   profile: Profile;
   fault: Fault;
+  /** More for the servers. */
+  environment?: Record<string, string>;
   /** Whether connections from one of the servers to vtgate are cut in the middle of writes. */
   cut?: boolean;
 }
@@ -43,16 +45,17 @@ export const MUTANTS: Mutant[] = [
       text: '"--enable-consolidator=false"',
       by: '"--enable-consolidator=true"',
     },
-    // Equal reads that take long, from both servers, beside writes: a key with values that are large now and then.
+    // Equal reads that take long, from both servers, beside writes that do not: a key whose value is large at times.
     profile: {
       ...PROFILE,
-      clients: 6,
-      pauseMs: 40,
+      clients: 5,
+      pauseMs: 20,
       keys: { hot: 1, many: 1 },
       hotShare: 1,
       weights: { ...NOTHING, get: 85, put: 15 },
-      padding: (random) => (random.next() < 0.5 ? 1_000_000 : 0),
+      padding: (random) => (random.next() < 0.3 ? 7_000_000 : 0),
     },
+    environment: { KV_MAX_VALUE_BYTES: String(8 * 1024 * 1024) },
     fault: LOAD,
   },
   {
@@ -96,8 +99,9 @@ export const MUTANTS: Mutant[] = [
 ];
 
 /** What makes the cluster and the servers the mutant. */
-export function environmentOf({ replacement }: Mutant): RigOptions["environment"] {
+export function environmentOf({ replacement, environment }: Mutant): RigOptions["environment"] {
   return {
+    ...environment,
     BUN_OPTIONS: `--preload=${join(import.meta.dirname, "mutate.ts")}`,
     TEST_MUTATION: JSON.stringify(replacement),
   };

@@ -28,6 +28,8 @@ type Call struct {
 	Got     Answer `json:"got"`
 	// The wall clock, in which expiries are given, minus the clock of the history, in microseconds.
 	ClockOffset int64 `json:"clockOffset"`
+	// By when it has taken effect, if ever: its return, or Never, or the return of the first read that has seen it.
+	end int64
 }
 
 // Answer is what a call was told.
@@ -71,12 +73,15 @@ type History struct {
 	Values map[string]string
 }
 
-// NewHistory learns what the answers tell of the writes. The end of a write whose outcome is unknown becomes the end of
-// the first read that has seen it: by then it had happened.
+// NewHistory learns what the answers tell of the writes.
 func NewHistory(calls []*Call) *History {
 	h := &History{Calls: calls, Etags: map[string]string{}, Values: map[string]string{}}
 	seen := map[string]int64{}
 	for _, c := range calls {
+		c.end = c.Return
+		if c.Outcome == "unknown" {
+			c.end = Never
+		}
 		if c.Outcome != "ok" || !c.Held {
 			continue
 		}
@@ -90,12 +95,8 @@ func NewHistory(calls []*Call) *History {
 		}
 	}
 	for _, c := range calls {
-		if c.Outcome != "unknown" {
-			continue
-		}
-		c.Return = Never
 		if at, ok := seen[c.Value]; ok && c.sets() {
-			c.Return = at
+			c.end = max(c.Invoke, min(c.end, at))
 		}
 	}
 	return h

@@ -54,7 +54,7 @@ func (h *History) Operations() []porcupine.Operation {
 	for _, c := range h.Calls {
 		if c.Outcome == "ok" || c.mayChange() {
 			operations = append(operations, porcupine.Operation{
-				ClientId: c.Client, Input: c, Call: c.Invoke, Output: c, Return: c.Return,
+				ClientId: c.Client, Input: c, Call: c.Invoke, Output: c, Return: c.end,
 			})
 		}
 	}
@@ -67,7 +67,7 @@ func (h *History) step(s State, c *Call) []State {
 	if c.Invoke > s.Now {
 		s.Now = c.Invoke
 	}
-	if s.Now > c.Return {
+	if s.Now > c.end {
 		return nil
 	}
 	live, gone := h.live(s), h.gone(s, c)
@@ -151,7 +151,7 @@ func (h *History) gone(s State, c *Call) []State {
 	if !s.Present {
 		return []State{s}
 	}
-	if !s.Expires || s.From > c.Return {
+	if !s.Expires || s.From > c.end {
 		return nil
 	}
 	return []State{{Now: max(s.Now, s.From)}}
@@ -251,7 +251,7 @@ func (s *State) expireAfter(c *Call) {
 	ttl := c.TTLMs * 1000
 	s.Expires, s.At = true, 0
 	s.From = c.Invoke + ttl - Slack
-	s.To = min(Never, c.Return+ttl+Slack)
+	s.To = min(Never, c.end+ttl+Slack)
 }
 
 // pin narrows the bounds to the instant that an answer tells; false if that is another one.
