@@ -97,6 +97,6 @@ function read({ op }: Asked, { status, headers, body }: Answer): Outcome {
   return {
     outcome: "ok",
     held: true,
-    got: { etag: headers.get("etag"), ...(op === "get" && { value: body.trimEnd() }), ...(expiresAt && { expiresAt }) },
+    got: { etag: headers.get("etag"), ...(op === "get" && { value: body }), ...(expiresAt && { expiresAt }) },
   };
 }

@@ -1,5 +1,5 @@
-// Stores that are broken on purpose, to see that it is noticed: one text of one source file is replaced while it is
-// loaded, by the preload below. There is no switch for this in the store.
+// Stores that are broken on purpose, to see that it is noticed: a text of a source file is replaced while it is loaded.
+// There is no switch for this in the store.
 
 import { join } from "node:path";
 import { LOAD } from "./faults/load.ts";
@@ -11,12 +11,10 @@ export interface Mutant {
   name: string;
   /** What is wrong with it. */
   title: string;
-  replacement: Replacement;
+  replacements: Replacement[];
   /** Traffic that meets what is wrong soon. */
   profile: Profile;
   fault: Fault;
-  /** More for the servers. */
-  environment?: Record<string, string>;
   /** Whether connections from one of the servers to vtgate are cut in the middle of writes. */
   cut?: boolean;
 }
@@ -40,32 +38,39 @@ export const MUTANTS: Mutant[] = [
   {
     name: "consolidator",
     title: "primaries give a read the result of an equal one that has begun earlier",
-    replacement: {
-      file: "vitess/topology.ts",
-      text: '"--enable-consolidator=false"',
-      by: '"--enable-consolidator=true"',
-    },
-    // Equal reads that take long, from both servers, beside writes that do not: a key whose value is large at times.
+    replacements: [
+      {
+        file: "vitess/topology.ts",
+        text: '"--enable-consolidator-replicas=true"',
+        by: '"--enable-consolidator=true"',
+      },
+      // Not wrong, but slow, as from a cold disk: so there is time for a write between two equal reads.
+      {
+        file: "src/store/sql.ts",
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a text of that file
+        text: "${wanted} AS value FROM",
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the same
+        by: "${wanted} AS value, SLEEP(0.03) FROM",
+      },
+    ],
     profile: {
       ...PROFILE,
-      clients: 5,
-      pauseMs: 20,
       keys: { hot: 1, many: 1 },
       hotShare: 1,
-      weights: { ...NOTHING, get: 85, put: 15 },
-      padding: (random) => (random.next() < 0.3 ? 7_000_000 : 0),
+      weights: { ...NOTHING, get: 80, put: 20 },
     },
-    environment: { KV_MAX_VALUE_BYTES: String(8 * 1024 * 1024) },
     fault: LOAD,
   },
   {
     name: "retry",
     title: "a write is sent again though it may have happened",
-    replacement: {
-      file: "src/store/sql.ts",
-      text: 'error.code === "unavailable"',
-      by: '(error.code === "unavailable" || error.code === "outcome_unknown")',
-    },
+    replacements: [
+      {
+        file: "src/store/sql.ts",
+        text: 'error.code === "unavailable"',
+        by: '(error.code === "unavailable" || error.code === "outcome_unknown")',
+      },
+    ],
     profile: {
       ...PROFILE,
       pauseMs: 60,
@@ -79,12 +84,14 @@ export const MUTANTS: Mutant[] = [
   {
     name: "sweep",
     title: "the sweep deletes what it has found expired without looking again",
-    replacement: {
-      file: "src/store/sql.ts",
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: a text of that file
-      text: "` AND ${IS_EXPIRED}`",
-      by: '""',
-    },
+    replacements: [
+      {
+        file: "src/store/sql.ts",
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a text of that file
+        text: "` AND ${IS_EXPIRED}`",
+        by: '""',
+      },
+    ],
     // Entries that expire soon and are written again soon after.
     profile: {
       ...PROFILE,
@@ -99,10 +106,9 @@ export const MUTANTS: Mutant[] = [
 ];
 
 /** What makes the cluster and the servers the mutant. */
-export function environmentOf({ replacement, environment }: Mutant): RigOptions["environment"] {
+export function environmentOf({ replacements }: Mutant): RigOptions["environment"] {
   return {
-    ...environment,
     BUN_OPTIONS: `--preload=${join(import.meta.dirname, "mutate.ts")}`,
-    TEST_MUTATION: JSON.stringify(replacement),
+    TEST_MUTATIONS: JSON.stringify(replacements),
   };
 }

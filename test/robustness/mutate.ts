@@ -1,4 +1,4 @@
-// Preloaded into a program: replaces one text of one of its source files, given as JSON in TEST_MUTATION.
+// Preloaded into a program: replaces texts of its source files, given as JSON in TEST_MUTATIONS.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,15 +11,17 @@ export interface Replacement {
   by: string;
 }
 
-const { file, text, by }: Replacement = JSON.parse(process.env.TEST_MUTATION as string);
-const path = join(import.meta.dirname, "../..", file);
-const parts = readFileSync(path, "utf8").split(text);
-if (parts.length !== 2) throw new Error(`${file} has '${text}' ${parts.length - 1} times, and not once.`);
+const root = join(import.meta.dirname, "../..");
 
-Bun.plugin({
-  name: "mutation",
-  setup(build) {
-    const filter = new RegExp(`^${path.replaceAll(/[.+]/g, "\\$&")}$`);
-    build.onLoad({ filter }, () => ({ contents: parts.join(by), loader: "ts" }));
-  },
-});
+for (const { file, text, by } of JSON.parse(process.env.TEST_MUTATIONS as string) as Replacement[]) {
+  const path = join(root, file);
+  const parts = readFileSync(path, "utf8").split(text);
+  if (parts.length !== 2) throw new Error(`${file} has '${text}' ${parts.length - 1} times, and not once.`);
+  Bun.plugin({
+    name: `mutation of ${file}`,
+    setup(build) {
+      const filter = new RegExp(`^${path.replaceAll(/[.+]/g, "\\$&")}$`);
+      build.onLoad({ filter }, () => ({ contents: parts.join(by), loader: "ts" }));
+    },
+  });
+}

@@ -22,8 +22,6 @@ export interface Profile {
   roundMs: number;
   ttlMs: { least: number; most: number };
   weights: Record<Action, number>;
-  /** Spaces behind a value, to make it longer. */
-  padding?: (random: Random) => number;
 }
 
 export const PROFILE: Profile = {
@@ -122,7 +120,7 @@ export class Traffic {
     const isHot = random.next() < profile.hotShare;
     const key = this.keyOf(shard, isHot ? `hot${random.below(hot)}` : `many${random.below(many)}`);
     const ttlMs = random.between(profile.ttlMs.least, profile.ttlMs.most);
-    const value = `${this.options.prefix}-${this.values++}`.concat(" ".repeat(profile.padding?.(random) ?? 0));
+    const value = `${this.options.prefix}-${this.values++}`;
     const ask = (asked: Omit<Asked, "key">) => this.record(client, { key, ...asked }, shard);
     switch (action) {
       case "put_ttl":
@@ -176,8 +174,7 @@ export class Traffic {
   }
 
   private async record(client: Client, asked: Asked, shard: string): Promise<Call> {
-    const { value } = asked;
-    const call = { ...(await client.call(asked, shard)), ...(value && { value: value.trimEnd() }) };
+    const call = await client.call(asked, shard);
     if (call.got.etag) this.etags.set(call.key, call.got.etag);
     this.calls.push(call);
     return call;
