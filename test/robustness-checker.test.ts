@@ -111,6 +111,10 @@ const BAD: Record<string, { steps: Step[]; kind?: Findings["violations"][0]["kin
   "an acknowledged write is gone": { steps: [put("a", 0, 1), none(2, 3)], kind: "lost" },
   "an acknowledged write is undone": { steps: [put("a", 0, 1), put("b", 2, 3), get("a", 4, 5)], kind: "lost" },
   "an acknowledged delete is undone": { steps: [put("a", 0, 1), remove(2, 3), get("a", 4, 5)], kind: "lost" },
+  "a read sees what was overwritten": {
+    steps: [put("a", 0, 1), put("b", 2, 3), get("a", 4, 5), get("b", 6, 7)],
+    kind: "stale",
+  },
   "a write happens twice": {
     steps: [put("a", 0, 1), get("a", 2, 3), put("b", 4, 5), get("b", 6, 7), get("a", 8, 9)],
     kind: "doubled",

@@ -17,8 +17,8 @@ export interface Findings {
   illegal: string[];
   /** Keys of which that was not found out in time. */
   timedOut: string[];
-  /** What can be told in words: `lost`, `doubled`, `false`. */
-  violations: { kind: "lost" | "doubled" | "false"; key: string; detail: string }[];
+  /** What can be told in words. */
+  violations: { kind: "lost" | "doubled" | "stale" | "false"; key: string; detail: string }[];
   /** The histories of those keys, and pictures of some. */
   files: string[];
   seconds: number;

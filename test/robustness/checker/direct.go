@@ -15,7 +15,7 @@ type Violation struct {
 	Detail string `json:"detail"`
 }
 
-// Direct finds what was lost, what happened twice, and what was false.
+// Direct finds what was lost, what happened twice, what was read too late, and what was false.
 func (h *History) Direct() []Violation {
 	var found []Violation
 	report := func(kind, format string, values ...interface{}) {
@@ -35,7 +35,7 @@ func (h *History) Direct() []Violation {
 		if !r.Held {
 			if w := h.missing(r); w != nil && !told[w] {
 				told[w] = true
-				report("lost", "%s was acknowledged and is gone at %d", describeCall(w), r.Invoke)
+				report(h.lostOrStale(w, r), "%s was acknowledged and is gone at %d", describeCall(w), r.Invoke)
 			}
 			continue
 		}
@@ -88,7 +88,7 @@ func (h *History) returned(r, v *Call, told map[*Call]bool, report func(string, 
 		if !follows {
 			continue
 		}
-		if h.wasSeen(w, r) {
+		if h.wasSeen(w, r) && h.lostOrStale(w, r) == "lost" {
 			if !told[v] {
 				told[v] = true
 				report("doubled", "%s is there again at %d, after %s was seen", describeCall(v), r.Invoke, describeCall(w))
@@ -97,10 +97,20 @@ func (h *History) returned(r, v *Call, told map[*Call]bool, report func(string, 
 		}
 		if !told[w] {
 			told[w] = true
-			report("lost", "%s was acknowledged and %s is there at %d", describeCall(w), v.Value, r.Invoke)
+			report(h.lostOrStale(w, r), "%s was acknowledged and %s is there at %d", describeCall(w), v.Value, r.Invoke)
 		}
 		return
 	}
+}
+
+// lostOrStale tells what it means that a read has not seen a write: whoever sees it later shows that it was not lost.
+func (h *History) lostOrStale(w, r *Call) string {
+	for _, later := range h.Calls {
+		if later.Op == "get" && later.Held && later.Got.Value == w.Value && later.Invoke > r.Return && w.sets() {
+			return "stale"
+		}
+	}
+	return "lost"
 }
 
 // wasSeen tells whether a read had found what the write made, before another began.
