@@ -4,12 +4,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { type PlotOptions, writePlot } from "./plot.ts";
-import type { Options } from "./rig.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
 
 /** What a section has found out. */
 export interface Findings {
+  /** Above the Markdown, if it is no benchmark. */
+  title?: string;
   /** Versions of the programs that took part, beyond Bun's. */
   versions: Record<string, string>;
   /** One sentence on how it was measured. */
@@ -25,9 +26,12 @@ export interface Findings {
   plots?: PlotOptions[];
 }
 
-/** Writes results/NAME.json, NAME.md and, where there are plots, NAME.svg; returns the Markdown. */
-export function report(name: string, findings: Findings, options: Options): string {
-  const { method, data, markdown, readme, design, plots } = findings;
+/**
+ * Writes results/NAME.json, NAME.md and, where there are plots, NAME.svg; returns the Markdown. The options are those of
+ * the measurement, for programs.
+ */
+export function report(name: string, findings: Findings, options: object): string {
+  const { title = `Benchmark: ${name}`, method, data, markdown, readme, design, plots } = findings;
   const versions = { bun: Bun.version, ...findings.versions };
   const machine = machineFacts();
   const date = new Date().toISOString().slice(0, 10);
@@ -41,7 +45,7 @@ export function report(name: string, findings: Findings, options: Options): stri
   const text = `${markdown}\n\n${caption}\n`;
   if (plots) writePlot(join(RESULTS, `${name}.svg`), plots);
   const image = plots ? `![The same as a plot](${name}.svg)\n\n` : "";
-  writeFileSync(join(RESULTS, `${name}.md`), `# Benchmark: ${name}\n\n${image}${text}`);
+  writeFileSync(join(RESULTS, `${name}.md`), `# ${title}\n\n${image}${text}`);
   if (readme) showIn("README.md", name, `${readme}\n\n${caption}`);
   if (design) showIn("DESIGN.md", name, `${design}\n\n${caption}`);
   return text;

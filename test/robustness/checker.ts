@@ -7,6 +7,7 @@ import { ClusterProblem } from "../../vitess/problem.ts";
 import { run } from "../../vitess/processes.ts";
 
 const SOURCE = join(import.meta.dirname, "checker");
+export const PORCUPINE_VERSION = /porcupine v(\S+)/.exec(readFileSync(join(SOURCE, "go.mod"), "utf8"))?.[1] ?? "";
 /** A key whose history has not been explained by then is reported as such, and not as right. */
 const TIMEOUT_PER_KEY = "10s";
 

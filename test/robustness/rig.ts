@@ -60,6 +60,11 @@ export class Rig {
     return this.options.dataDir;
   }
 
+  /** How many there are at first. */
+  get shards(): number {
+    return this.options.shards;
+  }
+
   /** The shard that a fault of one shard is about. */
   shard = "";
 

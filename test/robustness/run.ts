@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { report, table } from "../../bench/report.ts";
 import { ClusterProblem } from "../../vitess/problem.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { PORCUPINE_VERSION } from "./checker.ts";
 import { FAULTS } from "./faults/index.ts";
 import { type Judgement, judge } from "./judge.ts";
 import { environmentOf, MUTANTS } from "./mutants.ts";
@@ -30,7 +31,7 @@ process.exit(code);
 
 async function main(): Promise<number> {
   const given = readArguments();
-  const { faults, mutant, seed, dataDir, portBase } = given;
+  const { mutant, dataDir, portBase } = given;
   const outDir = `${dataDir}-histories`;
   rmSync(outDir, { recursive: true, force: true });
   const proxies: CuttingProxy[] = [];
@@ -51,7 +52,7 @@ async function main(): Promise<number> {
     await rig.close();
   }
   const done = judgements.filter((judgement) => judgement !== undefined);
-  write(done, seed, faults === FAULTS);
+  write(done, given);
   const bad = done.length < judgements.length || done.some(({ complaints }) => complaints.length > 0);
   if (bad) console.error(`The histories are in ${outDir}.`);
   else rmSync(outDir, { recursive: true, force: true });
@@ -94,18 +95,19 @@ function tell({ name, calls, seconds, findings, complaints, slow }: Judgement) {
 }
 
 /** Prints the table; keeps the results of a whole run only. */
-function write(judgements: Judgement[], seed: number, whole: boolean) {
+function write(judgements: Judgement[], { faults, seed, seconds }: Given) {
   const { head, rows } = tableOf(judgements);
   const markdown = table(head, rows);
   console.log(markdown);
-  if (!whole) return;
-  const versions = { vitess: VITESS_VERSION };
-  const method = "Two servers that sweep, over a cluster of two shards with three tablets each.";
-  report(
-    "robustness",
-    { versions, method, data: { seed, faults: judgements }, markdown },
-    { seconds: 0, warmupSeconds: 0, rounds: 1 },
-  );
+  if (faults !== FAULTS) return;
+  const findings = {
+    title: "Robustness",
+    versions: { vitess: VITESS_VERSION, porcupine: PORCUPINE_VERSION },
+    method: `Two servers that sweep, over a cluster that begins with two shards of three tablets each; calls for ${seconds} s before each fault, while it lasts and is mended, and for ${seconds / 2} s after it. Times without a write are the longest of a shard in all of that.`,
+    data: { faults: judgements },
+    markdown,
+  };
+  report("robustness", findings, { seed, seconds });
 }
 
 type Given = ReturnType<typeof readArguments>;
