@@ -1,13 +1,14 @@
 // What faults happen to: a cluster of its own, and two servers over it that sweep; and what a fault is.
 
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { globSync } from "node:fs";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterStatus } from "../../vitess/cluster.ts";
+import { Processes } from "../../vitess/processes.ts";
 import { type ClusterStatus, isWhole } from "../../vitess/status.ts";
 import type { Program } from "../../vitess/topology.ts";
 import { until } from "../../vitess/until.ts";
-import { clear, launch, processesIn } from "../cluster-cli.ts";
+import { clear, launch } from "../cluster-cli.ts";
 import { Server } from "./server.ts";
 
 /** A tablet, as the cluster's status tells of it. */
@@ -92,7 +93,7 @@ export class Rig {
   async close() {
     for (const server of this.servers.splice(0)) await server.stop();
     // One that was stopped could not end.
-    for (const pid of this.pids()) this.kill(pid, "SIGCONT");
+    for (const pid of this.pidsOf()) this.kill(pid, "SIGCONT");
     await clear(this.dataDir);
   }
 
@@ -121,17 +122,13 @@ export class Rig {
     return tablets.filter((tablet) => tablet.shard === shard && tablet.role !== "primary");
   }
 
-  /** Of all processes of the cluster. */
-  pids(): number[] {
-    return processesIn(this.dataDir).map(Number);
-  }
-
-  /** Of the processes that run the program. */
-  pidsOf(program: Program): number[] {
-    return this.pids().filter((pid) =>
-      // Not only the first: a program may be run by a loader.
-      commandLine(pid).some((argument) => basename(argument) === program),
-    );
+  /** Of the cluster's processes that run the program; of all of them without one. */
+  pidsOf(program?: Program): number[] {
+    const processes = new Processes(this.dataDir);
+    const names = globSync(join(this.dataDir, "run/*.pid")).map((file) => basename(file, ".pid"));
+    return names
+      .filter((name) => program === undefined || name === program || name.startsWith(`${program}-`))
+      .flatMap((name) => processes.pid(name) ?? []);
   }
 
   /** Signals a process; one that is not there, or no longer, is no error. */
@@ -180,13 +177,4 @@ export class Rig {
 
 function servingPrimary({ tablets }: ClusterStatus, shard: string): TabletStatus | undefined {
   return tablets.find((tablet) => tablet.shard === shard && tablet.role === "primary" && tablet.serving);
-}
-
-/** Empty once it has ended. */
-function commandLine(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return [];
-  }
 }

@@ -64,7 +64,7 @@ export const POWER_LOSS: Fault = {
   scope: "cluster",
   run: async (rig, signal) => {
     for (const { pid } of rig.servers) rig.kill(pid);
-    for (const pid of rig.pids()) rig.kill(pid);
+    for (const pid of rig.pidsOf()) rig.kill(pid);
     await rig.pause(OUTAGE_MS / 3, signal);
   },
 };
