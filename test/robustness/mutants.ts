@@ -15,8 +15,8 @@ export interface Mutant {
   /** Traffic that meets what is wrong soon. */
   profile: Profile;
   fault: Fault;
-  /** Whether connections from one of the servers to vtgate are cut in the middle of writes. */
-  cut?: boolean;
+  /** Whether one of the servers loses its connections to vtgate before the answers to writes. */
+  loses?: boolean;
 }
 
 const NOTHING: Profile["weights"] = {
@@ -70,6 +70,8 @@ export const MUTANTS: Mutant[] = [
         text: 'error.code === "unavailable"',
         by: '(error.code === "unavailable" || error.code === "outcome_unknown")',
       },
+      // Not wrong either: time for others to write in between.
+      { file: "src/store/sql.ts", text: "{ first: 10, most: 250 }", by: "{ first: 100, most: 250 }" },
     ],
     profile: {
       ...PROFILE,
@@ -79,7 +81,7 @@ export const MUTANTS: Mutant[] = [
       weights: { ...NOTHING, get: 50, put: 40, cas: 10 },
     },
     fault: LOAD,
-    cut: true,
+    loses: true,
   },
   {
     name: "sweep",

@@ -13,15 +13,20 @@ export interface Replacement {
 
 const root = join(import.meta.dirname, "../..");
 
+const sources = new Map<string, string>();
 for (const { file, text, by } of JSON.parse(process.env.TEST_MUTATIONS as string) as Replacement[]) {
   const path = join(root, file);
-  const parts = readFileSync(path, "utf8").split(text);
+  const parts = (sources.get(path) ?? readFileSync(path, "utf8")).split(text);
   if (parts.length !== 2) throw new Error(`${file} has '${text}' ${parts.length - 1} times, and not once.`);
-  Bun.plugin({
-    name: `mutation of ${file}`,
-    setup(build) {
-      const filter = new RegExp(`^${path.replaceAll(/[.+]/g, "\\$&")}$`);
-      build.onLoad({ filter }, () => ({ contents: parts.join(by), loader: "ts" }));
-    },
-  });
+  sources.set(path, parts.join(by));
 }
+
+Bun.plugin({
+  name: "mutations",
+  setup(build) {
+    for (const [path, contents] of sources) {
+      const filter = new RegExp(`^${path.replaceAll(/[.+]/g, "\\$&")}$`);
+      build.onLoad({ filter }, () => ({ contents, loader: "ts" }));
+    }
+  },
+});

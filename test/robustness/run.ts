@@ -8,14 +8,16 @@ import { parseArgs } from "node:util";
 import { report, table } from "../../bench/report.ts";
 import { ClusterProblem } from "../../vitess/problem.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { type Way, wayTo } from "../way.ts";
 import { PORCUPINE_VERSION } from "./checker.ts";
 import { FAULTS } from "./faults/index.ts";
 import { type Judgement, judge } from "./judge.ts";
 import { environmentOf, MUTANTS } from "./mutants.ts";
-import { CuttingProxy } from "./proxy.ts";
 import { tableOf } from "./report.ts";
 import { Rig } from "./rig.ts";
 import { PROFILE } from "./traffic.ts";
+
+const LOSS_INTERVAL_MS = 100;
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
@@ -34,21 +36,21 @@ async function main(): Promise<number> {
   const { mutant, dataDir, portBase } = given;
   const outDir = `${dataDir}-histories`;
   rmSync(outDir, { recursive: true, force: true });
-  const proxies: CuttingProxy[] = [];
+  const ways: Way[] = [];
   const rig = new Rig({
     dataDir,
     portBase,
     shards: 2,
     tablets: 3,
     ...(mutant && { environment: environmentOf(mutant) }),
-    ...(mutant?.cut && { firstUrl: (url) => throughProxy(url, proxies) }),
+    ...(mutant?.loses && { firstUrl: (url) => lossyUrl(url, ways) }),
   });
   let judgements: (Judgement | undefined)[];
   try {
     await rig.open();
     judgements = await runFaults(rig, given, outDir);
   } finally {
-    for (const proxy of proxies) proxy.close();
+    for (const way of ways) await way.close();
     await rig.close();
   }
   const done = judgements.filter((judgement) => judgement !== undefined);
@@ -146,11 +148,10 @@ function named<T extends { name: string }>(kind: string, all: T[], name: string)
   throw new ClusterProblem(`There is no ${kind} ${name}, only ${names}.`);
 }
 
-/** The URL of a proxy in front of the one that is given; where that is several, in front of the first. */
-async function throughProxy(url: string, proxies: CuttingProxy[]): Promise<string> {
-  const target = new URL(url.split(",")[0] as string);
-  const proxy = new CuttingProxy({ host: target.hostname, port: Number(target.port) });
-  proxies.push(proxy);
-  target.port = String(await proxy.listen());
-  return target.href;
+/** Leads to the first of the URLs, with a loss of the answer to a write now and then. */
+async function lossyUrl(url: string, ways: Way[]): Promise<string> {
+  const way = await wayTo(url.split(",")[0] as string);
+  ways.push(way);
+  setInterval(() => way.lose("INSERT", "answer"), LOSS_INTERVAL_MS).unref();
+  return way.url;
 }
