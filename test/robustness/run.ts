@@ -2,17 +2,16 @@
 // one after another, on a cluster of its own. Exits 1 when a promise of the store's is broken.
 
 import { rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { report, table } from "../../bench/report.ts";
+import { withLock } from "../../vitess/lock.ts";
 import { ClusterProblem } from "../../vitess/problem.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { type Way, wayTo } from "../way.ts";
 import { PORCUPINE_VERSION } from "./checker.ts";
 import { FAULTS } from "./faults/index.ts";
 import { type Judgement, judge } from "./judge.ts";
-import { environmentOf, MUTANTS } from "./mutants.ts";
+import { environmentOf } from "./mutants.ts";
+import { type Options, readOptions } from "./options.ts";
 import { tableOf } from "./report.ts";
 import { Rig } from "./rig.ts";
 import { PROFILE } from "./traffic.ts";
@@ -31,9 +30,15 @@ try {
 }
 process.exit(code);
 
+/** The exit code. */
 async function main(): Promise<number> {
-  const given = readArguments();
-  const { mutant, dataDir, portBase } = given;
+  const options = readOptions(process.argv.slice(2));
+  const onWait = (holder: number) => console.error(`… waiting for process ${holder}, which uses that folder`);
+  return await withLock(`${options.dataDir}.lock`, { signal: stop.signal, onWait }, () => runOn(options));
+}
+
+async function runOn(options: Options): Promise<number> {
+  const { mutant, dataDir, portBase } = options;
   const outDir = `${dataDir}-histories`;
   rmSync(outDir, { recursive: true, force: true });
   const ways: Way[] = [];
@@ -48,13 +53,13 @@ async function main(): Promise<number> {
   let judgements: (Judgement | undefined)[];
   try {
     await rig.open();
-    judgements = await runFaults(rig, given, outDir);
+    judgements = await runFaults(rig, options, outDir);
   } finally {
     for (const way of ways) await way.close();
     await rig.close();
   }
   const done = judgements.filter((judgement) => judgement !== undefined);
-  write(done, given);
+  write(done, options);
   const bad = done.length < judgements.length || done.some(({ complaints }) => complaints.length > 0);
   if (bad) console.error(`The histories are in ${outDir}.`);
   else rmSync(outDir, { recursive: true, force: true });
@@ -62,9 +67,9 @@ async function main(): Promise<number> {
 }
 
 /** One after the other; nothing for one that could not be done or be mended. */
-async function runFaults(rig: Rig, { faults, mutant, seed, seconds }: Given, outDir: string) {
+async function runFaults(rig: Rig, { faults, mutant, seed, seconds }: Options, outDir: string) {
   const judgements: (Judgement | undefined)[] = [];
-  const options = {
+  const how = {
     profile: mutant?.profile ?? PROFILE,
     times: { beforeMs: seconds * 1000, afterMs: seconds * 500 },
     outDir,
@@ -76,7 +81,7 @@ async function runFaults(rig: Rig, { faults, mutant, seed, seconds }: Given, out
       continue;
     }
     try {
-      const judgement = await judge(rig, fault, { ...options, seed: seed + i }, stop.signal);
+      const judgement = await judge(rig, fault, { ...how, seed: seed + i }, stop.signal);
       tell(judgement);
       judgements.push(judgement);
     } catch (error) {
@@ -97,7 +102,7 @@ function tell({ name, calls, seconds, findings, complaints, slow }: Judgement) {
 }
 
 /** Prints the table; keeps the results of a whole run only. */
-function write(judgements: Judgement[], { faults, seed, seconds }: Given) {
+function write(judgements: Judgement[], { faults, seed, seconds }: Options) {
   const { head, rows } = tableOf(judgements);
   const markdown = table(head, rows);
   console.log(markdown);
@@ -110,42 +115,6 @@ function write(judgements: Judgement[], { faults, seed, seconds }: Given) {
     markdown,
   };
   report("robustness", findings, { seed, seconds });
-}
-
-type Given = ReturnType<typeof readArguments>;
-
-function readArguments() {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: "string", default: String(1 + (Date.now() % 1_000_000)) },
-      fault: { type: "string" },
-      mutant: { type: "string" },
-      seconds: { type: "string", default: "6" },
-      data: { type: "string", default: join(tmpdir(), `vitess-kv-robustness-${process.getuid?.() ?? 0}`) },
-      "port-base": { type: "string", default: "21000" },
-    },
-  });
-  const whole = (name: "seed" | "seconds" | "port-base") => {
-    if (!/^\d{1,6}$/.test(values[name]))
-      throw new ClusterProblem(`--${name} takes a whole number, not '${values[name]}'.`);
-    return Number(values[name]);
-  };
-  const mutant = values.mutant === undefined ? undefined : named("mutant", MUTANTS, values.mutant);
-  return {
-    mutant,
-    seed: whole("seed"),
-    seconds: whole("seconds"),
-    dataDir: resolve(values.data),
-    portBase: whole("port-base"),
-    faults: values.fault?.split(",").map((name) => named("fault", FAULTS, name)) ?? (mutant ? [mutant.fault] : FAULTS),
-  };
-}
-
-function named<T extends { name: string }>(kind: string, all: T[], name: string): T {
-  const found = all.find((each) => each.name === name);
-  if (found) return found;
-  const names = [...new Set(all.map((each) => each.name))].join(", ");
-  throw new ClusterProblem(`There is no ${kind} ${name}, only ${names}.`);
 }
 
 /** Leads to the first of the URLs, with a loss of the answer to a write now and then. */
