@@ -28,8 +28,8 @@ export interface Judgement extends Figures {
   deadlocks: number;
   /** What was wrong, in words; nothing where all is well. */
   complaints: string[];
-  /** What was expected and took longer, which is no violation of a promise. */
-  slow: string[];
+  /** What is no violation of a promise: that something took longer than expected, or needed more than `cluster up`. */
+  notes: string[];
 }
 
 /** A database refuses only what this program has no business to send. */
@@ -57,11 +57,12 @@ export async function judge(
   const begun = nowUs();
   const traffic = new Traffic({ ports, profile, seed, prefix: fault.name, shards, shardOf });
   let during: { from: number; to: number };
+  let notes: string[];
   try {
     await rig.pause(times.beforeMs, signal);
     const from = nowUs();
     await fault.run(rig, signal);
-    await rig.mend();
+    notes = await rig.mend();
     during = { from, to: nowUs() };
     await rig.pause(times.afterMs, signal);
   } finally {
@@ -84,7 +85,7 @@ export async function judge(
     findings,
     deadlocks: found,
     complaints: complaintsOf(fault, figures, findings, found),
-    slow: slownessOf(fault, figures, about),
+    notes: [...notes, ...slownessOf(fault, figures, about)],
   };
 }
 

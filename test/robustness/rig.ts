@@ -1,12 +1,14 @@
 // What faults happen to: a cluster of its own, and two servers over it that sweep; and what a fault is.
 
-import { globSync } from "node:fs";
+import { globSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterStatus } from "../../vitess/cluster.ts";
+import { Cluster } from "../../vitess/folder.ts";
+import { stopMysqld } from "../../vitess/mysqlds.ts";
 import { Processes } from "../../vitess/processes.ts";
 import { type ClusterStatus, isWhole } from "../../vitess/status.ts";
-import type { Program } from "../../vitess/topology.ts";
+import type { Program, Tablet } from "../../vitess/topology.ts";
 import { until } from "../../vitess/until.ts";
 import { clear, launch } from "../cluster-cli.ts";
 import { Server } from "./server.ts";
@@ -153,15 +155,40 @@ export class Rig {
     return launch([command, ...args, "--data", this.dataDir], this.options.environment);
   }
 
-  /** Starts what has stopped, and waits until every tablet serves and both servers are ready. */
-  async mend() {
-    await this.cluster("up");
+  /**
+   * Starts what has stopped, and waits until every tablet serves and both servers are ready. Returns what else had to be
+   * done, in words.
+   */
+  async mend(): Promise<string[]> {
+    const notes = await this.startCluster();
     for (const server of this.servers) await server.start();
     await this.until(async () => isWhole(await this.status()), "the cluster is whole");
     await this.until(async () => {
       const ready = await Promise.all(this.servers.map(({ url }) => fetch(`${url}/readyz`).catch(() => undefined)));
       return ready.every((answer) => answer?.ok);
     }, "both servers are ready");
+    return notes;
+  }
+
+  /**
+   * A former primary may have a transaction that no replica has confirmed and nobody was told of, and Vitess does not
+   * start such a tablet again: it is made anew, from the primary's binary log, which in a cluster so young has everything.
+   */
+  private async startCluster(): Promise<string[]> {
+    const notes: string[] = [];
+    for (;;) {
+      const { code, output } = await this.launch("up").exited;
+      if (code === 0) return notes;
+      const uid = /vttablet-(\d+) did not start/.exec(output)?.[1];
+      if (!uid || !output.includes("Errant GTID detected")) throw new Error(`cluster up failed:\n${output}`);
+      const note = `tablet ${uid} had a transaction of its own: it did not start, and was made anew`;
+      if (notes.includes(note)) throw new Error(`cluster up failed again:\n${output}`);
+      notes.push(note);
+      const { processes, topology } = Cluster.load(this.dataDir);
+      const tablet = topology.tablets.find((each) => each.uid === Number(uid)) as Tablet;
+      await stopMysqld(processes, tablet);
+      rmSync(tablet.dir, { recursive: true, force: true });
+    }
   }
 
   /** Waits until it is so; fails with `what`, a condition in words, when that takes too long. */

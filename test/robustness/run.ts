@@ -94,11 +94,11 @@ async function runFaults(rig: Rig, { faults, mutant, seed, seconds }: Options, o
   return judgements;
 }
 
-function tell({ name, calls, seconds, findings, complaints, slow }: Judgement) {
+function tell({ name, calls, seconds, findings, complaints, notes }: Judgement) {
   console.error(
     `${complaints.length > 0 ? "✗" : "✓"} ${name}: ${calls} calls in ${seconds} s, checked in ${findings.seconds.toFixed(1)} s`,
   );
-  for (const complaint of [...complaints, ...slow]) console.error(`    ${complaint}`);
+  for (const complaint of [...complaints, ...notes]) console.error(`    ${complaint}`);
 }
 
 /** Prints the table; keeps the results of a whole run only. */
@@ -111,7 +111,8 @@ function write(judgements: Judgement[], { faults, seed, seconds }: Options) {
     title: "Robustness",
     versions: { vitess: VITESS_VERSION, porcupine: PORCUPINE_VERSION },
     method: `Two servers that sweep, over a cluster that begins with two shards of three tablets each; calls for ${seconds} s before each fault, while it lasts and is mended, and for ${seconds / 2} s after it. Times without a write are the longest of a shard in all of that.`,
-    data: { faults: judgements },
+    // Without the places of files, which are gone when it is read.
+    data: { faults: judgements.map(({ findings: { files, ...findings }, ...rest }) => ({ ...rest, findings })) },
     markdown,
   };
   report("robustness", findings, { seed, seconds });
