@@ -55,7 +55,9 @@ export async function judge(
   const shardOf = await shardMap(shards);
   const ports = rig.servers.map(({ port }) => port);
   const begun = nowUs();
-  const traffic = new Traffic({ ports, profile, seed, prefix: fault.name, shards, shardOf });
+  // A fault may be done more than once, each time with a seed of its own.
+  const name = `${fault.name}-${seed}`;
+  const traffic = new Traffic({ ports, profile, seed, prefix: name, shards, shardOf });
   let during: { from: number; to: number };
   let notes: string[];
   try {
@@ -73,7 +75,7 @@ export async function judge(
   const figures = figuresOf(traffic.calls, shards, { from: begun, to: ended }, during, about);
   await traffic.audit();
   mkdirSync(outDir, { recursive: true });
-  const file = join(outDir, `${fault.name}.jsonl`);
+  const file = join(outDir, `${name}.jsonl`);
   writeHistory(file, traffic.calls);
   const findings = await check(file, outDir, signal);
   const found = Math.max(0, (await deadlocks(await rig.status())) - deadlocksBefore);

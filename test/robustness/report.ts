@@ -44,6 +44,15 @@ function rowOf({ title, seconds, calls, errors, withoutWriteMs, othersP99Ms, fin
   ];
 }
 
+/** What the table does not say, a line for each fault that there is something to say of. */
+export function remarksOn(judgements: Judgement[]): string {
+  const lines = judgements.map(({ title, complaints, notes }) => ({ title, remarks: [...complaints, ...notes] }));
+  return lines
+    .filter(({ remarks }) => remarks.length > 0)
+    .map(({ title, remarks }) => `- ${title}: ${remarks.join("; ")}`)
+    .join("\n");
+}
+
 /** A key whose check has timed out is not called right. */
 function verdictOf({ illegal, timedOut, keys }: Judgement["findings"]): string {
   if (illegal.length > 0) return `violation (${illegal.length} of ${keys} keys)`;

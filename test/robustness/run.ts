@@ -12,7 +12,7 @@ import { FAULTS } from "./faults/index.ts";
 import { type Judgement, judge } from "./judge.ts";
 import { environmentOf } from "./mutants.ts";
 import { type Options, readOptions } from "./options.ts";
-import { tableOf } from "./report.ts";
+import { remarksOn, tableOf } from "./report.ts";
 import { Rig } from "./rig.ts";
 import { PROFILE } from "./traffic.ts";
 
@@ -104,7 +104,7 @@ function tell({ name, calls, seconds, findings, complaints, notes }: Judgement) 
 /** Prints the table; keeps the results of a whole run only. */
 function write(judgements: Judgement[], { faults, seed, seconds }: Options) {
   const { head, rows } = tableOf(judgements);
-  const markdown = table(head, rows);
+  const markdown = [table(head, rows), remarksOn(judgements)].filter(Boolean).join("\n\n");
   console.log(markdown);
   if (faults !== FAULTS) return;
   const findings = {
