@@ -10,6 +10,7 @@ const socket = (code: string) => ({ code, message: "read" });
 test.each([
   ["lock wait timeout", mysql(1205, "HY000"), "unavailable"],
   ["deadlock", mysql(1213, "40001"), "unavailable"],
+  ["a full disk", mysql(1114, "HY000", "The table 'entries' is full"), "unavailable"],
   ["too many connections", mysql(1040, "08004"), "unavailable"],
   ["too many connections of a user", mysql(1203, "42000"), "unavailable"],
   ["pool waiters", mysql(1203, "42000", "connection pool waiter cap reached"), "unavailable"],

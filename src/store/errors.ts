@@ -36,6 +36,7 @@ interface DriverError {
 const NOT_APPLIED = new Set([
   1040, // too many connections
   1041, // out of resources; vttablet's throttler too
+  1114, // no room for the table to grow, on a full disk: InnoDB rolls the statement back
   1203, // too many connections of this user; vttablet's pools too
   1205, // lock wait timeout: the statement is rolled back
   1213, // deadlock: the statement is rolled back
