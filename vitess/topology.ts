@@ -248,6 +248,7 @@ export function topology(settings: Settings, place: Place): Topology {
       "--instance-poll-time=1s",
       "--recovery-poll-duration=1s",
       "--topo-information-refresh-duration=5s",
+      "--enable-primary-disk-stalled-recovery",
     ],
     ports: { http: portBase + 4 },
     memoryMb: SERVER_MB,
@@ -319,6 +320,12 @@ export function topology(settings: Settings, place: Place): Topology {
           "--health-check-interval=1s",
           "--degraded-threshold=5s",
           "--unhealthy-threshold=60s",
+          // A primary that no replica confirms a commit to is replaced within 8 seconds; the default takes half a minute.
+          "--semi-sync-monitor-interval=1s",
+          // One whose disk hangs is as well: mysqld answers reads and every check, and would hang for ever.
+          `--disk-write-dir=${dir}`,
+          "--disk-write-interval=1s",
+          "--disk-write-timeout=5s",
           // A consolidated read may share the result of a statement that was sent before
           // a write was acknowledged: harmless on replicas, a stale read on a primary.
           "--enable-consolidator=false",
@@ -378,6 +385,9 @@ export function mysqlSettings(bind: string, poolMb = BUFFER_POOL_MB): string[] {
     "sync_relay_log=1",
     // And it must be applied after a restart, for its primary may be gone: mysqlctl's own setting would throw it away.
     "relay_log_recovery=OFF",
+    // From a primary that has gone silent, stopped or cut off, no connection is ever refused: another is elected when all
+    // replicas have waited for this long. It must be more than a busy machine's pauses.
+    "replica_net_timeout=4",
     // That sync comes after every event, not every transaction: the rows of a batch should be one event, not fifty.
     "binlog_row_event_max_size=1048576",
     // Copies a server that runs: for backups and new tablets.
