@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ClusterProblem } from "../../vitess/problem.ts";
-import { FAULTS } from "./faults/index.ts";
+import { EDGES, FAULTS } from "./faults/index.ts";
 import { MUTANTS } from "./mutants.ts";
 
 export type Options = ReturnType<typeof readOptions>;
@@ -18,7 +18,7 @@ export function readOptions(args: string[]) {
     return Number(text);
   };
   const mutant = values.mutant === undefined ? undefined : named("mutant", MUTANTS, values.mutant);
-  const faults = values.fault?.split(",").map((name) => named("fault", FAULTS, name));
+  const faults = values.fault?.split(",").map((name) => named("fault", [...FAULTS, ...EDGES], name));
   return {
     mutant,
     faults: faults ?? (mutant ? [mutant.fault] : FAULTS),

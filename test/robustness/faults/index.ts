@@ -1,6 +1,8 @@
 // All faults, in the order in which they are run.
 
 import type { Fault } from "../rig.ts";
+import { FULL_DISK } from "./disk.ts";
+import { PART_PRIMARY, PART_REPLICAS, PART_VTGATE } from "./partition.ts";
 import { KILL_ETCD, KILL_SERVER, KILL_VTCTLD, KILL_VTGATE, KILL_VTORC, POWER_LOSS, STOP_SERVER } from "./processes.ts";
 import { MERGE, SPLIT, SPLIT_FAILOVER } from "./reshard.ts";
 import {
@@ -28,9 +30,15 @@ export const FAULTS: Fault[] = [
   KILL_VTCTLD,
   STOP_SERVER,
   KILL_SERVER,
+  PART_REPLICAS,
+  PART_PRIMARY,
+  FULL_DISK,
   POWER_LOSS,
   SPLIT,
   MERGE,
   SPLIT_FAILOVER,
   MERGE,
 ];
+
+/** Under which a promise is known not to hold: only done when asked for by name. */
+export const EDGES: Fault[] = [PART_VTGATE];
