@@ -7,13 +7,13 @@ import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { Cluster } from "../../vitess/folder.ts";
 import { stopMysqld } from "../../vitess/mysqlds.ts";
 import type { Tablet } from "../../vitess/topology.ts";
-import type { Rig } from "./rig.ts";
+import type { Rig, TabletStatus } from "./rig.ts";
 
 const STOP_MS = 20_000;
 
 /** Makes those of the shard anew, from what the primary's binary log has kept: all, in a cluster so young. */
 export async function rebuildDiverged(rig: Rig, shard: string) {
-  const { alias } = await rig.primaryOf(shard);
+  const { alias } = await onlyPrimary(rig, shard);
   const { topology } = Cluster.load(rig.dataDir);
   const tablets = topology.tablets.filter((tablet) => tablet.shard === shard);
   const primary = tablets.find((tablet) => tablet.alias === alias);
@@ -21,7 +21,20 @@ export async function rebuildDiverged(rig: Rig, shard: string) {
   const replicas = tablets.filter((tablet) => tablet !== primary);
   const diverged = await Promise.all(replicas.map((tablet) => hasMore(tablet, primary)));
   const unfit = replicas.filter((_, i) => diverged[i]);
+  // The primary and one more hold what was acknowledged: else this is not what it seems.
+  if (unfit.length >= replicas.length) throw new Error(`no replica of ${shard} has what its primary has`);
   if (unfit.length > 0) await rebuild(rig, unfit);
+}
+
+/** Waits for the old primary to learn that there is another: until then it must not be taken for the measure. */
+async function onlyPrimary(rig: Rig, shard: string): Promise<TabletStatus> {
+  let primaries: TabletStatus[] = [];
+  await rig.until(async () => {
+    const { tablets } = await rig.status();
+    primaries = tablets.filter((tablet) => tablet.shard === shard && tablet.role === "primary");
+    return primaries.length === 1 && primaries[0]?.serving === true;
+  }, `one primary of ${shard}`);
+  return primaries[0] as TabletStatus;
 }
 
 /** Makes tablets anew; `meanwhile` is done when nothing is left of them. */
