@@ -39,6 +39,11 @@ const WORKER_FLAG = "--worker";
 
 const stop = new AbortController();
 const stopped = once(stop.signal, "abort");
+/** By SIGTERM, whose sender has clients that should notice; whoever presses Ctrl-C does not want to wait. */
+let leaves = false;
+process.on("SIGTERM", () => {
+  leaves = true;
+});
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
 const [flag, givenBackend] = process.argv.slice(2);
@@ -89,7 +94,7 @@ async function serveByWorkers(config: Config, databaseUrl: string, backend: Back
     command: [process.execPath, import.meta.path, WORKER_FLAG, backend],
     // Not an argument, which every user of the machine could read: the URL holds a password.
     environment: { ...process.env, DATABASE_URL: databaseUrl },
-    drainMs: config.KV_DRAIN_MS,
+    drainMs: config.KV_LEAVE_MS + config.KV_DRAIN_MS,
     log,
   });
   try {
@@ -111,7 +116,10 @@ async function work(backend: Backend) {
   await serve(config, config.DATABASE_URL, backend, log, (serving) => process.send?.(serving));
 }
 
-/** Serves and sweeps until a signal comes, then stops accepting, finishes what is in flight and closes the pool. */
+/**
+ * Serves and sweeps until a signal comes, then lets clients leave, stops accepting, finishes what is in flight and closes
+ * the pool.
+ */
 async function serve(
   config: Config,
   databaseUrl: string,
@@ -159,10 +167,15 @@ async function serve(
       idleTimeout: Math.ceil((config.KV_BODY_MS + config.KV_DEADLINE_MS) / 1000) + IDLE_SLACK_SECONDS,
       // The app's own limits answer with a problem document; Bun's would close the connection without a word.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      fetch: app.fetch,
+      fetch: (request) => (stop.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request)),
     });
     onServing({ url: server.url.href, port: server.port as number });
     await stopped;
+    // Whoever still sends when the connections close can't know what became of it: clients must have left by then.
+    if (leaves) {
+      log.info("leaving");
+      await sleep(config.KV_LEAVE_MS);
+    }
     log.info("draining");
     const ended = Promise.all([server.stop(), sweeper?.stop()]);
     await Promise.race([ended, sleep(config.KV_DRAIN_MS, undefined, { ref: false })]);
@@ -172,6 +185,13 @@ async function serve(
     await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);
     await database.close();
   }
+}
+
+/** An answer that says that its connection takes no further request. */
+async function lastAnswer(answer: Response | Promise<Response>): Promise<Response> {
+  const response = await answer;
+  response.headers.set("Connection", "close");
+  return response;
 }
 
 function tokenSource({ KV_TOKENS, KV_TOKENS_FILE }: Config): TokenSource {

@@ -44,6 +44,18 @@ test.each(["SIGTERM", "SIGINT"] as const)(
   },
 );
 
+test("at SIGTERM it has clients leave before it takes nothing new", async () => {
+  const server = await startServer({ DATABASE_URL, KV_LEAVE_MS: "3000" });
+  const url = freshKeyUrl(server.url);
+  const before = await call(url, { method: "PUT", body: "v" });
+  expect([before.status, before.headers.get("Connection")]).toEqual([204, null]);
+  server.signal("SIGTERM");
+  await until(async () => (await call(`${server.url}/readyz`)).status === 503, "it says that it leaves");
+  const after = await call(url);
+  expect([await after.text(), after.headers.get("Connection")]).toEqual(["v", "close"]);
+  expect(await server.exited).toBe(0);
+});
+
 test("idle keep-alive connections do not hold up its end", async () => {
   const server = await startServer({ DATABASE_URL, KV_DRAIN_MS: "20000" });
   const { port } = new URL(server.url);

@@ -1,6 +1,6 @@
 // A client: one call after the other, each recorded with what became of it.
 
-import { type Answer, Connection, NoAnswer, type Request } from "./connection.ts";
+import { type Answer, Connection, isLast, NoAnswer, type Request } from "./connection.ts";
 import { type Asked, type Call, clockOffsetUs, nowUs, type Outcome } from "./history.ts";
 
 /** Longer than a server's deadline by far: a server that is alive answers before. */
@@ -11,9 +11,9 @@ let clients = 0;
 
 export class Client {
   private id = clients++;
-  private readonly connections: Connection[];
+  private connections: Connection[];
 
-  /** `ports` are the servers', the one that it prefers first. */
+  /** `ports` are the servers', the one that it prefers first. It goes to another one when that says that it leaves. */
   constructor(ports: number[]) {
     this.connections = ports.map((port) => new Connection(port));
   }
@@ -45,7 +45,9 @@ export class Client {
     let failed: NoAnswer | undefined;
     for (const connection of this.connections) {
       try {
-        return read(asked, await connection.call(requestOf(asked), TIMEOUT_MS));
+        const answer = await connection.call(requestOf(asked), TIMEOUT_MS);
+        if (isLast(answer)) this.connections = [...this.connections.filter((each) => each !== connection), connection];
+        return read(asked, answer);
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
         failed = error;

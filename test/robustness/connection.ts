@@ -50,9 +50,9 @@ export class Connection {
     socket.on("data", onData).on("close", onClose);
     try {
       socket.write(textOf(request));
-      const { headers } = await answer.promise;
-      if (headers.get("connection")?.toLowerCase() === "close") this.close();
-      return await answer.promise;
+      const answered = await answer.promise;
+      if (isLast(answered)) this.close();
+      return answered;
     } catch (error) {
       this.close();
       throw error;
@@ -95,6 +95,11 @@ export class Connection {
     this.socket = socket;
     return socket;
   }
+}
+
+/** Whether the server takes no further request on that connection. */
+export function isLast({ headers }: Answer): boolean {
+  return headers.get("connection")?.toLowerCase() === "close";
 }
 
 function textOf({ method, path, headers = {}, body = "" }: Request): string {

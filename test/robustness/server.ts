@@ -2,10 +2,17 @@
 
 import { type RunningServer, startServer } from "../server.ts";
 
+/** A client's pause, and its longest call, several times. */
+const LEAVE_MS = 2_000;
+
 export class Server {
   private running: RunningServer | undefined;
 
-  constructor(private readonly environment: Record<string, string>) {}
+  private readonly environment: Record<string, string>;
+
+  constructor(environment: Record<string, string>) {
+    this.environment = { KV_LEAVE_MS: String(LEAVE_MS), ...environment };
+  }
 
   get url(): string {
     return `http://127.0.0.1:${this.environment.PORT}`;
