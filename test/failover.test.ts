@@ -2,7 +2,8 @@
 // stays, and the sweep goes on by itself.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createConnection, type RowDataPacket } from "mysql2/promise";
+import type { RowDataPacket } from "mysql2/promise";
+import { connectOnce } from "../src/store/backend.ts";
 import { connect } from "../src/store/connect.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { entryKey, type NewExpiry, newVersion } from "../src/store/store.ts";
@@ -84,7 +85,7 @@ describe("in the middle of a sweep", () => {
   async function expiredRows(namespace: string): Promise<number> {
     let count: number | undefined;
     await until(async () => {
-      const connection = await createConnection(url);
+      const connection = await connectOnce(url);
       try {
         const [rows] = await connection.query<RowDataPacket[]>("SELECT COUNT(*) AS n FROM entries WHERE `key` LIKE ?", [
           `${namespace}/expired-%`,

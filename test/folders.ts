@@ -14,6 +14,9 @@ export const LAUNCHER_DIR = inTmp("launcher");
 export const PROBLEMS_DIR = inTmp("problems");
 /** Of the cluster that is resharded. */
 export const RESHARD_DIR = inTmp("reshard");
+/** Of the one that loses a machine and then everything, and of its backups. */
+export const OPERATIONS_DIR = inTmp("operations");
+export const BACKUPS_DIR = inTmp("backups");
 /** Of the one whose primary and sweeping server are killed. */
 export const FAILOVER_DIR = inTmp("failover");
 /** Of the one that things happen to under load. */

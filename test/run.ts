@@ -8,7 +8,16 @@ import { join } from "node:path";
 import { clusterExists, reset, up } from "../vitess/cluster.ts";
 import { ClusterProblem } from "../vitess/problem.ts";
 import { step } from "../vitess/progress.ts";
-import { FAILOVER_DIR, LAUNCHER_DIR, PROBLEMS_DIR, RESHARD_DIR, ROBUSTNESS_DIR, SUITE_DIR } from "./folders.ts";
+import {
+  BACKUPS_DIR,
+  FAILOVER_DIR,
+  LAUNCHER_DIR,
+  OPERATIONS_DIR,
+  PROBLEMS_DIR,
+  RESHARD_DIR,
+  ROBUSTNESS_DIR,
+  SUITE_DIR,
+} from "./folders.ts";
 import { startPlainMysql } from "./mysqld.ts";
 import { startServer, WORKER } from "./server.ts";
 import type { Targets } from "./targets.ts";
@@ -34,7 +43,16 @@ process.exit(outcome.code);
 
 /** Stops and deletes what this run, or an earlier one that was killed, has made. */
 async function clear() {
-  for (const dir of [SUITE_DIR, FAILOVER_DIR, LAUNCHER_DIR, RESHARD_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR]) {
+  for (const dir of [
+    SUITE_DIR,
+    FAILOVER_DIR,
+    LAUNCHER_DIR,
+    RESHARD_DIR,
+    ROBUSTNESS_DIR,
+    OPERATIONS_DIR,
+    BACKUPS_DIR,
+    PROBLEMS_DIR,
+  ]) {
     if (clusterExists(dir)) await reset(dir);
     rmSync(dir, { recursive: true, force: true });
   }

@@ -42,7 +42,10 @@ export async function up(
     const { etcd, vtgates } = cluster.topology;
     const started = [etcd, ...vtgates].every(({ name }) => cluster.processes.pid(name) === undefined);
     const ready = () => step("every tablet serves", (report) => untilServing(cluster, report, signal));
-    return { status: await startProcesses(cluster, parts, signal, ready), started };
+    const status = await startProcesses(cluster, parts, signal, ready);
+    const { settings } = cluster;
+    cluster.with({ ...settings, tablets: settings.tablets.map((tablet) => ({ ...tablet, served: true })) }).save();
+    return { status, started };
   });
 }
 

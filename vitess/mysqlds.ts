@@ -16,6 +16,7 @@ import { bufferPoolMb, LOOPBACK, memorySettings, mysqlSettings, type Tablet } fr
 /** A server that has not stopped by then is killed; what it acknowledged is on disk either way. */
 export const STOP_TIMEOUT_MS = 60_000;
 const SQL_TIMEOUT_MS = 10_000;
+const INITIALIZED = "initialized";
 
 /** What mysqlctl, and vttablet in its place, need to know about mysqld. */
 export function mysqlEnvironment({ dataDir }: Cluster, parts: Parts): Record<string, string> {
@@ -51,6 +52,11 @@ export async function startMysqlds(
   });
 }
 
+/** Whether the tablet's folder holds data, all of what it began with. */
+export function isInitialized({ dir }: Tablet): boolean {
+  return existsSync(join(dir, INITIALIZED));
+}
+
 async function startMysqld(cluster: Cluster, parts: Parts, tablet: Tablet, signal: AbortSignal, fill?: Fill) {
   const env = mysqlEnvironment(cluster, parts);
   const call = async (command: string) => {
@@ -60,8 +66,7 @@ async function startMysqld(cluster: Cluster, parts: Parts, tablet: Tablet, signa
       throw error instanceof ClusterProblem ? new ClusterProblem(`${error.message}\n${errorsOf(tablet)}`) : error;
     }
   };
-  const initialized = join(tablet.dir, "initialized");
-  if (existsSync(initialized)) {
+  if (isInitialized(tablet)) {
     // Left by a mysqld that was killed; mysqlctl would wait for whatever process has its id now.
     for (const file of ["mysql.pid", "mysql.sock.lock"]) rmSync(join(tablet.dir, file), { force: true });
     await call("reinit_config");
@@ -72,7 +77,7 @@ async function startMysqld(cluster: Cluster, parts: Parts, tablet: Tablet, signa
     rmSync(tablet.dir, { recursive: true, force: true });
     await call("init");
     await fill?.(tablet, () => call("start"), signal);
-    writeFileSync(initialized, "");
+    writeFileSync(join(tablet.dir, INITIALIZED), "");
   }
   if (!mysqldRuns(cluster.processes, tablet)) throw new ClusterProblem(`${tablet.mysqld} ended right after its start.`);
 }

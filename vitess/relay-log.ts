@@ -11,36 +11,27 @@ import type { Connection, RowDataPacket } from "mysql2/promise";
 
 const POLL_MS = 50;
 
-/** The same in SQL, for where a shell starts a mysqld; fails on one that is no replica. */
-export const APPLY_RELAY_LOG = [
-  "START REPLICA SQL_THREAD",
-  "SELECT WAIT_FOR_EXECUTED_GTID_SET(RECEIVED_TRANSACTION_SET) FROM performance_schema.replication_connection_status",
-  "STOP REPLICA SQL_THREAD",
-].join("; ");
+/** What is in the relay log and not applied, if anything, as a set of GTIDs. */
+export const UNAPPLIED =
+  "SELECT RECEIVED_TRANSACTION_SET AS gtids FROM performance_schema.replication_connection_status WHERE NOT GTID_SUBSET(RECEIVED_TRANSACTION_SET, @@GLOBAL.gtid_executed)";
+
+/**
+ * Applies it. The thread ends by itself then: asked to stop in a part of a transaction, behind the last whole one, it
+ * would wait for the rest of it.
+ */
+export const applyUntil = (gtids: string) => `START REPLICA SQL_THREAD UNTIL SQL_AFTER_GTIDS = '${gtids}'`;
 
 /** Waits, as long as it takes, until all that the relay log holds is applied; replication itself is left to Vitess. */
 export async function applyRelayLog(connection: Connection, signal: AbortSignal) {
-  const sources = "SELECT 1 FROM performance_schema.replication_connection_configuration WHERE HOST <> ''";
-  const [[source]] = await connection.query<RowDataPacket[]>(sources);
-  // It was the primary, or is new.
-  if (!source) return;
-  await connection.query("START REPLICA SQL_THREAD");
-  let state = await readState(connection);
-  while (state.running && !state.applied) {
-    await sleep(POLL_MS, undefined, { signal });
-    state = await readState(connection);
-  }
-  // Else a vttablet that has run all the time has started replication meanwhile.
-  if (state.receives) return;
-  await connection.query("STOP REPLICA SQL_THREAD");
+  const [[unapplied]] = await connection.query<RowDataPacket[]>(UNAPPLIED);
+  if (!unapplied) return;
+  await connection.query(applyUntil(unapplied.gtids));
+  while (await applies(connection)) await sleep(POLL_MS, undefined, { signal });
 }
 
-async function readState(connection: Connection) {
+async function applies(connection: Connection): Promise<boolean> {
   const [[row]] = await connection.query<RowDataPacket[]>(
-    `SELECT receiver.SERVICE_STATE <> 'OFF' AS receives, applier.SERVICE_STATE = 'ON' AS running,
-       GTID_SUBSET(RECEIVED_TRANSACTION_SET, @@GLOBAL.gtid_executed) AS applied
-     FROM performance_schema.replication_connection_status receiver
-     JOIN performance_schema.replication_applier_status applier USING (CHANNEL_NAME)`,
+    "SELECT SERVICE_STATE FROM performance_schema.replication_applier_status",
   );
-  return { receives: row?.receives === 1, running: row?.running === 1, applied: row?.applied === 1 };
+  return row?.SERVICE_STATE === "ON";
 }

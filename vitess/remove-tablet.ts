@@ -85,13 +85,14 @@ async function requireDispensable(cluster: Cluster, { alias, shard }: Tablet, fo
   const { tablets } = await readStatus(cluster);
   const healthy = tablets.filter((tablet) => tablet.shard === shard && isHealthy(tablet));
   const left = healthy.filter((tablet) => tablet.alias !== alias);
-  if (tablets.some((tablet) => tablet.alias === alias && tablet.role === "primary")) {
-    throw new ClusterProblem(
-      `${alias} is the primary of shard ${shard}. Make it another one first: 'reparent ${shard}'.`,
-    );
-  }
+  // vtgate goes on to list a dead one as a primary, beside the one that was elected in its place.
   if (!left.some(({ role }) => role === "primary")) {
-    throw new ClusterProblem(`Shard ${shard} has no primary that serves. See 'status'.`);
+    const isPrimary = healthy.some((tablet) => tablet.alias === alias && tablet.role === "primary");
+    throw new ClusterProblem(
+      isPrimary
+        ? `${alias} is the primary of shard ${shard}. Make it another one first: 'reparent ${shard}'.`
+        : `Shard ${shard} has no primary that serves. See 'status'.`,
+    );
   }
   // One that does not work is no loss.
   if (left.length === healthy.length) return;

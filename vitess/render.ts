@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { DEFAULTS } from "./folder.ts";
-import { APPLY_RELAY_LOG } from "./relay-log.ts";
+import { applyUntil, UNAPPLIED } from "./relay-log.ts";
 import {
   KEYSPACE,
   LOOPBACK,
@@ -67,7 +67,11 @@ export function renderCompose(): string {
       ...Object.fromEntries(
         tablets.map((tablet) => {
           const mysqlctl = `mysqlctl ${tablet.mysqlctl.join(" ")}`;
-          const apply = `mysql --socket=${tablet.mysqlSocket} --user=vt_dba --execute="${APPLY_RELAY_LOG}" || true`;
+          const mysql = `mysql --socket=${tablet.mysqlSocket} --user=vt_dba`;
+          const apply = [
+            `gtids=$$(${mysql} --raw --skip-column-names --execute="${UNAPPLIED}")`,
+            `[ -z "$$gtids" ] || ${mysql} --execute="${applyUntil("$$gtids")}; SELECT WAIT_FOR_EXECUTED_GTID_SET('$$gtids')"`,
+          ].join("; ");
           const start = [
             `if [ -e ${tablet.dir}/initialized ]; then ${mysqlctl} start; ${apply}; else rm -rf ${tablet.dir}; ${mysqlctl} init; touch ${tablet.dir}/initialized; fi`,
             `${tablet.vttablet.program} ${tablet.vttablet.args.join(" ")} & tablet=$$!`,

@@ -83,7 +83,9 @@ function settingsOf(
   { settings, shards }: Manifest,
   { tablets, portBase = settings.portBase }: RestoreOptions,
 ): Settings {
-  return tablets === undefined ? { ...settings, portBase } : newSettings(Object.keys(shards).length, tablets, portBase);
+  return tablets === undefined
+    ? { portBase, tablets: settings.tablets.map(({ uid, shard }) => ({ uid, shard })) }
+    : newSettings(Object.keys(shards).length, tablets, portBase);
 }
 
 /** A copy of a server that ran can be started by the same series of MySQL only. */

@@ -4,13 +4,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "./folder.ts";
-import { type Fill, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
+import { type Fill, isInitialized, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
 import type { Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { type Processes, portInUse } from "./processes.ts";
 import { step } from "./progress.ts";
 import { together } from "./together.ts";
-import { KEYSPACE, LOOPBACK, type Process } from "./topology.ts";
+import { KEYSPACE, LOOPBACK, type Process, type Tablet, type TabletSettings } from "./topology.ts";
 import { vtctl } from "./vtctl.ts";
 
 const READY_TIMEOUT_MS = 2_000;
@@ -35,12 +35,27 @@ export async function startProcesses<T>(
   }
   const stops: (() => Promise<void>)[] = [];
   try {
-    await start(cluster, parts, stops, signal, fill);
+    await start(withoutLost(cluster), parts, stops, signal, fill);
     return await ready();
   } catch (error) {
     if (stops.length > 0) await step("stop what was started", () => runInReverse(stops));
     throw error;
   }
+}
+
+/**
+ * Without tablets whose data is gone. Started empty, one that was the primary when everything stopped would be the
+ * primary again, and its shard empty.
+ */
+function withoutLost(cluster: Cluster): Cluster {
+  const { settings, topology } = cluster;
+  const isLost = ({ uid, served }: TabletSettings) =>
+    served && !topology.tablets.some((tablet) => tablet.uid === uid && isInitialized(tablet));
+  const lost = settings.tablets.filter(isLost);
+  for (const { uid, shard } of lost) {
+    console.error(`The data of tablet ${uid} is gone. Replace it: 'remove-tablet ${uid}', then 'add-tablet ${shard}'.`);
+  }
+  return cluster.with({ ...settings, tablets: settings.tablets.filter((tablet) => !isLost(tablet)) });
 }
 
 async function start(
@@ -75,10 +90,22 @@ async function start(
   await step(`${tablets.length} tablets`, () =>
     together(
       signal,
-      tablets.map((tablet) => launch(tablet.vttablet)),
+      tablets.map(
+        (tablet) => (signal) =>
+          launch(tablet.vttablet)(signal).catch((error) => passOverDiverged(processes, tablet, error)),
+      ),
     ),
   );
   await step("vtorc and vtgates", () => together(signal, [vtorc, ...vtgates].map(launch)));
+}
+
+/** A vttablet refuses to start if its mysqld holds what its primary does not. Others have what was acknowledged. */
+function passOverDiverged(processes: Processes, { uid, shard, vttablet }: Tablet, error: unknown) {
+  const diverged = processes.logTail(vttablet.name).includes("Errant GTID detected");
+  if (!diverged || !(error instanceof ClusterProblem)) throw error;
+  console.error(
+    `Tablet ${uid} holds a write that was never acknowledged and that no other tablet has. Replace it: 'remove-tablet ${uid}', then 'add-tablet ${shard}'.`,
+  );
 }
 
 /** Runs every stop, the last first, also when one fails. */

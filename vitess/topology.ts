@@ -51,6 +51,8 @@ export interface TabletSettings {
   /** Unique in the cell; also its server id and the name of its folder, and what its ports follow from. */
   uid: number;
   shard: string;
+  /** It has served: without its data it is lost, and not new. */
+  served?: true;
 }
 
 /** Where the processes run: all on one machine's loopback, or each in a container of its own. */
