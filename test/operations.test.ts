@@ -14,6 +14,8 @@ import { type RunningServer, startServer } from "./server.ts";
 import { call, connectToTablet, until } from "./targets.ts";
 
 const DATA = ["--data", OPERATIONS_DIR];
+/** New MySQL servers are started, on a machine that may be busy otherwise. */
+const SLOW_MS = 300_000;
 /** Three tablets, or the shard could not go on without one of them. */
 const SHAPE = ["--shards", "1", "--tablets", "3", "--port-base", "18600"];
 
@@ -58,110 +60,126 @@ describe("a cluster in use", () => {
     expect(processesIn(`${OPERATIONS_DIR}/vt_`)).toHaveLength(count);
   }
 
-  test("a write that replicas have acknowledged, but not applied, outlives their restart and the primary", async () => {
-    const before = await status();
-    const primary = primaryOf(before);
-    const replicas = before.tablets.filter(({ alias }) => alias !== primary?.alias);
-    // It would start replication again.
-    process.kill(before.vtorc.pid as number, "SIGSTOP");
-    try {
-      for (const { mysqlSocket } of replicas) {
-        const mysql = await connectToTablet(mysqlSocket);
-        await mysql.query("STOP REPLICA SQL_THREAD");
-        mysql.destroy();
+  test(
+    "a write that replicas have acknowledged, but not applied, outlives their restart and the primary",
+    async () => {
+      const before = await status();
+      const primary = primaryOf(before);
+      const replicas = before.tablets.filter(({ alias }) => alias !== primary?.alias);
+      // It would start replication again.
+      process.kill(before.vtorc.pid as number, "SIGSTOP");
+      try {
+        for (const { mysqlSocket } of replicas) {
+          const mysql = await connectToTablet(mysqlSocket);
+          await mysql.query("STOP REPLICA SQL_THREAD");
+          mysql.destroy();
+        }
+        expect((await put("only-in-relay-logs")).status).toBe(204);
+        const killed = [primary?.pids.mysqld, primary?.pids.vttablet, ...replicas.map(({ pids }) => pids.mysqld)];
+        for (const pid of killed) process.kill(pid as number, "SIGKILL");
+      } finally {
+        process.kill(before.vtorc.pid as number, "SIGCONT");
       }
-      expect((await put("only-in-relay-logs")).status).toBe(204);
-      const killed = [primary?.pids.mysqld, primary?.pids.vttablet, ...replicas.map(({ pids }) => pids.mysqld)];
-      for (const pid of killed) process.kill(pid as number, "SIGKILL");
-    } finally {
-      process.kill(before.vtorc.pid as number, "SIGCONT");
-    }
-    const whole = Cluster.load(OPERATIONS_DIR);
-    const left = whole.settings.tablets.filter(({ uid }) => !primary?.alias.endsWith(String(uid)));
-    await startProcesses(
-      whole.with({ ...whole.settings, tablets: left }),
-      await findParts(),
-      undefined,
-      async () => {},
-    );
-    await until(async () => isServing(await status()), "there is a primary again, and a replica");
-    expect((await look("only-in-relay-logs")).slice(0, 2)).toEqual([200, "only-in-relay-logs"]);
-  });
+      const whole = Cluster.load(OPERATIONS_DIR);
+      const left = whole.settings.tablets.filter(({ uid }) => !primary?.alias.endsWith(String(uid)));
+      await startProcesses(
+        whole.with({ ...whole.settings, tablets: left }),
+        await findParts(),
+        undefined,
+        async () => {},
+      );
+      await until(async () => isServing(await status()), "there is a primary again, and a replica");
+      expect((await look("only-in-relay-logs")).slice(0, 2)).toEqual([200, "only-in-relay-logs"]);
+    },
+    SLOW_MS,
+  );
 
-  test("the tablet that was lost is removed, and another one added, whatever interrupts that", async () => {
-    expect(await cluster("remove-tablet", "-", ...DATA)).toMatchObject({
-      code: 1,
-      output: expect.stringContaining("There is no tablet '-'"),
-    });
-    stream = new CheckedStream(server.url);
-    const lost = (await status()).tablets.find(({ pids }) => pids.mysqld === null);
-    expect(await cluster("remove-tablet", ...DATA)).toMatchObject({ code: 0 });
-    expect((await status()).tablets.map(({ alias }) => alias)).not.toContain(lost?.alias);
+  test(
+    "the tablet that was lost is removed, and another one added, whatever interrupts that",
+    async () => {
+      expect(await cluster("remove-tablet", "-", ...DATA)).toMatchObject({
+        code: 1,
+        output: expect.stringContaining("There is no tablet '-'"),
+      });
+      stream = new CheckedStream(server.url);
+      const lost = (await status()).tablets.find(({ pids }) => pids.mysqld === null);
+      expect(await cluster("remove-tablet", ...DATA)).toMatchObject({ code: 0 });
+      expect((await status()).tablets.map(({ alias }) => alias)).not.toContain(lost?.alias);
 
-    const { child, exited, output } = launch(["add-tablet", "-", ...DATA]);
-    await until(() => output().includes("copy zone1"), "it copies");
-    child.kill("SIGINT");
-    expect((await exited).code).toBe(130);
-    expect(await status()).toMatchObject({ adding: { shard: "-" }, tablets: { length: 2 } });
-    expect(await cluster("reshard", "2", ...DATA)).toMatchObject({
-      code: 1,
-      output: expect.stringContaining("A tablet is being added to shard -"),
-    });
-    expect(await cluster("add-tablet", "-", ...DATA)).toMatchObject({ code: 0 });
-    expect(await status()).toMatchObject({ adding: null });
-    await expectTablets(3);
-    expect(stream.complaints).toEqual([]);
-  });
+      const { child, exited, output } = launch(["add-tablet", "-", ...DATA]);
+      await until(() => output().includes("copy zone1"), "it copies", SLOW_MS);
+      child.kill("SIGINT");
+      expect((await exited).code).toBe(130);
+      expect(await status()).toMatchObject({ adding: { shard: "-" }, tablets: { length: 2 } });
+      expect(await cluster("reshard", "2", ...DATA)).toMatchObject({
+        code: 1,
+        output: expect.stringContaining("A tablet is being added to shard -"),
+      });
+      expect(await cluster("add-tablet", "-", ...DATA)).toMatchObject({ code: 0 });
+      expect(await status()).toMatchObject({ adding: null });
+      await expectTablets(3);
+      expect(stream.complaints).toEqual([]);
+    },
+    SLOW_MS,
+  );
 
-  test("what would cost the shard its safety is refused", async () => {
-    const { tablets } = await status();
-    const refused: [string[], RegExp][] = [
-      [["remove-tablet", primaryOf(await status())?.alias as string], /is the primary of shard -.*'reparent -'/],
-      [
-        ["remove-tablet", tablets.find(({ role }) => role === "replica")?.alias as string],
-        /add-tablet -', or use --force/,
-      ],
-      [["remove-tablet"], /No tablet is down/],
-      [["remove-tablet", "107"], /no tablet '107'/],
-      [["add-tablet", "80-"], /no shard '80-'/],
-      [["backup", "--keep", "0"], /--keep/],
-      [["restore", "--from", BACKUPS_DIR], /already/],
-    ];
-    mkdirSync(join(BACKUPS_DIR, "cut-off.partial"), { recursive: true });
-    expect((await cluster("restore", "--from", BACKUPS_DIR, ...DATA)).output).toContain("no complete backup");
-    expect(await cluster("backup", "--to", BACKUPS_DIR, ...DATA)).toMatchObject({ code: 0 });
-    for (const [args, reason] of refused) {
-      const { code, output } = await cluster(...args, ...DATA);
-      expect([code, output]).toEqual([1, expect.stringMatching(reason)]);
-    }
-    await expectTablets(3);
-  });
+  test(
+    "what would cost the shard its safety is refused",
+    async () => {
+      const { tablets } = await status();
+      const refused: [string[], RegExp][] = [
+        [["remove-tablet", primaryOf(await status())?.alias as string], /is the primary of shard -.*'reparent -'/],
+        [
+          ["remove-tablet", tablets.find(({ role }) => role === "replica")?.alias as string],
+          /add-tablet -', or use --force/,
+        ],
+        [["remove-tablet"], /No tablet is down/],
+        [["remove-tablet", "107"], /no tablet '107'/],
+        [["add-tablet", "80-"], /no shard '80-'/],
+        [["backup", "--keep", "0"], /--keep/],
+        [["restore", "--from", BACKUPS_DIR], /already/],
+      ];
+      mkdirSync(join(BACKUPS_DIR, "cut-off.partial"), { recursive: true });
+      expect((await cluster("restore", "--from", BACKUPS_DIR, ...DATA)).output).toContain("no complete backup");
+      expect(await cluster("backup", "--to", BACKUPS_DIR, ...DATA)).toMatchObject({ code: 0 });
+      for (const [args, reason] of refused) {
+        const { code, output } = await cluster(...args, ...DATA);
+        expect([code, output]).toEqual([1, expect.stringMatching(reason)]);
+      }
+      await expectTablets(3);
+    },
+    SLOW_MS,
+  );
 
-  test("everything is lost: a backup that was made meanwhile has what was acknowledged before", async () => {
-    const ways = ["", "?ttl=3600", "?ttl_ms=1500"];
-    const names = Array.from({ length: 300 }, (_, i) => `key-${i}`);
-    const written = await Promise.all(names.map((name, i) => put(name, ways[i % ways.length])));
-    expect(written.map((answer) => answer.status)).toEqual(names.map(() => 204));
-    const made = await cluster("backup", "--to", BACKUPS_DIR, "--keep", "1", ...DATA);
-    expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining(BACKUPS_DIR) });
-    await stream?.stop();
-    expect(stream?.complaints).toEqual([]);
-    stream = undefined;
-    const expired = async (name: string) => (await look(name))[0] === 404;
-    for (let i = 2; i < names.length; i += ways.length) await until(() => expired(names[i] as string), "it expires");
-    const seen = await Promise.all(names.map(look));
+  test(
+    "everything is lost: a backup that was made meanwhile has what was acknowledged before",
+    async () => {
+      const ways = ["", "?ttl=3600", "?ttl_ms=1500"];
+      const names = Array.from({ length: 300 }, (_, i) => `key-${i}`);
+      const written = await Promise.all(names.map((name, i) => put(name, ways[i % ways.length])));
+      expect(written.map((answer) => answer.status)).toEqual(names.map(() => 204));
+      const made = await cluster("backup", "--to", BACKUPS_DIR, "--keep", "1", ...DATA);
+      expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining(BACKUPS_DIR) });
+      await stream?.stop();
+      expect(stream?.complaints).toEqual([]);
+      stream = undefined;
+      const expired = async (name: string) => (await look(name))[0] === 404;
+      for (let i = 2; i < names.length; i += ways.length) await until(() => expired(names[i] as string), "it expires");
+      const seen = await Promise.all(names.map(look));
 
-    await server.stop();
-    const { vtorc } = await status();
-    for (const pid of [...processesIn(OPERATIONS_DIR), vtorc.pid]) process.kill(Number(pid), "SIGKILL");
-    await until(() => processesIn(OPERATIONS_DIR).length === 0, "nothing is left");
-    rmSync(OPERATIONS_DIR, { recursive: true });
+      await server.stop();
+      const { vtorc } = await status();
+      for (const pid of [...processesIn(OPERATIONS_DIR), vtorc.pid]) process.kill(Number(pid), "SIGKILL");
+      await until(() => processesIn(OPERATIONS_DIR).length === 0, "nothing is left");
+      rmSync(OPERATIONS_DIR, { recursive: true });
 
-    expect(await cluster("restore", "--from", BACKUPS_DIR, ...DATA)).toMatchObject({ code: 0 });
-    await expectTablets(3);
-    server = await startServer({ DATABASE_URL: (await status()).url });
-    expect(await Promise.all(names.map(look))).toEqual(seen);
-    expect((await put("later")).status).toBe(204);
-    expect((await look("later"))[1]).toBe("later");
-  });
+      expect(await cluster("restore", "--from", BACKUPS_DIR, ...DATA)).toMatchObject({ code: 0 });
+      await expectTablets(3);
+      server = await startServer({ DATABASE_URL: (await status()).url });
+      expect(await Promise.all(names.map(look))).toEqual(seen);
+      expect((await put("later")).status).toBe(204);
+      expect((await look("later"))[1]).toBe("later");
+    },
+    SLOW_MS,
+  );
 });
