@@ -43,6 +43,13 @@ export async function rebuild(rig: Rig, tablets: Tablet[], meanwhile?: () => Pro
   for (const tablet of tablets) await stopTablet(cluster, tablet);
   await meanwhile?.();
   for (const { dir } of tablets) rmSync(dir, { recursive: true, force: true });
+  // One that has served is not started without its data: these count as new.
+  const isGone = (uid: number) => tablets.some((tablet) => tablet.uid === uid);
+  const { settings } = cluster;
+  const fresh = settings.tablets.map(({ served, ...tablet }) =>
+    isGone(tablet.uid) || !served ? tablet : { ...tablet, served },
+  );
+  cluster.with({ ...settings, tablets: fresh }).save();
   await rig.cluster("up");
 }
 
