@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { adviceOn } from "./diverged.ts";
 import { Cluster, type ClusterOptions, exclusively } from "./folder.ts";
 import { findParts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
@@ -43,6 +44,10 @@ export async function up(
     const started = [etcd, ...vtgates].every(({ name }) => cluster.processes.pid(name) === undefined);
     const ready = () => step("every tablet serves", (report) => untilServing(cluster, report, signal));
     const status = await startProcesses(cluster, parts, signal, ready);
+    const diverged = status.tablets.filter((tablet) => tablet.diverged).map(({ alias }) => alias);
+    for (const tablet of cluster.topology.tablets) {
+      if (diverged.includes(tablet.alias)) console.error(adviceOn(tablet));
+    }
     const { settings } = cluster;
     cluster.with({ ...settings, tablets: settings.tablets.map((tablet) => ({ ...tablet, served: true })) }).save();
     return { status, started };
@@ -56,6 +61,8 @@ export async function untilServing(cluster: Cluster, report: (detail: string) =>
     const now = await readStatus(cluster);
     const waited = Date.now() - begun;
     if (isWhole(now) || (isServing(now) && waited > STRAGGLER_TIMEOUT_MS)) return now;
+    // What has diverged does not come back by itself.
+    if (isWhole({ ...now, tablets: now.tablets.filter((tablet) => !tablet.diverged) })) return now;
     const silent = now.vtgates.filter(({ answers }) => !answers).map(({ name }) => name);
     const missing = now.tablets.filter((tablet) => !isHealthy(tablet)).map(({ alias }) => alias);
     report(`waiting for ${[...silent, ...missing].join(", ") || "a primary"}`);

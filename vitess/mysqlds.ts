@@ -82,9 +82,13 @@ async function startMysqld(cluster: Cluster, parts: Parts, tablet: Tablet, signa
   if (!mysqldRuns(cluster.processes, tablet)) throw new ClusterProblem(`${tablet.mysqld} ended right after its start.`);
 }
 
-/** Does something in a session at the tablet's mysqld, with all rights. */
-export async function connected<T>({ mysqlSocket }: Tablet, work: (connection: Connection) => Promise<T>): Promise<T> {
-  const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba" });
+/** Does something in a session at the tablet's mysqld, with all rights, if that is there in time. */
+export async function connected<T>(
+  { mysqlSocket }: Tablet,
+  work: (connection: Connection) => Promise<T>,
+  connectTimeout = SQL_TIMEOUT_MS,
+): Promise<T> {
+  const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba", connectTimeout });
   // Losing it fails the statement that goes on, and nothing else.
   connection.on("error", () => {});
   try {

@@ -100,12 +100,9 @@ async function start(
 }
 
 /** A vttablet refuses to start if its mysqld holds what its primary does not. Others have what was acknowledged. */
-function passOverDiverged(processes: Processes, { uid, shard, vttablet }: Tablet, error: unknown) {
+function passOverDiverged(processes: Processes, { vttablet }: Tablet, error: unknown) {
   const diverged = processes.logTail(vttablet.name).includes("Errant GTID detected");
   if (!diverged || !(error instanceof ClusterProblem)) throw error;
-  console.error(
-    `Tablet ${uid} holds a write that was never acknowledged and that no other tablet has. Replace it: 'remove-tablet ${uid}', then 'add-tablet ${shard}'.`,
-  );
 }
 
 /** Runs every stop, the last first, also when one fails. */

@@ -3,9 +3,10 @@
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { SHOW_SHARDS, servingShards } from "../src/store/backend.ts";
 import { COUNTED_ROWS, type SweepStatus } from "../src/store/sweep-report.ts";
+import { hasDiverged } from "./diverged.ts";
 import type { Cluster } from "./folder.ts";
 import { ClusterProblem } from "./problem.ts";
-import { KEYSPACE, LOOPBACK, SQL_USER, type Vtgate } from "./topology.ts";
+import { KEYSPACE, LOOPBACK, SQL_USER, type Tablet, type Vtgate } from "./topology.ts";
 
 export interface ClusterStatus {
   dataDir: string;
@@ -50,6 +51,8 @@ interface TabletStatus {
   /** As all vtgates see it that answer; "unknown" while there is none, or one does not know the tablet or knows better. */
   role: "primary" | "replica" | "unknown";
   serving: boolean;
+  /** Whether it holds what its primary does not, see `diverged.ts`; false where that is not known. */
+  diverged: boolean;
   /** Seconds behind the primary; null where that is not known, and for a primary. */
   lagSeconds: number | null;
   mysqlSocket: string;
@@ -64,6 +67,7 @@ export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
   const vtgates = await askVtgates(cluster);
   const { shards, seen } = agreement(vtgates.flatMap(({ view }) => view ?? []));
   const pid = (name: string) => processes.pid(name) ?? null;
+  const diverged = await divergedTablets(topology.tablets, seen);
   return {
     dataDir,
     vtgates: vtgates.map(({ view, access, vtgate }) => ({
@@ -86,12 +90,24 @@ export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
       alias: tablet.alias,
       shard: tablet.shard,
       ...(seen.get(tablet.alias) ?? { role: "unknown", serving: false, lagSeconds: null }),
+      diverged: diverged.includes(tablet),
       mysqlSocket: tablet.mysqlSocket,
       mysqlPort: tablet.mysqlPort,
       httpPort: tablet.vttablet.ports.http as number,
       pids: { mysqld: pid(tablet.mysqld), vttablet: pid(tablet.vttablet.name) },
     })),
   };
+}
+
+/** Those that differ from the only primary that their shard has, as far as vtgates know. */
+async function divergedTablets(tablets: Tablet[], seen: Map<string, Seen>): Promise<Tablet[]> {
+  const primaries = tablets.filter(({ alias }) => seen.get(alias)?.role === "primary");
+  const compared = tablets.map(async (tablet) => {
+    const [primary, another] = primaries.filter(({ shard }) => shard === tablet.shard);
+    const one = primary && !another && primary !== tablet && seen.get(primary.alias)?.serving;
+    return one && (await hasDiverged(tablet, primary)) ? [tablet] : [];
+  });
+  return (await Promise.all(compared)).flat();
 }
 
 /** Aliases of the tablets that any vtgate knows, of whatever shards. Fails when none can be asked. */
@@ -184,8 +200,8 @@ export function requireShard(shards: string[], shard: string) {
 }
 
 /** True when it serves, and replicates unless it is the primary. */
-export function isHealthy({ role, serving, lagSeconds }: TabletStatus): boolean {
-  return serving && (role === "primary" || lagSeconds !== null);
+export function isHealthy({ role, serving, diverged, lagSeconds }: TabletStatus): boolean {
+  return serving && !diverged && (role === "primary" || lagSeconds !== null);
 }
 
 /** True when every shard that serves has a primary, and a replica that gives each commit its second disk. */
@@ -217,7 +233,7 @@ export function renderStatus(status: ClusterStatus, sweeps = new Map<string, Swe
     tablet.shard,
     tablet.alias,
     tablet.role,
-    tablet.serving ? "serving" : "not serving",
+    tablet.diverged ? "diverged" : tablet.serving ? "serving" : "not serving",
     tablet.lagSeconds === null ? "" : `${tablet.lagSeconds} s`,
     `${tablet.pids.mysqld ?? "stopped"}`,
     `${tablet.pids.vttablet ?? "stopped"}`,

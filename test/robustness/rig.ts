@@ -1,14 +1,12 @@
 // What faults happen to: a cluster of its own, and two servers over it that sweep; and what a fault is.
 
-import { globSync, rmSync } from "node:fs";
+import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterStatus } from "../../vitess/cluster.ts";
-import { Cluster } from "../../vitess/folder.ts";
-import { stopMysqld } from "../../vitess/mysqlds.ts";
 import { Processes } from "../../vitess/processes.ts";
 import { type ClusterStatus, isWhole } from "../../vitess/status.ts";
-import type { Program, Tablet } from "../../vitess/topology.ts";
+import type { Program } from "../../vitess/topology.ts";
 import { until } from "../../vitess/until.ts";
 import { clear, launch } from "../cluster-cli.ts";
 import { Server } from "./server.ts";
@@ -53,6 +51,7 @@ export interface RigOptions {
 
 /** A machine may be busy with other things. */
 const WHOLE_TIMEOUT_MS = 180_000;
+const CONFIRM_MS = 5_000;
 
 export class Rig {
   readonly servers: Server[] = [];
@@ -156,13 +155,23 @@ export class Rig {
   }
 
   /**
-   * Starts what has stopped, and waits until every tablet serves and both servers are ready. Returns what else had to be
-   * done, in words.
+   * Starts what has stopped, replaces tablets that diverged, and waits until every tablet serves and both servers are
+   * ready. Returns what had to be replaced, in words.
    */
   async mend(): Promise<string[]> {
-    const notes = await this.startCluster();
+    await this.cluster("up");
     for (const server of this.servers) await server.start();
-    await this.until(async () => isWhole(await this.status()), "the cluster is whole");
+    const notes: string[] = [];
+    await this.until(async () => {
+      const status = await this.status();
+      if (isWhole(status)) return true;
+      const diverged = status.tablets.find((tablet) => tablet.diverged);
+      if (!diverged || !(await this.staysDiverged(diverged.alias))) return false;
+      notes.push(`${diverged.alias} had a transaction that was never acknowledged, and was replaced`);
+      await this.cluster("remove-tablet", diverged.alias);
+      await this.cluster("add-tablet", diverged.shard);
+      return false;
+    }, "the cluster is whole");
     await this.until(async () => {
       const ready = await Promise.all(this.servers.map(({ url }) => fetch(`${url}/readyz`).catch(() => undefined)));
       return ready.every((answer) => answer?.ok);
@@ -170,25 +179,10 @@ export class Rig {
     return notes;
   }
 
-  /**
-   * A former primary may have a transaction that no replica has confirmed and nobody was told of, and Vitess does not
-   * start such a tablet again: it is made anew, from the primary's binary log, which in a cluster so young has everything.
-   */
-  private async startCluster(): Promise<string[]> {
-    const notes: string[] = [];
-    for (;;) {
-      const { code, output } = await this.launch("up").exited;
-      if (code === 0) return notes;
-      const uid = /vttablet-(\d+) did not start/.exec(output)?.[1];
-      if (!uid || !output.includes("Errant GTID detected")) throw new Error(`cluster up failed:\n${output}`);
-      const note = `tablet ${uid} had a transaction of its own: it did not start, and was made anew`;
-      if (notes.includes(note)) throw new Error(`cluster up failed again:\n${output}`);
-      notes.push(note);
-      const { processes, topology } = Cluster.load(this.dataDir);
-      const tablet = topology.tablets.find((each) => each.uid === Number(uid)) as Tablet;
-      await stopMysqld(processes, tablet);
-      rmSync(tablet.dir, { recursive: true, force: true });
-    }
+  /** Just after a failover what vtgates tell may be of before. */
+  private async staysDiverged(alias: string): Promise<boolean> {
+    await this.pause(CONFIRM_MS);
+    return (await this.status()).tablets.some((tablet) => tablet.alias === alias && tablet.diverged);
   }
 
   /** Waits until it is so; fails with `what`, a condition in words, when that takes too long. */

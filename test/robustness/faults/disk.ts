@@ -5,7 +5,7 @@ import { findParts } from "../../../vitess/parts.ts";
 import { KEYSPACE } from "../../../vitess/topology.ts";
 import { vtctl } from "../../../vitess/vtctl.ts";
 import { Disk, diskImpossible } from "../disk.ts";
-import { rebuild, stopTablet } from "../diverged.ts";
+import { rebuild, stopTablet } from "../rebuild.ts";
 import type { Fault } from "../rig.ts";
 
 /** Room for a replica to work in until it is the primary. */
@@ -37,7 +37,7 @@ export const FULL_DISK: Fault = {
       disk.free();
       await rig.pause(AFTERMATH_MS, signal);
     } finally {
-      await rebuild(rig, [tablet], () => disk.remove());
+      await rebuild(rig, tablet, () => disk.remove());
     }
   },
 };

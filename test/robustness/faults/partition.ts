@@ -2,7 +2,6 @@
 
 import { Cluster } from "../../../vitess/folder.ts";
 import type { Topology } from "../../../vitess/topology.ts";
-import { rebuildDiverged } from "../diverged.ts";
 import { cut, cutImpossible, type Peer } from "../network.ts";
 import type { Fault, Rig } from "../rig.ts";
 
@@ -39,7 +38,6 @@ const parting = (name: string, title: string, part: (sides: Sides) => [string[],
       await heal();
     }
     await rig.pause(AFTERMATH_MS, signal);
-    await rebuildDiverged(rig, rig.shard);
   },
 });
 
