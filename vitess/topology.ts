@@ -251,6 +251,9 @@ export function topology(settings: Settings, place: Place): Topology {
       "--recovery-poll-duration=1s",
       "--topo-information-refresh-duration=5s",
       "--enable-primary-disk-stalled-recovery",
+      // For an answer of a tablet that is dead or hangs it waits this long, with the shard's lock held: a failover that has
+      // become clear meanwhile waits too. The default is 15 seconds.
+      "--remote-operation-timeout=3s",
     ],
     ports: { http: portBase + 4 },
     memoryMb: SERVER_MB,
