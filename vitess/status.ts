@@ -99,12 +99,13 @@ export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
   };
 }
 
-/** Those that differ from the only primary that their shard has, as far as vtgates know. */
+/** Those that differ from the only primary that serves their shard, as far as vtgates know. */
 async function divergedTablets(tablets: Tablet[], seen: Map<string, Seen>): Promise<Tablet[]> {
-  const primaries = tablets.filter(({ alias }) => seen.get(alias)?.role === "primary");
+  // vtgate goes on to list one that is dead as a primary.
+  const isPrimary = ({ alias }: Tablet) => seen.get(alias)?.role === "primary" && seen.get(alias)?.serving;
   const compared = tablets.map(async (tablet) => {
-    const [primary, another] = primaries.filter(({ shard }) => shard === tablet.shard);
-    const one = primary && !another && primary !== tablet && seen.get(primary.alias)?.serving;
+    const [primary, another] = tablets.filter((each) => each.shard === tablet.shard && isPrimary(each));
+    const one = primary && !another && primary !== tablet;
     return one && (await hasDiverged(tablet, primary)) ? [tablet] : [];
   });
   return (await Promise.all(compared)).flat();
