@@ -21,17 +21,21 @@ export const UNAPPLIED =
  */
 export const applyUntil = (gtids: string) => `START REPLICA SQL_THREAD UNTIL SQL_AFTER_GTIDS = '${gtids}'`;
 
-/** Waits, as long as it takes, until all that the relay log holds is applied; replication itself is left to Vitess. */
+/**
+ * Waits, as long as it takes, until all that the relay log holds is applied; replication itself is left to Vitess, which
+ * may begin with it meanwhile, where the vttablet has outlived its mysqld.
+ */
 export async function applyRelayLog(connection: Connection, signal: AbortSignal) {
   const [[unapplied]] = await connection.query<RowDataPacket[]>(UNAPPLIED);
   if (!unapplied) return;
   await connection.query(applyUntil(unapplied.gtids));
-  while (await applies(connection)) await sleep(POLL_MS, undefined, { signal });
+  while (await applies(connection, unapplied.gtids)) await sleep(POLL_MS, undefined, { signal });
 }
 
-async function applies(connection: Connection): Promise<boolean> {
+async function applies(connection: Connection, gtids: string): Promise<boolean> {
   const [[row]] = await connection.query<RowDataPacket[]>(
-    "SELECT SERVICE_STATE FROM performance_schema.replication_applier_status",
+    "SELECT SERVICE_STATE AS state, GTID_SUBSET(?, @@GLOBAL.gtid_executed) AS applied FROM performance_schema.replication_applier_status",
+    [gtids],
   );
-  return row?.SERVICE_STATE === "ON";
+  return row?.state === "ON" && !row.applied;
 }
