@@ -8,11 +8,13 @@ import { type Findings, report } from "./report.ts";
 import { type Options, Rig } from "./rig.ts";
 import { compare } from "./sections/compare.ts";
 import { expiry } from "./sections/expiry.ts";
+import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
 import { overload } from "./sections/overload.ts";
 import { protocol } from "./sections/protocol.ts";
 import { scale } from "./sections/scale.ts";
 import { simulate } from "./sections/simulate.ts";
+import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   layers,
@@ -22,6 +24,8 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   simulate,
   overload,
   expiry,
+  footprint,
+  validate,
 };
 
 const stop = new AbortController();
