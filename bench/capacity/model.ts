@@ -1,0 +1,186 @@
+// The capacity model: from what is wanted, the design and the inputs to machines, traffic and dollars a month. A pure
+// function, so that it can be asked again for each draw of the inputs and each other decision.
+
+import type { InputName } from "./measured.ts";
+import { MONTH_HOURS, MONTH_SECONDS, type Price } from "./prices.ts";
+import type { Values } from "./quantity.ts";
+import { logBytesOf, type Storage, storageOf } from "./storage.ts";
+import type { Design, Target } from "./target.ts";
+import { connectionsOf, type Traffic, trafficOf } from "./traffic.ts";
+
+export type Known = Values<InputName | Price>;
+
+export interface Capacity {
+  storage: Storage;
+  traffic: Traffic;
+  shards: { byStorage: number; byCalls: number; count: number; callsPerSecond: number; inFlight: number };
+  tablets: number;
+  gates: number;
+  /** To be bought, with what is kept free. */
+  cores: { servers: number; gates: number; tablets: number; watching: number; total: number };
+  memoryGb: { servers: number; gates: number; tablets: number; total: number };
+  hosts: { byCores: number; byMemory: number; byDisk: number; byNetwork: number; tablets: number; others: number };
+  topology: {
+    healthStreams: number;
+    healthMessagesPerSecond: number;
+    topoReadMbps: number;
+    etcdClusters: number;
+    vtorcs: number;
+  };
+  /** In bytes a second. */
+  network: { callers: number; statements: number; replication: number; backup: number; betweenZones: number };
+  expiry: { rowsPerSecondAndShard: number; ofWhatTheSweepCan: number };
+  /** In seconds. */
+  reshard: { perShard: number; perTb: number };
+  dollars: { cores: number; memory: number; nvme: number; objects: number; network: number; total: number };
+}
+
+/** Without the values: request line, headers, status, as curl and oha send and see them. */
+const HTTP_BYTES = 400;
+/** What a key's statement adds around a value that is read; and gRPC. */
+const STATEMENT_BYTES = 150;
+/** A value that is written is a hex literal until MySQL has parsed it. */
+const HEX = 2;
+/** vtgate's and vttablet's hops. */
+const HOPS = 2;
+const GATE_MB = 512;
+/** Beside its buffer pool: as vitess/topology.ts allows for. */
+const TABLET_OVERHEAD_MB = 250 + 256;
+const ZONES = 3;
+/** Seconds between looks at a MySQL server by vtorc. */
+const POLL_SECONDS = 1;
+
+export function capacityOf(target: Target, design: Design, known: Known): Capacity {
+  const storage = storageOf(target, design, known);
+  const byStorage = Math.ceil(storage.replicaBytes / design.shardBytes);
+  let traffic = trafficOf(target, design, known, byStorage);
+  const primaryCores = traffic.cores.primaries / known.cpuFill;
+  const byCalls = Math.ceil(primaryCores / known.tabletCores);
+  const count = Math.max(1, byStorage, byCalls);
+  traffic = trafficOf(target, design, known, count);
+  const tablets = count * design.replicas;
+  const topology = topologyOf(traffic, tablets, known);
+  const network = networkOf(target, design, known, storage, traffic);
+  const cores = coresOf(traffic, topology, tablets, known);
+  const memoryGb = memoryOf(target, design, storage, traffic, topology, tablets, known);
+  const others = Math.ceil(
+    Math.max(
+      (cores.servers + cores.gates + cores.watching) / known.hostCores,
+      (memoryGb.servers + memoryGb.gates) / known.hostMemoryGb,
+    ),
+  );
+  const byCores = Math.ceil(cores.tablets / known.hostCores);
+  const byMemory = Math.ceil(memoryGb.tablets / known.hostMemoryGb);
+  const byDisk = Math.ceil(storage.diskBytes / 1e12 / known.hostDiskTb);
+  const perHost = (known.hostNetworkGbps * 1e9 * known.cpuFill) / 8;
+  const byNetwork = Math.ceil((network.statements / HOPS + network.replication + network.backup) / perHost);
+  const ofShard = traffic.expiriesPerSecond / count;
+  return {
+    storage,
+    traffic,
+    shards: {
+      byStorage,
+      byCalls,
+      count,
+      callsPerSecond: traffic.callsPerSecond / count,
+      inFlight: traffic.inFlight / count,
+    },
+    tablets,
+    gates: topology.gates,
+    cores,
+    memoryGb,
+    hosts: { byCores, byMemory, byDisk, byNetwork, tablets: Math.max(byCores, byMemory, byDisk, byNetwork), others },
+    topology: topology.load,
+    network,
+    expiry: { rowsPerSecondAndShard: ofShard, ofWhatTheSweepCan: ofShard / known.sweepRowsPerSecond },
+    reshard: { perShard: design.shardBytes / (known.copyMbps * 1e6), perTb: 1e6 / known.copyMbps },
+    dollars: dollarsOf(cores.total, memoryGb.total, storage, network, known),
+  };
+}
+
+/** Each vtgate has a stream of health from each tablet that it watches, and reads all tablets' records of its cell. */
+function topologyOf(traffic: Traffic, tablets: number, known: Known) {
+  // One slice's vtgates watch its shards alone (--tablet-filters), and its tablets' records are a cell of their own.
+  const watched = tablets / traffic.slices;
+  const perGate = Math.max(1, known.gateCores * known.cpuFill - healthCores(watched, known));
+  // Two for each slice at least, for one may be lost.
+  const gates = Math.max(2 * traffic.slices, Math.ceil(traffic.cores.gates / perGate));
+  const topoReadMbps = (gates * watched * known.tabletRecordBytes) / known.topoSeconds / 1e6;
+  return {
+    gates,
+    watched,
+    load: {
+      healthStreams: gates * watched,
+      healthMessagesPerSecond: (gates * watched) / known.healthSeconds,
+      topoReadMbps,
+      etcdClusters: Math.max(1, Math.ceil(topoReadMbps / known.topoReadMbps)),
+      vtorcs: Math.max(
+        1,
+        Math.ceil((tablets * known.pollMicros) / 1e6 / POLL_SECONDS / (known.gateCores * known.cpuFill)),
+      ),
+    },
+  };
+}
+
+type TopologyPart = ReturnType<typeof topologyOf>;
+
+function healthCores(watched: number, known: Known): number {
+  return (watched * known.healthMicros) / 1e6 / known.healthSeconds / known.coreSpeed;
+}
+
+function coresOf(traffic: Traffic, { gates, watched, load }: TopologyPart, tablets: number, known: Known) {
+  const servers = traffic.cores.servers / known.cpuFill;
+  const ofGates = (traffic.cores.gates + gates * healthCores(watched, known)) / known.cpuFill;
+  // What a tablet takes when nobody calls is there in any case.
+  const ofTablets = (traffic.cores.tablets + tablets * known.idleTabletCores) / known.cpuFill;
+  const watching = load.vtorcs * known.gateCores + load.etcdClusters * 3 * known.gateCores;
+  return { servers, gates: ofGates, tablets: ofTablets, watching, total: servers + ofGates + ofTablets + watching };
+}
+
+function memoryOf(
+  target: Target,
+  design: Design,
+  storage: Storage,
+  traffic: Traffic,
+  { gates, watched }: TopologyPart,
+  tablets: number,
+  known: Known,
+) {
+  const connections = connectionsOf(target, traffic.callsPerSecond);
+  const servers = (traffic.serverProcesses * known.serverMb) / 1e3 + (connections * known.connectionKb) / 1e6;
+  const sessions = traffic.serverProcesses * CONNECTIONS;
+  const ofGates =
+    (gates * GATE_MB) / 1e3 + (gates * watched * known.healthStreamKb + sessions * known.gateConnectionKb) / 1e6;
+  const pools = (storage.replicaBytes * design.replicas * known.poolShare) / 1e9;
+  const ofTablets = pools + (tablets * TABLET_OVERHEAD_MB) / 1e3;
+  return { servers, gates: ofGates, tablets: ofTablets, total: servers + ofGates + ofTablets };
+}
+
+/** KV_CONNECTIONS of src/config.ts. */
+export const CONNECTIONS = 32;
+
+function networkOf(target: Target, design: Design, known: Known, storage: Storage, traffic: Traffic) {
+  const { readsPerSecond: reads, writesPerSecond: writes } = traffic;
+  const { valueBytes } = target;
+  const callers = (reads + writes) * (HTTP_BYTES + known.keyBytes + valueBytes);
+  const inTables = design.valuesInline ? valueBytes : 64;
+  const read = known.keyBytes * HEX + STATEMENT_BYTES + inTables;
+  const write = (known.keyBytes + inTables) * HEX + STATEMENT_BYTES;
+  const statements = HOPS * (reads * read + writes * write);
+  const replication = writes * logBytesOf(target, design, known) * (design.replicas - 1);
+  const backup = storage.replicaBytes / (known.backupDays * 86_400) + writes * logBytesOf(target, design, known);
+  // A primary is in another zone than two thirds of the servers; replicas always are.
+  const betweenZones = (statements / HOPS) * ((ZONES - 1) / ZONES) + replication;
+  return { callers, statements, replication, backup, betweenZones };
+}
+
+function dollarsOf(cores: number, memoryGb: number, storage: Storage, network: Capacity["network"], known: Known) {
+  const parts = {
+    cores: cores * MONTH_HOURS * known.vcpuHour,
+    memory: memoryGb * MONTH_HOURS * known.memoryGbHour,
+    nvme: (storage.diskBytes / 1e12) * known.nvmeTbMonth,
+    objects: (storage.objectBytes / 1e12) * known.objectTbMonth,
+    network: (network.betweenZones / 1e9) * MONTH_SECONDS * known.zoneGb,
+  };
+  return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}

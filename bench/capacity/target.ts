@@ -1,0 +1,139 @@
+// What the store is to carry, and the decisions of its design that change what that costs: the options of
+// `npm run capacity`, validated.
+
+import { z } from "zod";
+
+/** A sentence for whoever runs it: an option is wrong. */
+export class CapacityProblem extends Error {}
+
+export const MEANINGS = ["in-flight", "connections", "per-second"] as const;
+export const ROUTINGS = ["slices", "any"] as const;
+
+export const DEFAULTS = {
+  calls: "1e6",
+  meaning: "in-flight",
+  latency: "50ms",
+  data: "5000TB",
+  value: "1kB",
+  "ttl-share": "0.3",
+  reads: "0.9",
+  replicas: "3",
+  "shard-size": "250GB",
+  compression: "1",
+  routing: "slices",
+  "expiry-index": "true",
+} as const;
+
+export type OptionName = keyof typeof DEFAULTS;
+
+export interface Target {
+  /** What `calls` counts: calls that wait for their answers, connections that are open, or calls in a second. */
+  meaning: (typeof MEANINGS)[number];
+  calls: number;
+  /** The median that callers may see, when the calls are in flight. */
+  latencySeconds: number;
+  /** Keys and values as their callers count them. */
+  dataBytes: number;
+  valueBytes: number;
+  /** Of writes, those with a TTL, which expire some day. */
+  ttlShare: number;
+  /** Of calls. */
+  reads: number;
+}
+
+export interface Design {
+  replicas: number;
+  /** On one tablet's disk. */
+  shardBytes: number;
+  /** By how much values shrink on disk. */
+  compression: number;
+  /** Whether a slice of the servers takes the calls of a slice of the shards, or any server those of any shard. */
+  routing: (typeof ROUTINGS)[number];
+  expiryIndex: boolean;
+  /** Else they are objects in an object store, and the row only names them. */
+  valuesInline: boolean;
+}
+
+const BYTES = {
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  PB: 1e15,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+const SECONDS = { ms: 1e-3, s: 1 };
+const NUMBER = /^(\d+(?:\.\d+)?(?:e\d{1,2})?)$/i;
+
+const number = (least: number, most: number) => {
+  const range = `must be a number from ${least} to ${most}`;
+  return z.string().regex(NUMBER, range).transform(Number).pipe(z.number().min(least, range).max(most, range));
+};
+const whole = (least: number, most: number) => {
+  const range = `must be a whole number from ${least} to ${most}`;
+  return z.string().regex(NUMBER, range).transform(Number).pipe(z.int(range).min(least, range).max(most, range));
+};
+/** A number with one of the units after it. */
+const measure = (units: Record<string, number>, least: number, most: number, example: string) => {
+  const wanted = `must be a number with a unit (${Object.keys(units).join(", ")}), such as ${example}`;
+  return z.string().transform((text, context) => {
+    const [, digits, unit] = /^([\d.e+]+) ?([a-z]+)$/i.exec(text) ?? [];
+    const factor = unit !== undefined && Object.hasOwn(units, unit) ? units[unit] : undefined;
+    if (factor === undefined || !NUMBER.test(digits ?? "")) {
+      context.addIssue({ code: "custom", message: wanted });
+      return z.NEVER;
+    }
+    const value = Number(digits) * factor;
+    if (value >= least && value <= most) return value;
+    context.addIssue({ code: "custom", message: `is out of range; it ${wanted}` });
+    return z.NEVER;
+  });
+};
+
+const schema = z.object({
+  calls: number(1, 1e12),
+  meaning: z.enum(MEANINGS, `must be one of ${MEANINGS.join(", ")}`),
+  latency: measure(SECONDS, 1e-3, 60, DEFAULTS.latency),
+  data: measure(BYTES, 1e6, 1e21, DEFAULTS.data),
+  // The largest that the store takes.
+  value: measure(BYTES, 1, 8 * 2 ** 20, DEFAULTS.value),
+  "ttl-share": number(0, 1),
+  reads: number(0, 1),
+  // Of two, the loss of one stops the writes: semi-sync waits for another.
+  replicas: whole(1, 9),
+  "shard-size": measure(BYTES, 1e9, 1e14, DEFAULTS["shard-size"]),
+  compression: number(1, 20),
+  routing: z.enum(ROUTINGS, `must be one of ${ROUTINGS.join(", ")}`),
+  "expiry-index": z.enum(["true", "false"], "must be true or false"),
+});
+
+/** Throws a CapacityProblem that names each wrong option in a sentence. */
+export function readTarget(options: Record<OptionName, string>): { target: Target; design: Design } {
+  const { success, data, error } = schema.safeParse(options);
+  if (!success) {
+    throw new CapacityProblem(error.issues.map(({ path, message }) => `--${String(path[0])} ${message}.`).join("\n"));
+  }
+  return {
+    target: {
+      meaning: data.meaning,
+      calls: data.calls,
+      latencySeconds: data.latency,
+      dataBytes: data.data,
+      valueBytes: data.value,
+      ttlShare: data["ttl-share"],
+      reads: data.reads,
+    },
+    design: {
+      replicas: data.replicas,
+      shardBytes: data["shard-size"],
+      compression: data.compression,
+      routing: data.routing,
+      expiryIndex: data["expiry-index"] === "true",
+      valuesInline: true,
+    },
+  };
+}
