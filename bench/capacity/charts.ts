@@ -23,7 +23,7 @@ export function charts(target: Target, design: Design, known: Known): PlotOption
   }));
   const byValue = { type: "log", label: "bytes of a value" } as const;
   const plots = [
-    costs(bySize, byValue, target.valueBytes),
+    costLines(bySize, byValue, target.valueBytes),
     shards(bySize, byValue, target.valueBytes),
     chokepointPlot(chokepointsOf(target, design, known)),
   ];
@@ -33,6 +33,22 @@ export function charts(target: Target, design: Design, known: Known): PlotOption
 }
 
 type Points = { at: number; capacity: Capacity }[];
+
+/** Over sizes of values the parts differ by powers of ten. */
+function costLines(points: Points, x: PlotOptions["x"], chosen: number): PlotOptions {
+  const parts = { ...PARTS, total: "all" } as const;
+  const domain = Object.values(parts);
+  const data = points.flatMap(({ at, capacity }) =>
+    Object.entries(parts).map(([part, name]) => ({ at, name, dollars: capacity.dollars[part as keyof typeof parts] })),
+  );
+  return {
+    ...SIZE,
+    x,
+    y: { label: "dollars a month", type: "log", grid: true },
+    color: { domain, range: COLOURS.slice(0, domain.length) },
+    marks: [line(data, { x: "at", y: "dollars", stroke: "name" }), ruleX([chosen], { strokeDasharray: "4 3" })],
+  };
+}
 
 function costs(points: Points, x: PlotOptions["x"], chosen: number): PlotOptions {
   const names = Object.values(PARTS);
@@ -91,6 +107,7 @@ function chokepointPlot(chokepoints: Chokepoint[]): PlotOptions {
     marginBottom: 50,
     x: {
       type: "log",
+      tickFormat: (share: number) => String(share),
       label: "begins at this part of the target, without its remedy (1: the whole target)",
       labelOffset: 42,
     },
