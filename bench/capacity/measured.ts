@@ -34,7 +34,7 @@ const KINDS: { kind: Kind; operation: Operation }[] = [
 /** CPU per statement and per row of one, in microseconds of a core, by layer; and of the server for HTTP and its client. */
 type CpuName =
   | `${Kind}${"Statement" | "Row"}${Capitalize<Layer>}Micros`
-  | `${Kind}${"Http" | "ClientStatement" | "ClientRow"}Micros`;
+  | `${Kind}${"AloneCluster" | "Http" | "ClientStatement" | "ClientRow"}Micros`;
 type LatencyName = `${Kind}${"Alone" | "Saturated"}Ms` | `${Kind}${"Statement" | "Row"}LatencyMicros`;
 type OtherName =
   | "fill"
@@ -101,6 +101,11 @@ function cpu(results: Results, kind: Kind, operation: Operation): Record<string,
   const http = batches.map(({ sample, rows }) => (sample.server ?? 0) - clientRow - mean(client) / rows);
   return {
     ...Object.fromEntries(named),
+    [`${kind}AloneClusterMicros`]: measured(
+      samples(loads, [COALESCED, SINGLE], 1, 1).map(cluster),
+      "µs",
+      "compare.json, 1 connection: a statement of one row while nothing else is under way",
+    ),
     [`${kind}ClientStatementMicros`]: measured(client, "µs", source),
     [`${kind}ClientRowMicros`]: measured([clientRow], "µs", "protocol.json"),
     [`${kind}HttpMicros`]: measured(http, "µs", source),
@@ -160,8 +165,8 @@ function other({ expiry, overload, scale }: Results): Record<OtherName, Quantity
 type Sample = Record<string, number>;
 
 /** Microseconds of a core for each call, by process. */
-function samples(loads: MeasuredLoad[], systems: string[], leastConnections: number): Sample[] {
-  return find(loads, systems, (connections) => connections >= leastConnections).flatMap(({ rounds }) =>
+function samples(loads: MeasuredLoad[], systems: string[], least: number, most = Number.POSITIVE_INFINITY): Sample[] {
+  return find(loads, systems, (connections) => connections >= least && connections <= most).flatMap(({ rounds }) =>
     rounds.map(({ cores, perSecond }) =>
       Object.fromEntries(Object.entries(cores).map(([group, used]) => [group, (used * 1e6) / perSecond])),
     ),

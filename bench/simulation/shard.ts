@@ -1,0 +1,82 @@
+// A shard: its tablets' cores, a bounded number of statements at once, the lock of a hot row, and times without a primary.
+
+import { type Costs, type Kind, of } from "./costs.ts";
+import type { Events } from "./events.ts";
+import type { Processor } from "./processor.ts";
+
+export interface Statement {
+  kind: Kind;
+  rows: number;
+  /** Writes the row that everybody writes. */
+  hot: boolean;
+  /** Called with whether it was carried out; a read or write that was not is known not to have happened. */
+  done: (happened: boolean) => void;
+}
+
+/** Statements that a tablet takes at once: --queryserver-config-pool-size of vitess/topology.ts. */
+const POOL = 64;
+const REPLICAS = 2;
+/** A statement that finds no primary is tried again after this, doubled each time (src/store/sql.ts). */
+const RETRY_SECONDS = { first: 0.01, most: 0.25 };
+
+export class Shard {
+  private running = 0;
+  private waiting: Statement[] = [];
+  private hotRow: { held: boolean; waiting: Statement[] } = { held: false, waiting: [] };
+  private downUntil = 0;
+
+  constructor(
+    private readonly events: Events,
+    private readonly tablets: Processor,
+    /** What commits wait for. Those of one shard at a time are synced and acknowledged as a group. */
+    private readonly disk: Processor,
+    private readonly costs: Costs,
+  ) {}
+
+  /** Has no primary for a time. Those under way end: their commit has a second machine's acknowledgement, or waits. */
+  fail(seconds: number) {
+    this.downUntil = this.events.now + seconds;
+  }
+
+  submit(statement: Statement, delay = RETRY_SECONDS.first) {
+    if (this.events.now < this.downUntil) {
+      this.events.at(this.events.now + delay, () => {
+        this.submit(statement, Math.min(2 * delay, RETRY_SECONDS.most));
+      });
+    } else if (this.running === POOL) this.waiting.push(statement);
+    else this.begin(statement);
+  }
+
+  private begin(statement: Statement) {
+    this.running += 1;
+    if (!statement.hot) this.execute(statement);
+    else if (this.hotRow.held) this.hotRow.waiting.push(statement);
+    else {
+      this.hotRow.held = true;
+      this.execute(statement);
+    }
+  }
+
+  private execute(statement: Statement) {
+    const costs = this.costs[statement.kind];
+    this.tablets.compute(costs.beside, "burst", () => {});
+    this.tablets.compute(of(costs.primary, statement.rows), "burst", () => {
+      const replica = of(costs.replicas, statement.rows) / REPLICAS;
+      for (let i = 0; replica > 0 && i < REPLICAS; i++) this.tablets.compute(replica, "burst", () => {});
+      if (statement.kind === "write") this.disk.compute(costs.waiting, "burst", () => this.end(statement));
+      else this.events.at(this.events.now + costs.waiting, () => this.end(statement));
+    });
+  }
+
+  private end(statement: Statement) {
+    this.running -= 1;
+    if (statement.hot) {
+      const next = this.hotRow.waiting.shift();
+      if (next) this.execute(next);
+      else this.hotRow.held = false;
+    }
+    const next = this.waiting.shift();
+    if (next) this.begin(next);
+    statement.done(true);
+  }
+}
