@@ -1,5 +1,6 @@
 // Writes very many rows with the store's own statements, but without a call for each.
 
+import { BATCH_BYTES } from "../src/limits.ts";
 import { inspectBackend } from "../src/store/backend.ts";
 import { connect } from "../src/store/connect.ts";
 import { watchShards } from "../src/store/shards.ts";
@@ -19,9 +20,11 @@ export interface Filling {
   rows: number;
   keyOf: (row: number) => EntryKey;
   expiry: NewExpiry;
+  /** In place of the bench's value. */
+  value?: Buffer;
 }
 
-/** Puts the bench's value under every key. */
+/** Puts a value under every key. */
 export async function fillRows(rig: Rig, filling: Filling) {
   const { url, vtgates } = await rig.cluster();
   const database = connect({ url, backend: await inspectBackend(url), connections: 2 * STATEMENTS, queueLimit: 100 });
@@ -51,15 +54,18 @@ export async function fillRows(rig: Rig, filling: Filling) {
 }
 
 /** All rows as statements, each for one shard. */
-function* batches({ rows, keyOf, expiry }: Filling, shardOf: (key: EntryKey) => string): Generator<Put[], undefined> {
+function* batches(
+  { rows, keyOf, expiry, value = ENTRY.value }: Filling,
+  shardOf: (key: EntryKey) => string,
+): Generator<Put[], undefined> {
   const pending = new Map<string, Put[]>();
   for (let row = 0; row < rows; row++) {
     const key = keyOf(row);
     const shard = shardOf(key);
     const puts = pending.get(shard) ?? [];
     pending.set(shard, puts);
-    puts.push({ key, version: newVersion(), entry: { ...ENTRY, expiry } });
-    if (puts.length === STATEMENT_ROWS) {
+    puts.push({ key, version: newVersion(), entry: { ...ENTRY, expiry, value } });
+    if (puts.length === STATEMENT_ROWS || puts.length * value.length >= BATCH_BYTES) {
       pending.delete(shard);
       yield puts;
     }

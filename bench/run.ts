@@ -8,6 +8,7 @@ import { type Findings, report } from "./report.ts";
 import { type Options, Rig } from "./rig.ts";
 import { compare } from "./sections/compare.ts";
 import { expiry } from "./sections/expiry.ts";
+import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
 import { overload } from "./sections/overload.ts";
 import { protocol } from "./sections/protocol.ts";
@@ -22,6 +23,7 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   simulate,
   overload,
   expiry,
+  footprint,
 };
 
 const stop = new AbortController();

@@ -1,10 +1,10 @@
 // The store itself as one of the systems that are measured.
 
-import type { NewEntry } from "../src/store/store.ts";
+import { type EntryKey, entryKey, type NewEntry } from "../src/store/store.ts";
 import type { RunningServer } from "../test/server.ts";
 import { clusterGroups } from "./cpu.ts";
 import type { Rig } from "./rig.ts";
-import { fill, type System, urlLoads, VALUE, VALUE_BYTES } from "./system.ts";
+import { fill, KEY_NAMES, type System, urlLoads, VALUE, VALUE_BYTES } from "./system.ts";
 
 /** What a PUT of the value stores. */
 export const ENTRY: NewEntry = {
@@ -43,4 +43,11 @@ export async function storeSystem(
     answerBytes: VALUE_BYTES,
     ...urlLoads(rig, connections, `store-${pid}-${name}`.replaceAll(/\W+/g, "-"), { get: keyUrl, put: keyUrl }, keys),
   };
+}
+
+/** Keys of the first of two shards, in order, as many as a statement has rows: a write to two shards would be refused. */
+export function keysOfOneShard(rows: number): EntryKey[] {
+  const inFirstShard = (key: Buffer) => (Bun.hash.xxHash64(key) & 0x80n) === 0n;
+  const keys = KEY_NAMES.map((name) => entryKey("bench", name)).filter(inFirstShard);
+  return keys.slice(0, rows).toSorted(Buffer.compare);
 }

@@ -26,31 +26,32 @@ export async function measureSizes(rig: Rig): Promise<Size[]> {
   ] as const) {
     await truncate(cluster);
     await fillRows(rig, { rows: ROWS, keyOf: (row) => entryKey("size", `${name}-${row}`), expiry });
-    sizes.push({ name, ...(await sizeOf(cluster)) });
+    sizes.push({ name, ...(await sizeOf(cluster, ROWS)) });
   }
   await truncate(cluster);
   return sizes;
 }
 
-async function truncate({ url }: ClusterStatus) {
+export async function truncate({ url }: ClusterStatus) {
   const connection = await createConnection(url);
   await connection.query("TRUNCATE TABLE entries");
   connection.destroy();
 }
 
-async function sizeOf({ tablets }: ClusterStatus) {
+/** Bytes of the two indexes for each of so many rows, over all shards. */
+export async function sizeOf({ tablets }: ClusterStatus, rows: number) {
   const pages = { PRIMARY: 0, entries_expires_at: 0 };
   for (const { mysqlSocket } of tablets.filter(({ role }) => role === "primary")) {
     const connection = await createConnection({ socketPath: mysqlSocket, user: "vt_dba", database: "vt_kv" });
     // Its result is not for replicas, which are read only.
     await connection.query("ANALYZE NO_WRITE_TO_BINLOG TABLE entries");
-    const [rows] = await connection.query<RowDataPacket[]>(
+    const [found] = await connection.query<RowDataPacket[]>(
       "SELECT index_name AS name, stat_value AS pages FROM mysql.innodb_index_stats WHERE table_name = 'entries' AND stat_name = 'size'",
     );
     connection.destroy();
-    for (const row of rows) pages[row.name as keyof typeof pages] += Number(row.pages);
+    for (const row of found) pages[row.name as keyof typeof pages] += Number(row.pages);
   }
-  const perRow = (count: number) => (count * PAGE_BYTES) / ROWS;
+  const perRow = (count: number) => (count * PAGE_BYTES) / rows;
   return { rowBytes: perRow(pages.PRIMARY), indexBytes: perRow(pages.entries_expires_at) };
 }
 

@@ -1,6 +1,5 @@
 // Three times more calls than can be done: what becomes of those that are let in, of memory, and of the time after.
 
-import { readFileSync } from "node:fs";
 import { line, ruleX } from "@observablehq/plot";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
@@ -9,6 +8,7 @@ import { simulateLoad } from "../generators.ts";
 import type { LoadOptions } from "../load/options.ts";
 import type { LoadResult } from "../load/run.ts";
 import { sum } from "../load/tally.ts";
+import { memoryMb } from "../memory.ts";
 import { COLOURS } from "../plot.ts";
 import { type Findings, figure, median, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
@@ -121,10 +121,6 @@ async function runPhase(rig: Rig, name: string, groups: Groups, options: LoadOpt
 /** Of the seconds in which a call that counts has ended. */
 function medianOf(values: (number | null)[]): number {
   return median(values.filter((value) => value !== null));
-}
-
-function memoryMb(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
 
 function judge(peak: Phase, before: Phase, over: Phase, after: Phase): Bar[] {

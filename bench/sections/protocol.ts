@@ -6,15 +6,16 @@ import { createPool, type Pool, type PoolOptions } from "mysql2/promise";
 import type { Database, Statement } from "../../src/store/connect.ts";
 import { entries } from "../../src/store/schema.ts";
 import { SqlStore } from "../../src/store/sql.ts";
-import { entryKey, newVersion } from "../../src/store/store.ts";
+import { type EntryKey, newVersion } from "../../src/store/store.ts";
 import { step } from "../../vitess/progress.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { clusterGroups, coresOf, withCores } from "../cpu.ts";
+import { repeat } from "../repeat.ts";
 import { type Findings, figure, median, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { ENTRY } from "../store.ts";
-import { KEY_NAMES, OPERATIONS, type Operation, VALUE_BYTES } from "../system.ts";
+import { ENTRY, keysOfOneShard } from "../store.ts";
+import { OPERATIONS, type Operation, VALUE_BYTES } from "../system.ts";
 
 /** Rows of a statement: a call that is alone, and the default of KV_BATCH_ROWS. */
 const SIZES = [1, 500];
@@ -26,8 +27,8 @@ const DEADLINE_MS = 60_000;
 
 interface Way {
   name: string;
-  get: (keys: ReturnType<typeof keysOf>) => Promise<unknown>;
-  put: (keys: ReturnType<typeof keysOf>) => Promise<unknown>;
+  get: (keys: EntryKey[]) => Promise<unknown>;
+  put: (keys: EntryKey[]) => Promise<unknown>;
 }
 
 interface Figures {
@@ -135,15 +136,8 @@ function drizzleWay(name: string, pool: Pool): Way {
   };
 }
 
-function newEntries(keys: ReturnType<typeof keysOf>) {
+function newEntries(keys: EntryKey[]) {
   return keys.map((key) => ({ key, version: newVersion(), entry: ENTRY }));
-}
-
-/** Keys of the first shard, as many as there are rows in a statement, for a write to two shards would be refused. */
-function keysOf(rows: number) {
-  const inFirstShard = (key: Buffer) => (Bun.hash.xxHash64(key) & 0x80n) === 0n;
-  const keys = KEY_NAMES.map((name) => entryKey("bench", name)).filter(inFirstShard);
-  return keys.slice(0, rows).toSorted(Buffer.compare);
 }
 
 function roundsOf({ options }: Rig): number {
@@ -156,7 +150,7 @@ async function measureWays(rig: Rig, cluster: ClusterStatus, ways: Way[]): Promi
   );
   for (let round = 1; round <= roundsOf(rig); round++) {
     for (const { way, operation, rows, rounds } of cases) {
-      const keys = keysOf(rows);
+      const keys = keysOfOneShard(rows);
       const title = `${operation.toUpperCase()}, ${rows} rows, ${way.name}, round ${round}`;
       await step(title, async () => {
         await repeat(() => way[operation](keys), SHARE * rig.options.warmupSeconds, rig.signal);
@@ -184,20 +178,6 @@ async function measureWays(rig: Rig, cluster: ClusterStatus, ways: Way[]): Promi
 }
 
 type Case = Pick<Figures, "way" | "operation" | "rows">;
-
-/** Runs it again and again for so many seconds. */
-async function repeat(run: () => Promise<unknown>, seconds: number, signal: AbortSignal) {
-  const begun = performance.now();
-  const cpu = process.cpuUsage();
-  const passed = () => (performance.now() - begun) / 1000;
-  let runs = 0;
-  for (; passed() < seconds; runs++) {
-    signal.throwIfAborted();
-    await run();
-  }
-  const { user, system } = process.cpuUsage(cpu);
-  return { runs, seconds: passed(), cpuSeconds: (user + system) / 1e6 };
-}
 
 function resultTable(operation: Operation, ways: Way[], figures: Figures[]): string {
   const head = SIZES.flatMap((rows) => {

@@ -175,8 +175,10 @@ export class Slice {
         });
       },
     };
-    const server = this.alive[Math.floor(this.random() * this.alive.length)] as Server;
-    this.events.at(this.events.now + NETWORK_SECONDS, () => server.receive(call));
+    const server = this.alive[Math.floor(this.random() * this.alive.length)];
+    this.events.at(this.events.now + NETWORK_SECONDS, () =>
+      server ? server.receive(call) : call.answered("unavailable"),
+    );
     wait.giveUp = () => {
       this.window.abandoned += 1;
       again(retries.pauseSeconds, "unavailable");
