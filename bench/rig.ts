@@ -53,9 +53,14 @@ export class Rig {
 
   /** The cluster of two shards with three tablets each, started when it is first asked for, kept between sections. */
   cluster(): Promise<ClusterStatus> {
-    this.runningCluster ??= up({ dataDir: this.dataDir, portBase: PORT_BASE }, this.signal).then(
-      ({ status }) => status,
-    );
+    this.runningCluster ??= this.up();
+    return this.runningCluster;
+  }
+
+  /** One of another number of shards in its place, until the rig is closed or opened again. */
+  async clusterOf(shards: number): Promise<ClusterStatus> {
+    await this.open();
+    this.runningCluster = this.up(shards);
     return this.runningCluster;
   }
 
@@ -108,6 +113,7 @@ export class Rig {
 
   /** Stops and deletes everything. */
   async close() {
+    this.runningCluster = undefined;
     await this.stopServers();
     const left = globSync(join(this.dataDir, "references/run/*.pid")).map((file) => basename(file, ".pid"));
     for (const name of left) await this.processes.stop(name, STOP_TIMEOUT_MS);
@@ -115,6 +121,10 @@ export class Rig {
     if (existsSync(this.dataDir)) {
       await step("delete the data", async () => rmSync(this.dataDir, { recursive: true, force: true }));
     }
+  }
+
+  private async up(shards?: number): Promise<ClusterStatus> {
+    return (await up({ dataDir: this.dataDir, portBase: PORT_BASE, shards }, this.signal)).status;
   }
 
   private async keep(server: RunningServer): Promise<RunningServer> {

@@ -14,6 +14,7 @@ import { overload } from "./sections/overload.ts";
 import { protocol } from "./sections/protocol.ts";
 import { scale } from "./sections/scale.ts";
 import { simulate } from "./sections/simulate.ts";
+import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   layers,
@@ -24,6 +25,7 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   overload,
   expiry,
   footprint,
+  validate,
 };
 
 const stop = new AbortController();

@@ -7,7 +7,7 @@ import type { Values } from "../capacity/quantity.ts";
 export type Kind = "read" | "write";
 
 /** Of calls and statements of a kind. */
-interface KindCosts {
+export interface KindCosts {
   /** The server's thread for one call: reading the request, writing the answer. */
   request: number;
   answer: number;
@@ -42,28 +42,47 @@ const MICROSECONDS = 1e-6;
 const REQUEST_SHARE = 0.6;
 /** Of what all tablets of a shard do for a write, the primary's part, for which the answer waits. */
 const PRIMARY_SHARE = 0.45;
+const MEASURED_VALUE_BYTES = 256;
 const WAKE_MICROS = 12;
 /** What the load generator takes of the latency on one connection. */
 const GENERATOR_ALONE_SECONDS = 60 * MICROSECONDS;
 /** overload.json: the server's cores in the phase with three times the load, without those for accepted calls. */
 const REFUSAL_MICROS = 12;
 
-export function costsOf(inputs: Values<InputName>): Costs {
+/** Of entries with values of a size; the benchmarks' have 256 bytes. */
+export function costsOf(inputs: Values<InputName>, valueBytes = MEASURED_VALUE_BYTES): Costs {
   return {
-    read: kindCosts(inputs, "read", 1),
-    write: kindCosts(inputs, "write", PRIMARY_SHARE),
+    read: kindCosts(inputs, "read", 1, valueBytes),
+    write: kindCosts(inputs, "write", PRIMARY_SHARE, valueBytes),
     wake: WAKE_MICROS * MICROSECONDS,
     refusal: REFUSAL_MICROS * MICROSECONDS,
   };
 }
 
-function kindCosts(inputs: Values<InputName>, kind: Kind, primaryShare: number): KindCosts {
+/** All that is computed for a kind of call takes so many times as long. */
+export function slower(costs: KindCosts, times: number): KindCosts {
+  return {
+    request: costs.request * times,
+    answer: costs.answer * times,
+    client: scaled(costs.client, times),
+    gate: scaled(costs.gate, times),
+    primary: scaled(costs.primary, times),
+    replicas: scaled(costs.replicas, times),
+    beside: costs.beside * times,
+    waiting: costs.waiting,
+  };
+}
+
+function kindCosts(inputs: Values<InputName>, kind: Kind, primaryShare: number, valueBytes: number): KindCosts {
   const micros = (statement: InputName, row: InputName): Cost =>
     scaled({ statement: inputs[statement], row: inputs[row] }, MICROSECONDS);
   const client = micros(`${kind}ClientStatementMicros`, `${kind}ClientRowMicros`);
   const gate = micros(`${kind}StatementGateMicros`, `${kind}RowGateMicros`);
   const vttablets = micros(`${kind}StatementTabletMicros`, `${kind}RowTabletMicros`);
   const tablets = sum(vttablets, micros(`${kind}StatementMysqlMicros`, `${kind}RowMysqlMicros`));
+  // A fifth of a value's bytes each in the server, vtgate, vttablet, mysqld and kernels (capacity/traffic.ts).
+  const bytes =
+    (Math.max(0, valueBytes - MEASURED_VALUE_BYTES) / 1000) * inputs[`${kind}MicrosPerKb`] * (MICROSECONDS / 5);
   const primary = scaled(tablets, primaryShare);
   const http = inputs[`${kind}HttpMicros`] * MICROSECONDS;
   // What a call takes on an idle store beyond what is computed for it one after the other.
@@ -73,10 +92,10 @@ function kindCosts(inputs: Values<InputName>, kind: Kind, primaryShare: number):
   return {
     request: http * REQUEST_SHARE,
     answer: http * (1 - REQUEST_SHARE),
-    client,
-    gate,
-    primary,
-    replicas: scaled(tablets, 1 - primaryShare),
+    client: withRow(client, bytes),
+    gate: withRow(gate, bytes),
+    primary: withRow(primary, 3 * bytes * primaryShare),
+    replicas: withRow(scaled(tablets, 1 - primaryShare), 3 * bytes * (1 - primaryShare)),
     beside,
     waiting: Math.max(0, alone - computed),
   };
@@ -92,4 +111,8 @@ function sum(a: Cost, b: Cost): Cost {
 
 function scaled({ statement, row }: Cost, factor: number): Cost {
   return { statement: statement * factor, row: row * factor };
+}
+
+function withRow({ statement, row }: Cost, further: number): Cost {
+  return { statement, row: row + further };
 }

@@ -1,0 +1,94 @@
+// Whether the model is right: what it predicts for loads that it has not seen, and what is then measured.
+
+import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { atMost, type Bar, barTable } from "../bars.ts";
+import { simulateLoad } from "../generators.ts";
+import { type Findings, figure, packageVersion, table } from "../report.ts";
+import type { Rig } from "../rig.ts";
+import { CALIBRATIONS, CONFIGURATIONS, type Configuration, READS, titleOf } from "../validate/configurations.ts";
+import { type Outcome, predict, slownessFrom } from "../validate/predict.ts";
+import { Progress } from "../validate/progress.ts";
+
+/** How far off throughput and the median latency may be. */
+const BARS = { perSecond: 0.15, p50Ms: 0.25 };
+
+interface Validated extends Configuration {
+  predicted: Outcome;
+  measured: Outcome;
+  /** Of what was measured: 0.1 is a tenth too much. */
+  errors: Outcome;
+}
+
+export async function validate(rig: Rig): Promise<Findings> {
+  const progress = new Progress();
+  const measure = measureWith(rig, progress);
+  const calibrations = { read: await measure(CALIBRATIONS.read), write: await measure(CALIBRATIONS.write) };
+  const slowness = slownessFrom({ read: calibrations.read.perSecond, write: calibrations.write.perSecond });
+  // All of them, before anything is known.
+  const predictions = CONFIGURATIONS.map((configuration) => ({
+    ...configuration,
+    predicted: predict(configuration, slowness),
+  }));
+  const validated: Validated[] = [];
+  for (const each of predictions) {
+    const measured = await measure(each);
+    const error = (of: keyof Outcome) => each.predicted[of] / measured[of] - 1;
+    validated.push({ ...each, measured, errors: { perSecond: error("perSecond"), p50Ms: error("p50Ms") } });
+  }
+  // Those after it want two shards.
+  await rig.open();
+  progress.clear();
+  const bars = judge(validated);
+  return {
+    versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
+    method: `\`npm run load\`: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each. The model's costs are those of the other results, times ${figure(slowness.read)} for reads and ${figure(slowness.write)} for writes, as two loads beside these have shown: ${titleOf(CALIBRATIONS.read)}, ${titleOf(CALIBRATIONS.write)}.`,
+    data: { slowness, calibrations, validated, bars },
+    markdown: [resultTable(validated), "## Bars", barTable(bars)].join("\n\n"),
+  };
+}
+
+/** Measures a load once, on a cluster and a server that are kept while loads want the same number of shards. */
+function measureWith(rig: Rig, progress: Progress) {
+  let running: { shards: number; url: string } | undefined;
+  return async (configuration: Configuration): Promise<Outcome> => {
+    const known = progress.get(configuration);
+    if (known) return known;
+    if (running?.shards !== configuration.shards) {
+      await rig.clusterOf(configuration.shards);
+      running = { shards: configuration.shards, url: (await rig.startServer()).url };
+    }
+    const { workload, connections, valueBytes } = configuration;
+    const { seconds, warmupSeconds: warmup } = rig.options;
+    const { steps, violations } = await simulateLoad(rig, titleOf(configuration), {
+      ...{ url: running.url, workload, clients: [connections], valueBytes, seconds, warmup },
+      ...{ distribution: "uniform", namespace: `validate-${valueBytes}` },
+    });
+    const step = steps[0];
+    const p50 = (READS[workload] > 0 ? step?.reads : step?.writes)?.latencyMs?.p50;
+    if (!step || p50 === undefined || violations > 0) {
+      throw new Error(`${titleOf(configuration)}: ${violations} violations, or no answers`);
+    }
+    const outcome = { perSecond: step.reads.perSecond + step.writes.perSecond, p50Ms: p50 };
+    progress.set(configuration, outcome);
+    return outcome;
+  };
+}
+
+function judge(validated: Validated[]): Bar[] {
+  return validated.flatMap((each) => [
+    atMost(`${titleOf(each)}: throughput off by`, BARS.perSecond, Math.abs(each.errors.perSecond)),
+    atMost(`${titleOf(each)}: median off by`, BARS.p50Ms, Math.abs(each.errors.p50Ms)),
+  ]);
+}
+
+function resultTable(validated: Validated[]): string {
+  const percent = (error: number) => `${error > 0 ? "+" : ""}${figure(100 * error)}%`;
+  return table(
+    ["Load", "calls/s predicted", "measured", "error", "p50 ms predicted", "measured", "error"],
+    validated.map(({ predicted, measured, errors, ...configuration }) => [
+      titleOf(configuration),
+      ...[figure(predicted.perSecond), figure(measured.perSecond), percent(errors.perSecond)],
+      ...[figure(predicted.p50Ms), figure(measured.p50Ms), percent(errors.p50Ms)],
+    ]),
+  );
+}
