@@ -1,5 +1,6 @@
 // The same load elsewhere: services by their price lists, and other things that one could run by what is assumed of them.
 
+import { SELF_RUN, type SelfRun } from "./assumptions.ts";
 import type { Known } from "./model.ts";
 import { MONTH_HOURS, MONTH_SECONDS, SERVICES } from "./prices.ts";
 import type { Storage } from "./storage.ts";
@@ -12,39 +13,8 @@ export interface Alternative {
   source: string;
 }
 
-interface SelfRun {
-  name: string;
-  copies: number;
-  /** Bytes on disk for each byte of an entry, and the share of the disk that may be full. */
-  amplification: number;
-  diskFill: number;
-  /** Calls that a core does in a second, at the utilisation of ours. */
-  readsPerCore: number;
-  writesPerCore: number;
-  source: string;
-}
-
-const MEMORY_GB_PER_CORE = 8;
-
-/** Not measured here. */
-const SELF_RUN: SelfRun[] = [
-  {
-    name: "ScyllaDB-like: log-structured, three replicas, quorum",
-    ...{ copies: 3, amplification: 1.25, diskFill: 0.7, readsPerCore: 6_000, writesPerCore: 6_000 },
-    source:
-      "assumed, after docs.scylladb.com 'Maximizing ScyllaDB Performance': 12,500 operations a core, halved for quorums",
-  },
-  {
-    name: "Cassandra-like: the same with half of the disk free and a third of the calls a core",
-    ...{ copies: 3, amplification: 1.25, diskFill: 0.5, readsPerCore: 2_000, writesPerCore: 2_000 },
-    source: "assumed: size-tiered compaction needs as much room as its largest table",
-  },
-  {
-    name: "FoundationDB-like: ordered, transactional, three replicas",
-    ...{ copies: 3, amplification: 1.5, diskFill: 0.7, readsPerCore: 5_000, writesPerCore: 1_500 },
-    source: "assumed: transaction logs beside storage servers; a B-tree whose pages are two thirds full",
-  },
-];
+/** As the others have it. */
+const PLAIN_MYSQL_GB_PER_CORE = 8;
 
 export function alternativesTo(target: Target, storage: Storage, traffic: Traffic, known: Known): Alternative[] {
   const { readsPerSecond: reads, writesPerSecond: writes } = traffic;
@@ -71,6 +41,7 @@ export function alternativesTo(target: Target, storage: Storage, traffic: Traffi
           (reads * known.readStatementMysqlMicros + (writes * known.writeStatementMysqlMicros) / 3) /
             1e6 /
             known.cpuFill,
+          PLAIN_MYSQL_GB_PER_CORE,
           known,
         ),
     },
@@ -89,12 +60,12 @@ function selfRun(each: SelfRun, target: Target, reads: number, writes: number, k
   const between = ((writes * (each.copies - 1) + (reads * 2) / 3) * target.valueBytes) / 1e9;
   return (
     disk * known.nvmeTbMonth +
-    coresDollars(cores, known) +
+    coresDollars(cores, each.memoryGbPerCore, known) +
     backups * known.objectTbMonth +
     between * MONTH_SECONDS * known.zoneGb
   );
 }
 
-function coresDollars(cores: number, known: Known): number {
-  return cores * MONTH_HOURS * (known.vcpuHour + MEMORY_GB_PER_CORE * known.memoryGbHour);
+function coresDollars(cores: number, memoryGbPerCore: number, known: Known): number {
+  return cores * MONTH_HOURS * (known.vcpuHour + memoryGbPerCore * known.memoryGbHour);
 }

@@ -85,6 +85,13 @@ export function chokepointsOf(target: Target, design: Design, known: Known): Cho
       remedy: "cells: the tablets of a slice in a cell of their own, which its vtgates watch (--cells-to-watch)",
     },
     {
+      name: "the record of all shards that serve, which is one request to etcd and is sent to every vtgate",
+      unit: "shards",
+      begins: (known.etcdRequestMib * 2 ** 20) / known.shardRecordBytes,
+      target: shards.count,
+      remedy: "several keyspaces, each with its part of the keys; or etcd's --max-request-bytes",
+    },
+    {
       name: "health streams: one core of a vtgate for the messages of all tablets",
       unit: "tablets",
       begins: (1e6 / known.healthMicros) * known.healthSeconds,

@@ -1,5 +1,6 @@
 // What each decision of the design costs: the same load under the other choice, as a difference a month.
 
+import { ASSUMPTIONS } from "./assumptions.ts";
 import { type Capacity, capacityOf, type Known } from "./model.ts";
 import { MONTH_HOURS, MONTH_SECONDS, SERVICES } from "./prices.ts";
 import type { Design, Target } from "./target.ts";
@@ -13,12 +14,9 @@ export interface Decision {
   remark: string;
 }
 
-/** CPU that compression takes for each of the values' bytes that are written, on each tablet, and for each that is read. */
-const COMPRESS_SECONDS_PER_BYTE = 1 / 300e6;
-const EXPAND_SECONDS_PER_BYTE = 1 / 1000e6;
-const COMPRESSION = 2;
 /** Whose requests values that are not inline need for each call. */
 const { s3 } = SERVICES;
+const { compressionRatio } = ASSUMPTIONS;
 
 export function decisionsOf(target: Target, design: Design): Decision[] {
   const other = (change: Partial<Design>, extra: (capacity: Capacity, known: Known) => number = () => 0) => {
@@ -43,8 +41,8 @@ export function decisionsOf(target: Target, design: Design): Decision[] {
     },
     {
       chosen: "values as they are",
-      instead: `compressed by MySQL, at a ratio of ${COMPRESSION}`,
-      dollars: other({ compression: COMPRESSION }, ({ traffic }, known) =>
+      instead: `compressed by MySQL, at a ratio of ${compressionRatio.value}`,
+      dollars: other({ compression: compressionRatio.value }, ({ traffic }, known) =>
         compressionDollars(target, design, traffic, known),
       ),
       remark: "values that are compressed or encrypted already do not shrink; a hole-punching file system is needed",
@@ -89,7 +87,7 @@ export function decisionsOf(target: Target, design: Design): Decision[] {
 function compressionDollars(target: Target, design: Design, traffic: Capacity["traffic"], known: Known): number {
   const seconds =
     target.valueBytes *
-    (traffic.writesPerSecond * design.replicas * COMPRESS_SECONDS_PER_BYTE +
-      traffic.readsPerSecond * EXPAND_SECONDS_PER_BYTE);
+    ((traffic.writesPerSecond * design.replicas) / (known.compressMbps * 1e6) +
+      traffic.readsPerSecond / (known.expandMbps * 1e6));
   return (seconds / known.cpuFill / known.coreSpeed) * MONTH_HOURS * known.vcpuHour;
 }

@@ -12,8 +12,8 @@ const EXPIRY_BYTES = 8;
 /** What bench/expiry/size.ts stores: keys such as `size/with TTL-123456`, values of 256 bytes, the default content type. */
 const SIZED_PAYLOAD_BYTES = 22 + 256 + 24;
 
-/** The processes through which a statement goes, as bench/cpu.ts groups them. */
-const LAYERS = { gate: "vtgate", tablet: "vttablets", mysql: "mysqlds" } as const;
+/** The processes through which a statement goes, as bench/cpu.ts groups them; with one vtgate it was called so. */
+const LAYERS = { gate: ["vtgates", "vtgate"], tablet: ["vttablets"], mysql: ["mysqlds"] } as const;
 type Layer = keyof typeof LAYERS;
 const LAYER_NAMES = Object.keys(LAYERS) as Layer[];
 
@@ -79,14 +79,14 @@ function cpu(results: Results, kind: Kind, operation: Operation): Record<string,
   const batches = shared.map((sample) => ({ sample, rows: fixed / (cluster(sample) - perRow) }));
   const source = "compare.json, scale.json, protocol.json";
   const named = LAYER_NAMES.flatMap((layer) => {
-    const statement = mean(single.map((sample) => sample[LAYERS[layer]] ?? 0));
-    const rows = batches.map(({ sample, rows }) => Math.max(0, (sample[LAYERS[layer]] ?? 0) - statement / rows));
+    const statement = mean(single.map((sample) => microsOf(sample, layer)));
+    const rows = batches.map(({ sample, rows }) => Math.max(0, microsOf(sample, layer) - statement / rows));
     const title = `${layer[0]?.toUpperCase()}${layer.slice(1)}`;
     return [
       [
         `${kind}Statement${title}Micros`,
         measured(
-          single.map((each) => each[LAYERS[layer]] ?? 0),
+          single.map((each) => microsOf(each, layer)),
           "µs",
           source,
         ),
@@ -178,7 +178,11 @@ function find(loads: MeasuredLoad[], systems: string[], fits: (connections: numb
 }
 
 function cluster(sample: Sample): number {
-  return LAYER_NAMES.reduce((sum, layer) => sum + (sample[LAYERS[layer]] ?? 0), 0);
+  return LAYER_NAMES.reduce((sum, layer) => sum + microsOf(sample, layer), 0);
+}
+
+function microsOf(sample: Sample, layer: Layer): number {
+  return LAYERS[layer].reduce((sum, group) => sum + (sample[group] ?? 0), 0);
 }
 
 function protocolOf({ protocol }: Results, operation: Operation, rows: number) {

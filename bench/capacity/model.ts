@@ -35,10 +35,6 @@ export interface Capacity {
   dollars: { cores: number; memory: number; nvme: number; objects: number; network: number; total: number };
 }
 
-/** Without the values: request line, headers, status, as curl and oha send and see them. */
-const HTTP_BYTES = 400;
-/** What a key's statement adds around a value that is read; and gRPC. */
-const STATEMENT_BYTES = 150;
 /** A value that is written is a hex literal until MySQL has parsed it. */
 const HEX = 2;
 /** vtgate's and vttablet's hops. */
@@ -162,10 +158,10 @@ export const CONNECTIONS = 32;
 function networkOf(target: Target, design: Design, known: Known, storage: Storage, traffic: Traffic) {
   const { readsPerSecond: reads, writesPerSecond: writes } = traffic;
   const { valueBytes } = target;
-  const callers = (reads + writes) * (HTTP_BYTES + known.keyBytes + valueBytes);
+  const callers = (reads + writes) * (known.httpBytes + known.keyBytes + valueBytes);
   const inTables = design.valuesInline ? valueBytes : 64;
-  const read = known.keyBytes * HEX + STATEMENT_BYTES + inTables;
-  const write = (known.keyBytes + inTables) * HEX + STATEMENT_BYTES;
+  const read = known.keyBytes * HEX + known.statementBytes + inTables;
+  const write = (known.keyBytes + inTables) * HEX + known.statementBytes;
   const statements = HOPS * (reads * read + writes * write);
   const replication = writes * logBytesOf(target, design, known) * (design.replicas - 1);
   const backup = storage.replicaBytes / (known.backupDays * 86_400) + writes * logBytesOf(target, design, known);

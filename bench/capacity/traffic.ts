@@ -39,9 +39,6 @@ export interface Traffic {
   cores: { servers: number; gates: number; tablets: number; primaries: number; sweep: number };
 }
 
-/** Of what the tablets of a shard do for a write, the primary's part: it also builds the statement's answer and its log. */
-const PRIMARY_WRITE_SHARE = 0.5;
-
 export function trafficOf(target: Target, design: Design, inputs: Values<InputName>, shards: number): Traffic {
   const callsPerSecond = rateOf(target, inputs);
   const reads = callsPerSecond * target.reads;
@@ -86,7 +83,7 @@ export function trafficOf(target: Target, design: Design, inputs: Values<InputNa
         serverCores(reads, writes, readRows, writeRows, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),
       gates: busy(per("read", "Gate", readRows) + bytes.read, per("write", "Gate", writeRows) + bytes.write),
       tablets: busy(read, write) + sweep,
-      primaries: busy(read, write * PRIMARY_WRITE_SHARE) + sweep * PRIMARY_WRITE_SHARE,
+      primaries: busy(read, write * inputs.primaryWriteShare) + sweep * inputs.primaryWriteShare,
       sweep,
     },
   };

@@ -32,8 +32,8 @@ export async function measureSizes(rig: Rig): Promise<Size[]> {
   return sizes;
 }
 
-export async function truncate({ url }: ClusterStatus) {
-  const connection = await createConnection(url);
+export async function truncate({ vtgates }: ClusterStatus) {
+  const connection = await createConnection(vtgates[0].url);
   await connection.query("TRUNCATE TABLE entries");
   connection.destroy();
 }

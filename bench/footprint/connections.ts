@@ -19,7 +19,8 @@ const OPENING_AT_ONCE = 100;
 const SETTLE_MS = 3_000;
 
 export async function measureConnections(rig: Rig): Promise<ConnectionMemory[]> {
-  const { vtgate } = await rig.cluster();
+  const { vtgates } = await rig.cluster();
+  const [vtgate] = vtgates;
   const server = await rig.startServer();
   const { hostname, port } = new URL(server.url);
   const request = `GET /v1/kv/bench/absent HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`;
@@ -31,9 +32,8 @@ export async function measureConnections(rig: Rig): Promise<ConnectionMemory[]> 
     await answered.promise;
     return () => socket.end();
   });
-  const { host, user, password, database } = vtgate;
   const sql = await grown(rig, "vtgate", vtgate.pid as number, SQL_CONNECTIONS, async () => {
-    const connection: Connection = await createConnection({ host, port: vtgate.port, user, password, database });
+    const connection: Connection = await createConnection(vtgate.url);
     await connection.query("SELECT 1");
     return () => connection.destroy();
   });

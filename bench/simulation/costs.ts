@@ -40,8 +40,6 @@ export interface Costs {
 const MICROSECONDS = 1e-6;
 /** Of the thread's work for a call, what comes before its statement; the rest is its answer. */
 const REQUEST_SHARE = 0.6;
-/** Of what all tablets of a shard do for a write, the primary's part, for which the answer waits. */
-const PRIMARY_SHARE = 0.45;
 const MEASURED_VALUE_BYTES = 256;
 const WAKE_MICROS = 12;
 /** What the load generator takes of the latency on one connection. */
@@ -53,7 +51,7 @@ const REFUSAL_MICROS = 12;
 export function costsOf(inputs: Values<InputName>, valueBytes = MEASURED_VALUE_BYTES): Costs {
   return {
     read: kindCosts(inputs, "read", 1, valueBytes),
-    write: kindCosts(inputs, "write", PRIMARY_SHARE, valueBytes),
+    write: kindCosts(inputs, "write", inputs.primaryWriteShare, valueBytes),
     wake: WAKE_MICROS * MICROSECONDS,
     refusal: REFUSAL_MICROS * MICROSECONDS,
   };

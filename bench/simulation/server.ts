@@ -76,7 +76,9 @@ export class Server {
 
   receive(call: Call) {
     if (this.isDead) return call.answered("unavailable");
-    this.add({ seconds: 0, calls: 1, action: () => this.admit(call) }, call);
+    const isFull = this.calls >= this.options.maxCalls;
+    const seconds = isFull ? this.costs.refusal : this.costs[call.kind].request;
+    this.add({ seconds, calls: 1, action: () => this.admit(call) });
   }
 
   /** Its connections are reset: whoever waits learns so at once. */
@@ -87,11 +89,7 @@ export class Server {
     this.arrivals = [];
   }
 
-  /** Whether it lets a call in shows when the thread gets to it; until then it costs what a refusal does. */
-  private add(work: Work, call?: Call) {
-    if (call) {
-      work.seconds = this.calls >= this.options.maxCalls ? this.costs.refusal : this.costs[call.kind].request;
-    }
+  private add(work: Work) {
     this.work.push(work);
     if (!this.isRunning) this.turn();
   }
