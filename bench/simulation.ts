@@ -7,16 +7,11 @@ import { readInputs } from "./capacity/measured.ts";
 import { valuesOf } from "./capacity/quantity.ts";
 import { quantitiesOf } from "./capacity/spread.ts";
 import { CapacityProblem, DEFAULTS, type OptionName, readTarget } from "./capacity/target.ts";
-import { type Comparison, cases, compareCase } from "./simulation/cases.ts";
+import { cases, compareCase } from "./simulation/cases.ts";
 import { costsOf } from "./simulation/costs.ts";
 import { scenarios } from "./simulation/scenarios.ts";
 import { comparisonTable, scenarioTable } from "./simulation/tables.ts";
-
-/**
- * Errors against what was measured, above which nothing larger is shown. Two measurements of the same load differ by up
- * to 22% themselves.
- */
-const BOUNDS = { mean: 0.15, each: 0.3 };
+import { verdictOn } from "./simulation/verdict.ts";
 
 const args = {
   calls: {
@@ -65,10 +60,10 @@ function simulate(given: Partial<Record<OptionName | "json" | "markdown", string
   const known = valuesOf(quantitiesOf(readInputs()));
   const costs = costsOf(known);
   const comparisons = cases().map((each) => compareCase(each, costs, seed));
-  const parts = ["# Simulation", verdict(comparisons), comparisonTable(comparisons)];
+  const verdict = verdictOn(comparisons);
+  const parts = ["# Simulation", verdict.sentence, comparisonTable(comparisons)];
   console.log(parts.join("\n\n"));
-  const { each, mean } = errorsOf(comparisons);
-  if (each > BOUNDS.each || mean > BOUNDS.mean) {
+  if (!verdict.isNearEnough) {
     throw new CapacityProblem("\nThe simulation does not reproduce what was measured, so nothing larger is shown.");
   }
   const begun = performance.now();
@@ -82,17 +77,6 @@ function simulate(given: Partial<Record<OptionName | "json" | "markdown", string
   if (given.json)
     writeFileSync(given.json, `${JSON.stringify({ target, design, seed, comparisons, rows }, undefined, 2)}\n`);
   if (given.markdown) writeFileSync(given.markdown, `${[...parts, ...large].join("\n\n")}\n`);
-}
-
-function errorsOf(comparisons: Comparison[]) {
-  const errors = comparisons.flatMap(({ errors: { perSecond, p50Ms } }) => [Math.abs(perSecond), Math.abs(p50Ms)]);
-  return { each: Math.max(...errors), mean: errors.reduce((sum, error) => sum + error, 0) / errors.length };
-}
-
-function verdict(comparisons: Comparison[]): string {
-  const { each, mean } = errorsOf(comparisons);
-  const percent = (share: number) => `${Math.round(100 * share)}%`;
-  return `Against what was measured: ${percent(mean)} off on average, at most ${percent(each)}; bounds are ${percent(BOUNDS.mean)} and ${percent(BOUNDS.each)}. Cases with a star gave the simulation its costs.`;
 }
 
 await runMain(main);

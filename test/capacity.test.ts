@@ -12,6 +12,7 @@ import { costsOf } from "../bench/simulation/costs.ts";
 import { Events } from "../bench/simulation/events.ts";
 import { Processor } from "../bench/simulation/processor.ts";
 import { simulateRig } from "../bench/simulation/rig.ts";
+import { verdictOn } from "../bench/simulation/verdict.ts";
 
 const inputs = readInputs();
 const known = valuesOf(quantitiesOf(inputs));
@@ -119,5 +120,13 @@ describe("the simulation", () => {
     const { perSecond, p50Ms } = run(2);
     expect((perSecond.read * p50Ms.read) / 1000).toBeGreaterThan(32);
     expect((perSecond.read * p50Ms.read) / 1000).toBeLessThan(96);
+  });
+
+  test("is not believed where it is far from what was measured", () => {
+    const off = (...errors: number[]) =>
+      verdictOn(errors.map((error) => ({ errors: { perSecond: error, p50Ms: -error } })));
+    expect(off(0.1, 0.1, 0.29).isNearEnough).toBe(false);
+    expect(off(0.1, 0.1, 0.2).isNearEnough).toBe(true);
+    expect(off(0, 0, 0, 0, 0, -0.31).isNearEnough).toBe(false);
   });
 });

@@ -18,6 +18,7 @@ export const DEFAULTS = {
   "ttl-share": "0.3",
   reads: "0.9",
   replicas: "3",
+  // One is copied, or restored, within hours.
   "shard-size": "250GB",
   compression: "1",
   routing: "slices",
