@@ -56,6 +56,11 @@ export class Processor {
     private cores: number,
   ) {}
 
+  /** How many compute, for each core. */
+  get load(): number {
+    return (this.classes.burst.tasks.length + this.classes.steady.tasks.length) / this.cores;
+  }
+
   /** Calls the action when somebody has had so many seconds of a core. */
   compute(seconds: number, pattern: Pattern, action: () => void) {
     this.update();

@@ -15,6 +15,11 @@ export interface Statement {
 
 /** Statements that a tablet takes at once: --queryserver-config-pool-size of vitess/topology.ts. */
 const POOL = 64;
+/**
+ * Who computes for each core, from which on nobody has time to poll and spin for a read. What is done beside a write, the
+ * threads that wake up for its commit on three servers, is done in any case.
+ */
+const SPINLESS_LOAD = 3;
 const REPLICAS = 2;
 /** A statement that finds no primary is tried again after this, doubled each time (src/store/sql.ts). */
 const RETRY_SECONDS = { first: 0.01, most: 0.25 };
@@ -59,7 +64,9 @@ export class Shard {
 
   private execute(statement: Statement) {
     const costs = this.costs[statement.kind];
-    this.tablets.compute(costs.beside, "burst", () => {});
+    const spinning = statement.kind === "write" ? 1 : Math.max(0, 1 - this.tablets.load / SPINLESS_LOAD);
+    const beside = costs.beside * spinning;
+    if (beside > 0) this.tablets.compute(beside, "burst", () => {});
     this.tablets.compute(of(costs.primary, statement.rows), "burst", () => {
       const replica = of(costs.replicas, statement.rows) / REPLICAS;
       for (let i = 0; replica > 0 && i < REPLICAS; i++) this.tablets.compute(replica, "burst", () => {});
