@@ -37,7 +37,7 @@ const BEFORE_SECONDS = 1;
 const FAILOVER_SECONDS = 5;
 const NOTICED_SECONDS = 1;
 const ZONES = 3;
-const STORM = { factor: 6, seconds: 1.5, afterSeconds: 2 };
+const STORM = { factor: 6, seconds: 1, afterSeconds: 2 };
 const HOT_SHARES = [0.001, 0.01];
 /** A server's queue, as long as what it can do in this time: what waits longer is better refused. */
 const QUEUE_SECONDS = 0.25;
