@@ -49,49 +49,56 @@ const POLL_SECONDS = 1;
 export function capacityOf(target: Target, design: Design, known: Known): Capacity {
   const storage = storageOf(target, design, known);
   const byStorage = Math.ceil(storage.replicaBytes / design.shardBytes);
-  let traffic = trafficOf(target, design, known, byStorage);
-  const primaryCores = traffic.cores.primaries / known.cpuFill;
-  const byCalls = Math.ceil(primaryCores / known.tabletCores);
+  const byCalls = Math.ceil(
+    trafficOf(target, design, known, byStorage).cores.primaries / known.cpuFill / known.tabletCores,
+  );
   const count = Math.max(1, byStorage, byCalls);
-  traffic = trafficOf(target, design, known, count);
+  const traffic = trafficOf(target, design, known, count);
+  const { callsPerSecond, inFlight, expiriesPerSecond } = traffic;
   const tablets = count * design.replicas;
   const topology = topologyOf(traffic, tablets, known);
   const network = networkOf(target, design, known, storage, traffic);
   const cores = coresOf(traffic, topology, tablets, known);
   const memoryGb = memoryOf(target, design, storage, traffic, topology, tablets, known);
-  const others = Math.ceil(
-    Math.max(
-      (cores.servers + cores.gates + cores.watching) / known.hostCores,
-      (memoryGb.servers + memoryGb.gates) / known.hostMemoryGb,
-    ),
-  );
+  const expiring = expiriesPerSecond / count;
+  return {
+    storage,
+    traffic,
+    shards: { byStorage, byCalls, count, callsPerSecond: callsPerSecond / count, inFlight: inFlight / count },
+    tablets,
+    gates: topology.gates,
+    cores,
+    memoryGb,
+    hosts: hostsOf(storage, cores, memoryGb, network, known),
+    topology: topology.load,
+    network,
+    expiry: { rowsPerSecondAndShard: expiring, ofWhatTheSweepCan: expiring / known.sweepRowsPerSecond },
+    reshard: { perShard: design.shardBytes / (known.copyMbps * 1e6), perTb: 1e6 / known.copyMbps },
+    dollars: dollarsOf(cores.total, memoryGb.total, storage, network, known),
+  };
+}
+
+type Part<Name extends keyof Capacity> = Capacity[Name];
+
+/** Machines for tablets, by what each of them has, and for all else. */
+function hostsOf(
+  storage: Storage,
+  cores: Part<"cores">,
+  memoryGb: Part<"memoryGb">,
+  network: Part<"network">,
+  known: Known,
+): Part<"hosts"> {
   const byCores = Math.ceil(cores.tablets / known.hostCores);
   const byMemory = Math.ceil(memoryGb.tablets / known.hostMemoryGb);
   const byDisk = Math.ceil(storage.diskBytes / 1e12 / known.hostDiskTb);
   const perHost = (known.hostNetworkGbps * 1e9 * known.cpuFill) / 8;
   const byNetwork = Math.ceil((network.statements / HOPS + network.replication + network.backup) / perHost);
-  const ofShard = traffic.expiriesPerSecond / count;
-  return {
-    storage,
-    traffic,
-    shards: {
-      byStorage,
-      byCalls,
-      count,
-      callsPerSecond: traffic.callsPerSecond / count,
-      inFlight: traffic.inFlight / count,
-    },
-    tablets,
-    gates: topology.gates,
-    cores,
-    memoryGb,
-    hosts: { byCores, byMemory, byDisk, byNetwork, tablets: Math.max(byCores, byMemory, byDisk, byNetwork), others },
-    topology: topology.load,
-    network,
-    expiry: { rowsPerSecondAndShard: ofShard, ofWhatTheSweepCan: ofShard / known.sweepRowsPerSecond },
-    reshard: { perShard: design.shardBytes / (known.copyMbps * 1e6), perTb: 1e6 / known.copyMbps },
-    dollars: dollarsOf(cores.total, memoryGb.total, storage, network, known),
-  };
+  const others = Math.max(
+    (cores.servers + cores.gates + cores.watching) / known.hostCores,
+    (memoryGb.servers + memoryGb.gates) / known.hostMemoryGb,
+  );
+  const tablets = Math.max(byCores, byMemory, byDisk, byNetwork);
+  return { byCores, byMemory, byDisk, byNetwork, tablets, others: Math.ceil(others) };
 }
 
 /** Each vtgate has a stream of health from each tablet that it watches, and reads all tablets' records of its cell. */

@@ -43,49 +43,66 @@ export function trafficOf(target: Target, design: Design, inputs: Values<InputNa
   const callsPerSecond = rateOf(target, inputs);
   const reads = callsPerSecond * target.reads;
   const writes = callsPerSecond - reads;
-  const expiries = writes * target.ttlShare;
-  let processes = 1;
-  let [readRows, writeRows] = [1, 1];
-  for (let round = 0; round < ROUNDS; round++) {
-    const lanes = shards * Math.min(processes, design.routing === "any" ? processes : inputs.processesPerSlice);
-    const statementSeconds = Math.max(STATEMENT_SHARE * target.latencySeconds, inputs.readAloneMs / 1000);
-    readRows = rowsOf((reads / lanes) * statementSeconds, readRowsMost(target.valueBytes));
-    writeRows = rowsOf((writes / lanes) * statementSeconds, writeRowsMost(target.valueBytes, inputs.keyBytes));
-    processes = Math.max(
-      Math.ceil(connectionsOf(target, callsPerSecond) / inputs.openFiles),
-      Math.ceil(serverCores(reads, writes, readRows, writeRows, inputs) / inputs.coreSpeed / inputs.cpuFill),
-    );
-  }
-  const kb = Math.max(0, target.valueBytes - MEASURED_VALUE_BYTES) / 1000;
-  const per = (kind: "read" | "write", layer: "Gate" | "Tablet" | "Mysql", rows: number) =>
-    inputs[`${kind}Statement${layer}Micros`] / rows + inputs[`${kind}Row${layer}Micros`];
-  // A fifth of a call's bytes are handled in each of five places: server, vtgate, vttablet, mysqld, and their kernels.
-  const bytes = { read: (inputs.readMicrosPerKb * kb) / 5, write: (inputs.writeMicrosPerKb * kb) / 5 };
-  const busy = (readMicros: number, writeMicros: number) =>
-    (reads * readMicros + writes * writeMicros) / 1e6 / inputs.coreSpeed;
-  const read = per("read", "Tablet", readRows) + per("read", "Mysql", readRows) + 3 * bytes.read;
-  // Each of a shard's tablets writes it.
-  const write =
-    ((per("write", "Tablet", writeRows) + per("write", "Mysql", writeRows) + 3 * bytes.write) * design.replicas) / 3;
-  const sweep = (expiries * inputs.sweepRowMicros * design.replicas) / 3 / 1e6 / inputs.coreSpeed;
+  const calls = { reads, writes, expiries: writes * target.ttlShare };
+  const { serverProcesses, rows } = batchesOf(calls, target, design, inputs, shards);
   return {
     callsPerSecond,
     readsPerSecond: reads,
     writesPerSecond: writes,
-    expiriesPerSecond: expiries,
+    expiriesPerSecond: calls.expiries,
     inFlight: callsPerSecond * target.latencySeconds,
-    readRows,
-    writeRows,
-    serverProcesses: processes,
-    slices: design.routing === "any" ? 1 : Math.max(1, Math.floor(processes / inputs.processesPerSlice)),
-    cores: {
-      servers:
-        serverCores(reads, writes, readRows, writeRows, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),
-      gates: busy(per("read", "Gate", readRows) + bytes.read, per("write", "Gate", writeRows) + bytes.write),
-      tablets: busy(read, write) + sweep,
-      primaries: busy(read, write * inputs.primaryWriteShare) + sweep * inputs.primaryWriteShare,
-      sweep,
-    },
+    readRows: rows.read,
+    writeRows: rows.write,
+    serverProcesses,
+    slices: design.routing === "any" ? 1 : Math.max(1, Math.floor(serverProcesses / inputs.processesPerSlice)),
+    cores: coresOf(calls, rows, target, design, inputs),
+  };
+}
+
+type Kind = "read" | "write";
+type Rows = Record<Kind, number>;
+/** A second's. */
+type Calls = { reads: number; writes: number; expiries: number };
+
+/** How many servers it takes, and how many rows then meet in a statement. */
+function batchesOf(calls: Calls, target: Target, design: Design, inputs: Values<InputName>, shards: number) {
+  const { valueBytes, latencySeconds } = target;
+  const statementSeconds = Math.max(STATEMENT_SHARE * latencySeconds, inputs.readAloneMs / 1000);
+  const connections = connectionsOf(target, calls.reads + calls.writes);
+  const rows: Rows = { read: 1, write: 1 };
+  let serverProcesses = 1;
+  for (let round = 0; round < ROUNDS; round++) {
+    const ofShard = design.routing === "any" ? serverProcesses : Math.min(serverProcesses, inputs.processesPerSlice);
+    const lanes = shards * ofShard;
+    rows.read = rowsOf((calls.reads / lanes) * statementSeconds, readRowsMost(valueBytes));
+    rows.write = rowsOf((calls.writes / lanes) * statementSeconds, writeRowsMost(valueBytes, inputs.keyBytes));
+    serverProcesses = Math.max(
+      Math.ceil(connections / inputs.openFiles),
+      Math.ceil(serverCores(calls, rows, inputs) / inputs.coreSpeed / inputs.cpuFill),
+    );
+  }
+  return { serverProcesses, rows };
+}
+
+function coresOf(calls: Calls, rows: Rows, target: Target, { replicas }: Design, inputs: Values<InputName>) {
+  const kb = Math.max(0, target.valueBytes - MEASURED_VALUE_BYTES) / 1000;
+  // A fifth of a call's bytes are handled in each of five places: server, vtgate, vttablet, mysqld, and their kernels.
+  const bytes = { read: (inputs.readMicrosPerKb * kb) / 5, write: (inputs.writeMicrosPerKb * kb) / 5 };
+  const row = (kind: Kind, layer: "Gate" | "Tablet" | "Mysql") =>
+    inputs[`${kind}Statement${layer}Micros`] / rows[kind] + inputs[`${kind}Row${layer}Micros`] + bytes[kind];
+  const busy = (readMicros: number, writeMicros: number) =>
+    (calls.reads * readMicros + calls.writes * writeMicros) / 1e6 / inputs.coreSpeed;
+  const read = row("read", "Tablet") + row("read", "Mysql") + bytes.read;
+  // Three tablets wrote what was measured.
+  const written = replicas / 3;
+  const write = (row("write", "Tablet") + row("write", "Mysql") + bytes.write) * written;
+  const sweep = (calls.expiries * inputs.sweepRowMicros * written) / 1e6 / inputs.coreSpeed;
+  return {
+    servers: serverCores(calls, rows, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),
+    gates: busy(row("read", "Gate"), row("write", "Gate")),
+    tablets: busy(read, write) + sweep,
+    primaries: busy(read, write * inputs.primaryWriteShare) + sweep * inputs.primaryWriteShare,
+    sweep,
   };
 }
 
@@ -100,10 +117,13 @@ export function rateOf({ meaning, calls, latencySeconds }: Target, inputs: Value
   return calls / (meaning === "in-flight" ? latencySeconds : inputs.secondsBetweenCalls + latencySeconds);
 }
 
-function serverCores(reads: number, writes: number, readRows: number, writeRows: number, inputs: Values<InputName>) {
-  const read = inputs.readHttpMicros + inputs.readClientRowMicros + inputs.readClientStatementMicros / readRows;
-  const write = inputs.writeHttpMicros + inputs.writeClientRowMicros + inputs.writeClientStatementMicros / writeRows;
-  return (reads * read + writes * write) / 1e6;
+/** Beyond values' bytes. */
+function serverCores(calls: Calls, rows: Rows, inputs: Values<InputName>): number {
+  const micros = (kind: Kind) =>
+    inputs[`${kind}HttpMicros`] +
+    inputs[`${kind}ClientRowMicros`] +
+    inputs[`${kind}ClientStatementMicros`] / rows[kind];
+  return (calls.reads * micros("read") + calls.writes * micros("write")) / 1e6;
 }
 
 function rowsOf(waiting: number, most: number): number {
