@@ -168,8 +168,7 @@ export class Rig {
       const diverged = status.tablets.find((tablet) => tablet.diverged);
       if (!diverged || !(await this.staysDiverged(diverged.alias))) return false;
       notes.push(`${diverged.alias} had a transaction that was never acknowledged, and was replaced`);
-      await this.cluster("remove-tablet", diverged.alias);
-      await this.cluster("add-tablet", diverged.shard);
+      await this.replace(diverged.alias, diverged.shard);
       return false;
     }, "the cluster is whole");
     await this.until(async () => {
@@ -177,6 +176,12 @@ export class Rig {
       return ready.every((answer) => answer?.ok);
     }, "both servers are ready");
     return notes;
+  }
+
+  /** As an operator would, whose tablet is lost. */
+  async replace(alias: string, shard: string) {
+    await this.cluster("remove-tablet", alias);
+    await this.cluster("add-tablet", shard);
   }
 
   /** Just after a failover what vtgates tell may be of before. */

@@ -1,11 +1,11 @@
 // A primary whose disk is full.
 
 import { Cluster } from "../../../vitess/folder.ts";
+import { stopMysqld } from "../../../vitess/mysqlds.ts";
 import { findParts } from "../../../vitess/parts.ts";
-import { KEYSPACE } from "../../../vitess/topology.ts";
+import { KEYSPACE, type Tablet } from "../../../vitess/topology.ts";
 import { vtctl } from "../../../vitess/vtctl.ts";
 import { Disk, diskImpossible } from "../disk.ts";
-import { rebuild, stopTablet } from "../rebuild.ts";
 import type { Fault } from "../rig.ts";
 
 /** Room for a replica to work in until it is the primary. */
@@ -14,6 +14,9 @@ const ROOM_MB = 400;
 const LEFT_MB = 1;
 const FULL_MS = 40_000;
 const AFTERMATH_MS = 5_000;
+/** It is the primary still, if mysqld has not given up. */
+const FAILOVER_MS = 30_000;
+const STOP_MS = 20_000;
 
 export const FULL_DISK: Fault = {
   name: "full-disk",
@@ -37,7 +40,15 @@ export const FULL_DISK: Fault = {
       disk.free();
       await rig.pause(AFTERMATH_MS, signal);
     } finally {
-      await rebuild(rig, tablet, () => disk.remove());
+      await stopTablet(cluster, tablet);
+      await disk.remove();
+      await rig.anotherPrimary(rig.shard, alias, FAILOVER_MS);
+      await rig.replace(alias, rig.shard);
     }
   },
 };
+
+async function stopTablet({ processes }: Cluster, tablet: Tablet) {
+  await processes.stop(tablet.vttablet.name, STOP_MS);
+  await stopMysqld(processes, tablet);
+}
