@@ -111,7 +111,10 @@ async function work(backend: Backend) {
   const config = readConfig(process.env);
   if (!config.DATABASE_URL || !process.connected) throw new Error("Workers are started by KV_WORKERS, not by hand.");
   // A worker whose parent was killed does not stay behind.
-  process.on("disconnect", () => stop.abort());
+  process.on("disconnect", () => {
+    leaves = true;
+    stop.abort();
+  });
   const log = pino({ level: config.LOG_LEVEL, base: { worker: process.pid } });
   await serve(config, config.DATABASE_URL, backend, log, (serving) => process.send?.(serving));
 }

@@ -10,10 +10,10 @@ import { findParts, type Parts } from "./parts.ts";
 import { ClusterProblem } from "./problem.ts";
 import { step } from "./progress.ts";
 import { requireMemory, requireRoom } from "./room.ts";
-import { startProcesses } from "./start.ts";
+import { startProcesses, withoutLost } from "./start.ts";
 import { type ClusterStatus, isHealthy, readStatus, requireShard } from "./status.ts";
 import { stopTablets } from "./stop.ts";
-import { type Tablet, withTablet } from "./topology.ts";
+import { type Tablet, withServed, withTablet } from "./topology.ts";
 import { until } from "./until.ts";
 
 /** How long the shard may take to have a primary, where it was just started. */
@@ -75,11 +75,13 @@ function withAdded(cluster: Cluster): Cluster {
 /** Makes the new tablet's MySQL server, with what a replica of its shard holds. */
 async function copy(cluster: Cluster, added: Tablet, parts: Parts, signal: AbortSignal) {
   const { primary, donor } = await chooseDonor(cluster, added.shard, signal);
-  await startMysqlds(withAdded(cluster), parts, [], signal, (recipient, start, signal) =>
-    step(`copy ${donor.alias} to ${recipient.alias}`, (report) =>
+  await startMysqlds(withoutLost(withAdded(cluster)), parts, [], signal, (recipient, start, signal) => {
+    // Another one that is empty is not this shard's, or not this command's.
+    if (recipient.uid !== added.uid) throw new ClusterProblem(`Tablet ${recipient.uid} holds no data. See 'status'.`);
+    return step(`copy ${donor.alias} to ${recipient.alias}`, (report) =>
       cloneFrom({ primary, donor, recipient }, cluster.processes, start, signal, report),
-    ),
-  );
+    );
+  });
 }
 
 /** A replica rather than the primary, which has enough to do. */
@@ -107,12 +109,15 @@ async function join(cluster: Cluster, { alias }: Tablet, parts: Parts, signal: A
       await until(Number.POSITIVE_INFINITY, signal, "", async () => {
         status = await readStatus(larger);
         const tablet = status.tablets.find((each) => each.alias === alias);
+        if (tablet?.diverged || tablet?.pids.mysqld === null || tablet?.pids.vttablet === null) {
+          throw new ClusterProblem(`${alias} ended, or can't replicate. See its logs, and run 'add-tablet' again.`);
+        }
         report(tablet?.lagSeconds == null ? "waiting for it to replicate" : `${tablet.lagSeconds} s behind`);
         return tablet !== undefined && isHealthy(tablet) && (tablet.lagSeconds ?? 0) <= JOIN_LAG_SECONDS;
       });
       return status;
     });
   const status = await startProcesses(larger, parts, signal, caughtUp);
-  larger.save();
+  larger.with(withServed(larger.settings)).save();
   return status;
 }

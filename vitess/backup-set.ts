@@ -11,7 +11,6 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { ClusterProblem } from "./problem.ts";
 import { giveToServers, writePrivateFile } from "./processes.ts";
@@ -64,17 +63,13 @@ export async function copyChecked(
   const source = join(set, shard, path);
   if (!existsSync(source)) throw new ClusterProblem(`The backup is damaged: ${source} is missing.`);
   const hash = createHash("sha256");
-  const out = createWriteStream(target, { mode: 0o640 });
-  const both = new Writable({
-    write(chunk, _, done) {
+  const hashed = async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
       hash.update(chunk);
-      out.write(chunk, done);
-    },
-    final(done) {
-      out.end(done);
-    },
-  });
-  await pipeline(createReadStream(source), both, { signal });
+      yield chunk;
+    }
+  };
+  await pipeline(createReadStream(source), hashed, createWriteStream(target, { mode: 0o640 }), { signal });
   if (hash.digest("hex") !== sha256) throw new ClusterProblem(`The backup is damaged: ${source} has changed.`);
   giveToServers(target);
 }

@@ -71,15 +71,18 @@ function requireRoomIn(folder: string, cluster: Cluster) {
 async function copyAll(cluster: Cluster, folder: string, signal: AbortSignal): Promise<string> {
   const { password, settings, topology } = cluster;
   const begunAt = new Date().toISOString();
-  const status = await readStatus(cluster);
-  const sources = topology.shards.map((shard) => chooseSource(cluster, status, shard));
   const set = join(folder, begunAt.replaceAll(":", "-"));
   const partial = `${set}.partial`;
   makeDataDir(partial);
   try {
     const shards: Manifest["shards"] = {};
-    for (const source of sources) shards[source.primary.shard] = await copyShard(source, partial, signal);
-    const mysql = await mysqlVersion(sources[0]?.replica as Tablet);
+    let mysql = "";
+    for (const shard of topology.shards) {
+      // Anew for each: the copy of the one before may have taken hours.
+      const source = chooseSource(cluster, await readStatus(cluster), shard);
+      shards[shard] = await copyShard(source, partial, signal);
+      mysql = await mysqlVersion(source.replica);
+    }
     writeManifest(partial, { begunAt, vitess: VITESS_VERSION, mysql, password, settings: lasting(settings), shards });
     await step("write it to disk", () => flush(partial));
     renameSync(partial, set);

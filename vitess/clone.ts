@@ -11,6 +11,8 @@ import { until } from "./until.ts";
 
 const POLL_MS = 500;
 const STOP_TIMEOUT_MS = 60_000;
+/** A replica that replicates is seconds behind; one that has lost its primary would be waited for in vain. */
+const FOLLOW_TIMEOUT_MS = 600_000;
 /** Made for one copy, and deleted after it. */
 const USER = "'vt_clone'@'%'";
 /** A server with new data has to be restarted, and can't do it by itself. */
@@ -77,7 +79,7 @@ export async function followed(primary: Tablet, replica: Tablet, signal: AbortSi
     connection.query<RowDataPacket[]>("SELECT @@GLOBAL.gtid_executed AS gtids"),
   );
   const gtids = String(row?.gtids);
-  await until(Number.POSITIVE_INFINITY, signal, "", async () => {
+  await until(FOLLOW_TIMEOUT_MS, signal, `${replica.alias} does not catch up with ${primary.alias}`, async () => {
     const [[state]] = await connected(replica, (connection) =>
       connection.query<RowDataPacket[]>("SELECT GTID_SUBSET(?, @@GLOBAL.gtid_executed) AS has", [gtids]),
     );

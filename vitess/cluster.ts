@@ -12,6 +12,7 @@ import { requireRoom } from "./room.ts";
 import { START_TIMEOUT_MS, startProcesses } from "./start.ts";
 import { type ClusterStatus, isHealthy, isServing, isWhole, readStatus } from "./status.ts";
 import { stopAll } from "./stop.ts";
+import { withServed } from "./topology.ts";
 
 /** How long a start waits for tablets that their shard can do without. */
 const STRAGGLER_TIMEOUT_MS = 40_000;
@@ -48,8 +49,7 @@ export async function up(
     for (const tablet of cluster.topology.tablets) {
       if (diverged.includes(tablet.alias)) console.error(adviceOn(tablet));
     }
-    const { settings } = cluster;
-    cluster.with({ ...settings, tablets: settings.tablets.map((tablet) => ({ ...tablet, served: true })) }).save();
+    cluster.with(withServed(cluster.settings)).save();
     return { status, started };
   });
 }

@@ -16,7 +16,7 @@ import { removeRetired } from "./retire.ts";
 import { requireMemory, requireRoom } from "./room.ts";
 import { startProcesses } from "./start.ts";
 import { type ClusterStatus, isReady, readStatus } from "./status.ts";
-import { type Settings, shardNames, withShards } from "./topology.ts";
+import { type Settings, shardNames, withServed, withShards } from "./topology.ts";
 import { until } from "./until.ts";
 import { vtctl } from "./vtctl.ts";
 import { WORKFLOW, Workflow } from "./workflow.ts";
@@ -162,7 +162,7 @@ async function switchOver(cluster: Cluster, parts: Parts) {
       await workflow.complete();
     }
   });
-  cluster.with(split(settings, (shard) => resharding.includes(shard))).save();
+  cluster.with(withServed(split(settings, (shard) => resharding.includes(shard)))).save();
 }
 
 /** Lets go of the new shards, unless they may serve already. */

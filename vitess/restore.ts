@@ -18,7 +18,7 @@ import { requireRoom } from "./room.ts";
 import { startProcesses } from "./start.ts";
 import type { ClusterStatus } from "./status.ts";
 import { stopAll } from "./stop.ts";
-import { newSettings, type Settings, type Tablet } from "./topology.ts";
+import { newSettings, type Settings, type Tablet, withServed } from "./topology.ts";
 
 export interface RestoreOptions {
   /** A backup's folder, or a folder of several, of which the latest is taken. */
@@ -51,7 +51,7 @@ export async function restore(options: RestoreOptions, signal: AbortSignal): Pro
     try {
       const ready = () => step("every tablet serves", (report) => untilServing(cluster, report, signal));
       const status = await startProcesses(cluster, parts, signal, ready, fillFrom(set, manifest, cluster));
-      cluster.with(settings).save();
+      cluster.with(withServed(settings)).save();
       return status;
     } catch (error) {
       await discard(cluster);

@@ -47,7 +47,7 @@ export async function startProcesses<T>(
  * Without tablets whose data is gone. Started empty, one that was the primary when everything stopped would be the
  * primary again, and its shard empty.
  */
-function withoutLost(cluster: Cluster): Cluster {
+export function withoutLost(cluster: Cluster): Cluster {
   const { settings, topology } = cluster;
   const isLost = ({ uid, served }: TabletSettings) =>
     served && !topology.tablets.some((tablet) => tablet.uid === uid && isInitialized(tablet));

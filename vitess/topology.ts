@@ -156,6 +156,11 @@ export function withTablet(settings: Settings, shard: string): Settings & { addi
   return { ...settings, adding: { uid: free, shard } };
 }
 
+/** The settings of a cluster whose tablets have all served, so that one without its data is lost, and not new. */
+export function withServed(settings: Settings): Settings {
+  return { ...settings, tablets: settings.tablets.map((tablet) => ({ ...tablet, served: true })) };
+}
+
 /** Each shard takes the lowest hundred of uids in which there is no tablet. */
 function newTablets(shards: string[], perShard: number, others: TabletSettings[]): TabletSettings[] {
   const taken = new Set(others.map(({ uid }) => Math.floor(uid / 100)));

@@ -98,6 +98,10 @@ export function connect({ url, backend, connections, queueLimit, disableEval, ob
       const connection = await ready(deadline).catch((error) => {
         throw storeError(error, "connecting", statement.writes);
       });
+      if (performance.now() >= deadline) {
+        connection.release();
+        throw new StoreError("unavailable", "no time left within the deadline");
+      }
       const answered = observe?.(statement.name);
       try {
         const result = await query(connection, statement, deadline - performance.now());
