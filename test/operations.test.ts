@@ -57,7 +57,7 @@ describe("a cluster in use", () => {
     const now = await status();
     expect(now.tablets.map(({ serving }) => serving)).toEqual(Array(count).fill(true));
     expect(now.tablets.filter(({ role }) => role === "primary")).toHaveLength(1);
-    expect(processesIn(`${OPERATIONS_DIR}/vt_`)).toHaveLength(count);
+    expect(processesIn(`--defaults-file=${OPERATIONS_DIR}/vt_`)).toHaveLength(count);
   }
 
   test(

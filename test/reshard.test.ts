@@ -53,7 +53,7 @@ describe("a cluster in use", () => {
     expect(now.tablets.map(({ shard, serving }) => ({ shard, serving }))).toEqual(
       names.flatMap((shard) => Array(2).fill({ shard, serving: true })),
     );
-    expect(processesIn(`${RESHARD_DIR}/vt_`).length).toBe(2 * names.length);
+    expect(processesIn(`--defaults-file=${RESHARD_DIR}/vt_`).length).toBe(2 * names.length);
     await expectSwept(now);
     await expectAllWell();
   }

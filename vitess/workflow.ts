@@ -1,5 +1,6 @@
 // Vitess's own resharding, a workflow of VReplication: made, watched, switched and completed through vtctld.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { ClusterProblem } from "./problem.ts";
 import { KEYSPACE } from "./topology.ts";
 import type { Vtctl } from "./vtctl.ts";
@@ -10,6 +11,9 @@ export const WORKFLOW = "reshard";
  * own deadline (`KV_DEADLINE_MS`).
  */
 const SWITCH_TIMEOUT_SECONDS = 5;
+const NOT_READY_TEXT = "vreplication engine is closed";
+const ASK_ATTEMPTS = 20;
+const ASK_AGAIN_MS = 500;
 
 interface Progress {
   streams: number;
@@ -55,7 +59,19 @@ export class Workflow {
   }
 
   private async names(signal?: AbortSignal): Promise<string[]> {
-    return JSON.parse(await this.vtctl(["Workflow", `--keyspace=${KEYSPACE}`, "list"], signal));
+    return JSON.parse(await this.asked(() => this.vtctl(["Workflow", `--keyspace=${KEYSPACE}`, "list"], signal)));
+  }
+
+  /** Asks again while a tablet that has just become a primary is not ready to answer. */
+  private async asked(ask: () => Promise<string>): Promise<string> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (attempt === ASK_ATTEMPTS || !(error as Error).message.includes(NOT_READY_TEXT)) throw error;
+        await sleep(ASK_AGAIN_MS);
+      }
+    }
   }
 
   async exists(signal?: AbortSignal): Promise<boolean> {
@@ -78,7 +94,8 @@ export class Workflow {
   }
 
   async progress(signal?: AbortSignal): Promise<Progress> {
-    const { workflows }: Shown = JSON.parse(await this.call("show", ["--include-logs=false"], signal));
+    const show = () => this.call("show", ["--include-logs=false"], signal);
+    const { workflows }: Shown = JSON.parse(await this.asked(show));
     const streams = workflows
       .flatMap((workflow) => Object.values(workflow.shard_streams))
       .flatMap((each) => each.streams);
