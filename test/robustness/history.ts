@@ -49,8 +49,19 @@ export function nowUs(): number {
   return Math.round(performance.now() * 1000);
 }
 
+/** Between the readings of two clocks that are to be compared, on a machine that is busy with other things. */
+const READING_US = 500;
+const READINGS = 1_000;
+
+/** Wall clock minus monotonic clock, which is only right where nothing has come in between. */
 export function clockOffsetUs(): number {
-  return Date.now() * 1000 - nowUs();
+  let offset = 0;
+  for (let i = 0; i < READINGS; i++) {
+    const before = nowUs();
+    offset = Date.now() * 1000 - before;
+    if (nowUs() - before < READING_US) break;
+  }
+  return offset;
 }
 
 /** One record a line. */

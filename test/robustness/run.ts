@@ -114,7 +114,6 @@ function write(judgements: Judgement[], { faults, seed, seconds }: Options) {
     // Without the places of files, which are gone when it is read.
     data: { faults: judgements.map(({ findings: { files, ...findings }, ...rest }) => ({ ...rest, findings })) },
     markdown,
-    design: table(head, rows),
   };
   report("robustness", findings, { seed, seconds });
 }
