@@ -3,14 +3,13 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, RowDataPacket } from "mysql2/promise";
-import { connected, mysqldRuns } from "./mysqlds.ts";
+import { connected, mysqldRuns, STOP_TIMEOUT_MS } from "./mysqlds.ts";
 import { ClusterProblem } from "./problem.ts";
 import type { Processes } from "./processes.ts";
 import { LOOPBACK, type Tablet } from "./topology.ts";
 import { until } from "./until.ts";
 
 const POLL_MS = 500;
-const STOP_TIMEOUT_MS = 60_000;
 /** A replica that replicates is seconds behind; one that has lost its primary would be waited for in vain. */
 const FOLLOW_TIMEOUT_MS = 600_000;
 /** Made for one copy, and deleted after it. */

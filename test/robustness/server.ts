@@ -47,8 +47,4 @@ export class Server {
     this.running?.signal(name);
     await this.running?.exited;
   }
-
-  signal(name: NodeJS.Signals) {
-    this.running?.signal(name);
-  }
 }

@@ -1,9 +1,9 @@
 // A primary whose disk is full.
 
 import { Cluster } from "../../../vitess/folder.ts";
-import { stopMysqld } from "../../../vitess/mysqlds.ts";
 import { findParts } from "../../../vitess/parts.ts";
-import { KEYSPACE, type Tablet } from "../../../vitess/topology.ts";
+import { stopTablets } from "../../../vitess/stop.ts";
+import { KEYSPACE } from "../../../vitess/topology.ts";
 import { vtctl } from "../../../vitess/vtctl.ts";
 import { Disk, diskImpossible } from "../disk.ts";
 import type { Fault } from "../rig.ts";
@@ -16,7 +16,6 @@ const FULL_MS = 40_000;
 const AFTERMATH_MS = 5_000;
 /** It is the primary still, if mysqld has not given up. */
 const FAILOVER_MS = 30_000;
-const STOP_MS = 20_000;
 
 export const FULL_DISK: Fault = {
   name: "full-disk",
@@ -29,7 +28,7 @@ export const FULL_DISK: Fault = {
     const tablet = cluster.topology.tablets.find((each) => each.alias === alias);
     if (!tablet) throw new Error(`${rig.shard} has no replica`);
     const disk = new Disk(tablet.dir);
-    await stopTablet(cluster, tablet);
+    await stopTablets(cluster, [tablet], () => {});
     try {
       await disk.mount(ROOM_MB);
       await rig.cluster("up");
@@ -40,15 +39,10 @@ export const FULL_DISK: Fault = {
       disk.free();
       await rig.pause(AFTERMATH_MS, signal);
     } finally {
-      await stopTablet(cluster, tablet);
+      await stopTablets(cluster, [tablet], () => {});
       await disk.remove();
       await rig.anotherPrimary(rig.shard, alias, FAILOVER_MS);
       await rig.replace(alias, rig.shard);
     }
   },
 };
-
-async function stopTablet({ processes }: Cluster, tablet: Tablet) {
-  await processes.stop(tablet.vttablet.name, STOP_MS);
-  await stopMysqld(processes, tablet);
-}
