@@ -23,11 +23,24 @@ const killing = (name: string, title: string, processes: (keyof TabletStatus["pi
 });
 
 export const KILL_MYSQLD = killing("kill-mysqld", "kill -9 of a primary's mysqld", ["mysqld"]);
-export const KILL_VTTABLET = killing("kill-vttablet", "kill -9 of a primary's vttablet", ["vttablet"]);
 export const KILL_PRIMARY = killing("kill-primary", "kill -9 of a primary, mysqld and vttablet", [
   "mysqld",
   "vttablet",
 ]);
+
+/** No failover comes, for the replicas go on replicating. So it is started again at once, as a process manager does. */
+export const KILL_VTTABLET: Fault = {
+  name: "kill-vttablet",
+  title: "kill -9 of a primary's vttablet, and its start",
+  scope: "shard",
+  expect: { writesResumeWithinMs: FAILOVER_MS },
+  run: async (rig, signal) => {
+    const { pids } = await rig.primaryOf(rig.shard);
+    rig.kill(pids.vttablet);
+    await rig.cluster("up");
+    await rig.pause(AFTERMATH_MS, signal);
+  },
+};
 
 export const PAUSE_PRIMARY: Fault = {
   name: "pause-primary",
