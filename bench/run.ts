@@ -10,6 +10,7 @@ import { compare } from "./sections/compare.ts";
 import { expiry } from "./sections/expiry.ts";
 import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
+import { locks } from "./sections/locks.ts";
 import { overload } from "./sections/overload.ts";
 import { protocol } from "./sections/protocol.ts";
 import { scale } from "./sections/scale.ts";
@@ -24,6 +25,7 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   simulate,
   overload,
   expiry,
+  locks,
   footprint,
   validate,
 };

@@ -1,0 +1,90 @@
+// In which order a statement of many rows locks them: through vtgate, while another session holds the row in the middle.
+
+import type { Connection } from "mysql2/promise";
+import { inspectBackend } from "../../src/store/backend.ts";
+import { connect } from "../../src/store/connect.ts";
+import { SqlStore } from "../../src/store/sql.ts";
+import { type EntryKey, type NewEntry, newVersion } from "../../src/store/store.ts";
+import { until } from "../../vitess/until.ts";
+import { table } from "../report.ts";
+import { ENTRY } from "../store.ts";
+import { type Lock, lockDataOf, locksOn, openSession } from "./session.ts";
+
+export interface Order {
+  statement: string;
+  /** Places of the rows in the order of their keys, from 0 on. */
+  locked: number[];
+  waitsFor: number[];
+}
+
+const DEADLINE_MS = 10_000;
+const later = () => performance.now() + DEADLINE_MS;
+const EXPIRED: NewEntry = { ...ENTRY, expiry: { atMs: 1 } };
+
+type Call = (store: SqlStore, keys: EntryKey[]) => Promise<unknown>;
+
+const putMany =
+  (entry: NewEntry): Call =>
+  (store, keys) =>
+    store.putMany(
+      keys.map((key) => ({ key, version: newVersion(), entry })),
+      later(),
+    );
+
+/** Of each statement of many rows: what is there before, and the call. */
+const STATEMENTS: [string, NewEntry, Call][] = [
+  ["put", ENTRY, putMany(ENTRY)],
+  ["delete", ENTRY, (store, keys) => store.deleteMany(keys, later())],
+  ["reclaim", EXPIRED, (store, keys) => store.reclaim(keys, later())],
+];
+
+/** `keys` are of one shard, whose primary has the socket, and in order; the calls have them the other way round. */
+export async function measureOrder(url: string, mysqlSocket: string, keys: EntryKey[]): Promise<Order[]> {
+  const database = connect({ url, backend: await inspectBackend(url), connections: 1, queueLimit: 1 });
+  const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+  const holder = await openSession(mysqlSocket);
+  const orders: Order[] = [];
+  const middle = Math.floor(keys.length / 2);
+  try {
+    for (const [statement, entry, call] of STATEMENTS) {
+      await putMany(entry)(store, keys);
+      await holder.beginTransaction();
+      await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [keys[middle]]);
+      const waiting = call(store, keys.toReversed());
+      orders.push({ statement, ...(await placesOf(holder, middle, keys)) });
+      await holder.rollback();
+      await waiting;
+    }
+    await store.deleteMany(keys, later());
+  } finally {
+    holder.destroy();
+    await database.close();
+  }
+  return orders;
+}
+
+/** Waits until somebody waits for a lock; what is held is the holder's one row or that one's. */
+async function placesOf(holder: Connection, held: number, keys: EntryKey[]): Promise<Omit<Order, "statement">> {
+  const rows = async () => (await locksOn(holder, keys)).filter(({ index }) => index === "PRIMARY");
+  const isAwaited = async () => (await rows()).some(({ status }) => status === "WAITING");
+  await until(DEADLINE_MS, undefined, "Nobody waits for the row", isAwaited);
+  const locks = await rows();
+  const places = (wanted: Lock["status"]) =>
+    keys.flatMap((key, i) =>
+      locks.some(({ data, status }) => status === wanted && data === lockDataOf(key)) ? [i] : [],
+    );
+  return { locked: places("GRANTED").filter((place) => place !== held), waitsFor: places("WAITING") };
+}
+
+/** Whether it waits for the row in the middle with all those before it locked, and none of those behind. */
+export function isInOrder({ locked, waitsFor }: Order): boolean {
+  return waitsFor.length === 1 && locked.length === waitsFor[0] && locked.every((place, i) => place === i);
+}
+
+export function orderTable(orders: Order[], rows: number): string {
+  const counted = (places: number[]) => places.map((place) => place + 1).join(", ") || "none";
+  return table(
+    ["Statement", `rows of ${rows} that it has locked`, "that it waits for"],
+    orders.map(({ statement, locked, waitsFor }) => [`\`${statement}\``, counted(locked), counted(waitsFor)]),
+  );
+}

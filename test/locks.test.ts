@@ -1,0 +1,33 @@
+// Which locks statements take, as MySQL lists them: what DESIGN.md concludes from that, that no cycle can form.
+
+import { expect, test } from "bun:test";
+import { isInOrder, measureOrder } from "../bench/locks/order.ts";
+import { isGap, locksIn, measureStatements, READS } from "../bench/locks/statements.ts";
+import { keysOfOneShard } from "../bench/store.ts";
+import { targets } from "./targets.ts";
+
+const { status } = targets.vitess;
+const primary = status.tablets.find(({ shard, role }) => shard === status.shards[0] && role === "primary");
+const socket = primary?.mysqlSocket as string;
+
+test("no statement locks gaps, and no read of a live key locks anything", async () => {
+  const cases = await measureStatements(socket, keysOfOneShard(3));
+  expect(locksIn(cases).length).toBeGreaterThan(cases.length);
+  expect(locksIn(cases).filter(isGap)).toEqual([]);
+  expect(locksIn(cases.filter(({ call }) => READS.includes(call)))).toEqual([]);
+});
+
+test("an entry of the index of expiries is locked only together with its row", async () => {
+  for (const { statements } of await measureStatements(socket, keysOfOneShard(3))) {
+    for (const { rows, expiries } of statements) {
+      const locked = rows.filter(({ mode }) => mode.startsWith("X")).map(({ data }) => data);
+      for (const { data } of expiries) expect(locked).toContain(data.split(", ")[1] as string);
+    }
+  }
+});
+
+test("a statement of many rows locks them in the order of their keys, however they came", async () => {
+  for (const order of await measureOrder(targets.vitess.databaseUrl, socket, keysOfOneShard(5))) {
+    expect(isInOrder(order), JSON.stringify(order)).toBe(true);
+  }
+});
