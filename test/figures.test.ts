@@ -3,8 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { evaluate, figuresIn, namesIn, shows } from "../bench/figures.ts";
 import { figure } from "../bench/report.ts";
-import { evaluate, figuresIn, namesIn, shows } from "./figures.ts";
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, "..", name), "utf8");
 const results = (name: string) => JSON.parse(read(`bench/results/${name}.json`));

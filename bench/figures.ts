@@ -14,6 +14,8 @@
 // The figure must be the value rounded to the decimals that it shows; of a whole number with more than three digits the
 // zeros at its end after the third digit do not count: 2,600 is anything from 2,595 to 2,605.
 
+import { figure } from "./report.ts";
+
 export interface Figure {
   line: number;
   shown: string;
@@ -22,7 +24,7 @@ export interface Figure {
 
 export type ReadResults = (name: string) => unknown;
 
-const FIGURE = /([\d,]*\.?\d+)?(?:\*\*)?<!-- = (.+?) -->/g;
+export const FIGURE = /([\d,]*\.?\d+)?(?:\*\*)?<!-- = (.+?) -->/g;
 const NAMED = /<!-- let (\w+) = (.+?) -->/g;
 const SEGMENT = /\.?([A-Za-z_]\w*)|\[(\d+)\]|\["([^"]+)"\]|\[((?:\w+=(?:"[^"]*"|[^",\]][^,\]]*),?)+)\]/y;
 const CONDITION = /(\w+)=(?:"([^"]*)"|([^",\]][^,\]]*))/g;
@@ -93,4 +95,11 @@ export function shows(shown: string, value: number): boolean {
   const unit = 10 ** (zeros - decimals);
   // A little more than half of it, for what a number in binary can't say.
   return Math.abs(Number(plain) - value) <= unit * 0.500001;
+}
+
+/** The value in the form of a figure that may show another. */
+export function restated(shown: string, value: number): string {
+  const decimals = shown.split(".")[1]?.length ?? 0;
+  if (decimals === 0 && Math.abs(value) >= 1000) return figure(value);
+  return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }

@@ -1,0 +1,41 @@
+// `npm run figures`: brings README and DESIGN up to date with bench/results. Figures that are marked become what their
+// marks say now; rows of tables between `<!-- bench NAME -->` and `<!-- end -->` become those of results/NAME.md that have
+// the same first cell. What it can't find it leaves, for the tests to complain of.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { evaluate, FIGURE, namesIn, restated } from "./figures.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const BLOCK = /(<!-- bench (\w+) -->\n)(.*?)(<!-- end -->)/gs;
+
+const read = (name: string) => readFileSync(join(ROOT, name), "utf8");
+const results = (name: string) => JSON.parse(read(`bench/results/${name}.json`));
+
+for (const name of ["README.md", "DESIGN.md"]) {
+  const before = read(name);
+  const after = withRows(withFigures(before));
+  if (after !== before) writeFileSync(join(ROOT, name), after);
+  console.log(`${name}: ${after === before ? "as it was" : "brought up to date"}`);
+}
+
+function withFigures(document: string): string {
+  const names = namesIn(document);
+  return document.replace(FIGURE, (mark, shown: string | undefined, formula: string) =>
+    shown ? mark.replace(shown, restated(shown, evaluate(formula, names, results))) : mark,
+  );
+}
+
+function withRows(document: string): string {
+  return document.replace(BLOCK, (_, begin: string, section: string, text: string, end: string) => {
+    const rows = Map.groupBy(read(`bench/results/${section}.md`).split("\n"), firstCell);
+    // Rows with the same first cell are told apart by their order.
+    const line = (old: string) => (firstCell(old) && rows.get(firstCell(old))?.shift()) || old;
+    return `${begin}${text.split("\n").map(line).join("\n")}${end}`;
+  });
+}
+
+/** Of a table's row; empty for other lines, and for the one between its head and its rows. */
+function firstCell(line: string): string {
+  return /^\| (?!--)([^|]*)\|/.exec(line)?.[1]?.trim() ?? "";
+}
