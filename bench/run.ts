@@ -13,6 +13,7 @@ import { layers } from "./sections/layers.ts";
 import { locks } from "./sections/locks.ts";
 import { overload } from "./sections/overload.ts";
 import { protocol } from "./sections/protocol.ts";
+import { reshard } from "./sections/reshard.ts";
 import { scale } from "./sections/scale.ts";
 import { simulate } from "./sections/simulate.ts";
 import { validate } from "./sections/validate.ts";
@@ -27,6 +28,7 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   expiry,
   locks,
   footprint,
+  reshard,
   validate,
 };
 

@@ -1,5 +1,5 @@
 // Everything that the capacity model assumes and no benchmark here has measured, each with its range and its reason.
-// What `npm run bench -- footprint` has measured takes the place of what is named the same here.
+// What `npm run bench -- footprint reshard` has measured takes the place of what is named the same here.
 
 import { assumed, type Quantity } from "./quantity.ts";
 

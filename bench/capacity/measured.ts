@@ -57,10 +57,12 @@ export function readInputs(): Inputs {
     ...latency(results, kind, operation),
   }));
   const inputs = { ...ASSUMPTIONS, ...Object.assign({}, ...read), ...other(results) } as Inputs;
-  for (const [name, { values }] of Object.entries(results.footprint?.inputs ?? {})) {
-    const input = inputs[name as InputName];
-    if (!input) throw new Error(`bench/results/footprint.json: there is no input ${name}`);
-    inputs[name as InputName] = measured(values, input.unit, "footprint.json");
+  for (const [section, found] of Object.entries(results.inputs)) {
+    for (const [name, { values }] of Object.entries(found)) {
+      const input = inputs[name as InputName];
+      if (!input) throw new Error(`bench/results/${section}.json: there is no input ${name}`);
+      inputs[name as InputName] = measured(values, input.unit, `${section}.json`);
+    }
   }
   return inputs;
 }

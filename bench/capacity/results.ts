@@ -48,8 +48,9 @@ const simulate = z.object({
     }),
   ),
 });
-/** Figures of `npm run bench -- footprint`, under the names of the assumptions that they replace. */
-const footprint = z.object({ inputs: z.record(z.string(), z.object({ values: z.array(z.number()) })) });
+/** Figures of sections that were made for the model, under the names of the assumptions that they replace. */
+const inputs = z.object({ inputs: z.record(z.string(), z.object({ values: z.array(z.number()) })) });
+const INPUTS = ["footprint", "reshard"] as const;
 
 export type MeasuredLoad = z.infer<typeof loads>["measured"][number];
 export type Operation = MeasuredLoad["operation"];
@@ -63,8 +64,8 @@ export interface Results {
   expiry: z.infer<typeof expiry>;
   overload: z.infer<typeof overload>;
   simulate: z.infer<typeof simulate>;
-  /** Absent until it has been measured. */
-  footprint: z.infer<typeof footprint> | undefined;
+  /** By section; absent until it has been measured. */
+  inputs: Partial<Record<(typeof INPUTS)[number], z.infer<typeof inputs>["inputs"]>>;
 }
 
 /** Throws an Error that names the file, if one is missing or has another form. */
@@ -76,7 +77,12 @@ export function readResults(): Results {
     expiry: read("expiry", expiry),
     overload: read("overload", overload),
     simulate: read("simulate", simulate),
-    footprint: existsSync(join(RESULTS, "footprint.json")) ? read("footprint", footprint) : undefined,
+    inputs: Object.fromEntries(
+      INPUTS.filter((name) => existsSync(join(RESULTS, `${name}.json`))).map((name) => [
+        name,
+        read(name, inputs).inputs,
+      ]),
+    ),
   };
 }
 
