@@ -1,7 +1,7 @@
 // Which locks statements take, as MySQL lists them: what DESIGN.md concludes from that, that no cycle can form.
 
 import { expect, test } from "bun:test";
-import { isInOrder, measureOrder } from "../bench/locks/order.ts";
+import { isInOrder, measureOrder, measureOthers } from "../bench/locks/order.ts";
 import { isGap, locksIn, measureStatements, READS } from "../bench/locks/statements.ts";
 import { keysOfOneShard } from "../bench/store.ts";
 import { targets } from "./targets.ts";
@@ -30,4 +30,8 @@ test("a statement of many rows locks them in the order of their keys, however th
   for (const order of await measureOrder(targets.vitess.databaseUrl, socket, keysOfOneShard(5))) {
     expect(isInOrder(order), JSON.stringify(order)).toBe(true);
   }
+});
+
+test("a statement of many rows waits for no others, in a table that is hardly larger", async () => {
+  expect(await measureOthers(targets.vitess.databaseUrl, socket, keysOfOneShard(40))).toEqual([]);
 });

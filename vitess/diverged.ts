@@ -1,6 +1,7 @@
 // Finds replicas that hold what their primary does not. A former primary may have written a transaction that no replica
-// had confirmed, and commits it when it comes back. Nobody was told that it happened. Vitess does not let such a tablet
-// replicate, nor start again ("Errant GTID detected"), but shows it as serving, and the next primary would wait for it.
+// had confirmed, and commits it when it comes back, or when it is told to wait for confirmations no longer. Nobody was told
+// that it happened. Vitess does not let such a tablet replicate, nor start again ("Errant GTID detected"), but shows it as
+// serving, and the next primary would wait for it.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RowDataPacket } from "mysql2/promise";
@@ -9,6 +10,8 @@ import type { Tablet } from "./topology.ts";
 
 const QUERY_TIMEOUT_MS = 2_000;
 const CONFIRM_MS = 1_000;
+const EXECUTED = `SELECT @@GLOBAL.gtid_executed AS executed, (SELECT VARIABLE_VALUE + 0 FROM performance_schema.global_status
+  WHERE VARIABLE_NAME = 'Rpl_semi_sync_source_wait_sessions') AS waiting`;
 /** Without the primary's own transactions: a replica may have executed one that waits for its confirmation there. */
 const EXTRA =
   "SELECT GTID_SUBTRACT(GTID_SUBTRACT(?, @@GLOBAL.gtid_executed), CONCAT(@@GLOBAL.server_uuid, ':1-9223372036854775806')) AS extra";
@@ -19,7 +22,7 @@ export function adviceOn({ uid, shard }: Pick<Tablet, "uid" | "shard">): string 
 }
 
 /**
- * Whether the tablet has executed what the primary has not, and still has a moment later: just after a failover it may
+ * Whether the tablet has executed, or is about to, what the primary has not, and still has a moment later: just after a failover it may
  * be the other way round. False where either can't be asked.
  */
 export async function hasDiverged(tablet: Tablet, primary: Tablet): Promise<boolean> {
@@ -34,7 +37,9 @@ export async function hasDiverged(tablet: Tablet, primary: Tablet): Promise<bool
 
 async function hasMore(tablet: Tablet, primary: Tablet): Promise<boolean> {
   // In this order: what the tablet has of others, the primary had before.
-  const { executed } = await ask(tablet, "SELECT @@GLOBAL.gtid_executed AS executed");
+  const { executed, waiting } = await ask(tablet, EXECUTED);
+  // It is no primary any more, and its own commits still wait for a replica.
+  if (waiting > 0) return true;
   const { extra } = await ask(primary, EXTRA, [executed]);
   return extra !== "";
 }

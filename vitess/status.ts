@@ -205,7 +205,7 @@ export function isHealthy({ role, serving, diverged, lagSeconds }: TabletStatus)
   return serving && !diverged && (role === "primary" || lagSeconds !== null);
 }
 
-/** True when every shard that serves has a primary, and a replica that gives each commit its second disk. */
+/** True when every shard that serves has one primary, and a replica that gives each commit its second disk. */
 export function isServing(status: ClusterStatus): boolean {
   return status.shards.length > 0 && status.shards.every((shard) => isReady(status, shard));
 }
@@ -214,7 +214,9 @@ export function isServing(status: ClusterStatus): boolean {
 export function isReady({ tablets }: ClusterStatus, shard: string): boolean {
   const ours = tablets.filter((tablet) => tablet.shard === shard);
   const healthy = ours.filter(isHealthy);
-  return healthy.some((tablet) => tablet.role === "primary") && healthy.length >= Math.min(2, ours.length);
+  // One that was cut off goes on in the belief that it is another.
+  const primaries = healthy.filter((tablet) => tablet.role === "primary");
+  return primaries.length === 1 && healthy.length >= Math.min(2, ours.length);
 }
 
 /** True when besides nothing is missing: no tablet of a shard that serves, and none of the servers. */

@@ -76,6 +76,42 @@ async function placesOf(holder: Connection, held: number, keys: EntryKey[]): Pro
   return { locked: places("GRANTED").filter((place) => place !== held), waitsFor: places("WAITING") };
 }
 
+/**
+ * Names of the statements of many rows that wait for a row that is none of theirs: all keys but the one in the middle, in a
+ * table that has hardly any others, so that reading it as a whole would be the shortest way.
+ */
+export async function measureOthers(url: string, mysqlSocket: string, keys: EntryKey[]): Promise<string[]> {
+  const database = connect({ url, backend: await inspectBackend(url), connections: 1, queueLimit: 1 });
+  const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+  const holder = await openSession(mysqlSocket);
+  const middle = Math.floor(keys.length / 2);
+  const waited: string[] = [];
+  try {
+    for (const [statement, entry, call] of STATEMENTS) {
+      await putMany(entry)(store, keys);
+      await holder.beginTransaction();
+      await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [keys[middle]]);
+      let isDone = false;
+      const calling = call(store, keys.toSpliced(middle, 1)).finally(() => {
+        isDone = true;
+      });
+      await until(DEADLINE_MS, undefined, "It neither ends nor waits", async () => {
+        if (isDone) return true;
+        if ((await locksOn(holder, keys)).every(({ status }) => status === "GRANTED")) return false;
+        waited.push(statement);
+        return true;
+      });
+      await holder.rollback();
+      await calling;
+    }
+    await store.deleteMany(keys, later());
+  } finally {
+    holder.destroy();
+    await database.close();
+  }
+  return waited;
+}
+
 /** Whether it waits for the row in the middle with all those before it locked, and none of those behind. */
 export function isInOrder({ locked, waitsFor }: Order): boolean {
   return waitsFor.length === 1 && locked.length === waitsFor[0] && locked.every((place, i) => place === i);

@@ -57,10 +57,20 @@ export async function watchShards(database: Database, { backend, keyspace, hash 
     names: () => shards.map(({ name }) => name),
     shardOf: (key) => {
       if (shards.length < 2) return shards[0]?.name ?? "";
-      const id = keyspaceId(key);
-      return shards.find((shard) => id < shard.end)?.name ?? "";
+      return shardAt(shards, keyspaceId(key)).name;
     },
   };
+}
+
+/** The one of all shards, in order, whose range has the keyspace id: there may be tens of thousands. */
+function shardAt(shards: Shard[], id: bigint): Shard {
+  let [first, last] = [0, shards.length - 1];
+  while (first < last) {
+    const middle = (first + last) >> 1;
+    if (id < (shards[middle] as Shard).end) last = middle;
+    else first = middle + 1;
+  }
+  return shards[first] as Shard;
 }
 
 /** Seconds that the furthest of the shard's replicas is behind its primary; 0 where none replicates. */

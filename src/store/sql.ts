@@ -323,17 +323,23 @@ const infoColumns = sql.join(
   sql`, `,
 );
 
-const SELECT_VERSION = text(sql`SELECT ${version} AS version FROM ${entries} WHERE ${key}`);
+/**
+ * MySQL reads a small table as a whole rather than look up many keys, and a statement that locks would then wait for
+ * other writers' rows. Vitess passes this on.
+ */
+const BY_KEY = sql.raw("/*+ INDEX(entries PRIMARY) */");
+
+const SELECT_VERSION = text(sql`SELECT ${BY_KEY} ${version} AS version FROM ${entries} WHERE ${key}`);
 const SELECT_INFO = text(sql`SELECT ${infoColumns}, LENGTH(${value}) AS value_bytes FROM ${entries} WHERE ${key}`);
 const selectEntry = (wanted: SQL) =>
-  text(sql`SELECT ${key} AS id, ${infoColumns}, ${wanted} AS value FROM ${entries} WHERE ${key}`);
+  text(sql`SELECT ${BY_KEY} ${key} AS id, ${infoColumns}, ${wanted} AS value FROM ${entries} WHERE ${key}`);
 const SELECT_ENTRY = selectEntry(sql`${value}`);
 /** Its first parameter says how many bytes of the value are wanted. */
 const SELECT_PREFIX = selectEntry(sql`LEFT(${value}, ${sql.raw("?")})`);
-const DELETE = text(sql`DELETE FROM ${entries} WHERE ${key}`);
+const DELETE = text(sql`DELETE ${BY_KEY} FROM ${entries} WHERE ${key}`);
 const NOW = text(now);
 /** Where its keys are of several shards after all, each of these commits for itself: no lock outlives its statement. */
-const RECLAIM = text(sql`DELETE /*vt+ MULTI_SHARD_AUTOCOMMIT=1 */ FROM ${entries} WHERE ${key}`);
+const RECLAIM = text(sql`DELETE ${BY_KEY} /*vt+ MULTI_SHARD_AUTOCOMMIT=1 */ FROM ${entries} WHERE ${key}`);
 const IS_EXPIRED = text(isExpired);
 
 /** A statement about the keys. One that locks must name them in their order, which is everyone's. */
