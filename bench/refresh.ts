@@ -21,21 +21,39 @@ for (const name of ["README.md", "DESIGN.md"]) {
 
 function withFigures(document: string): string {
   const names = namesIn(document);
-  return document.replace(FIGURE, (mark, shown: string | undefined, formula: string) =>
-    shown ? mark.replace(shown, restated(shown, evaluate(formula, names, results))) : mark,
-  );
+  return document.replace(FIGURE, (mark, shown: string | undefined, formula: string) => {
+    if (!shown) return mark;
+    try {
+      return mark.replace(shown, restated(shown, evaluate(formula, names, results)));
+    } catch {
+      return mark;
+    }
+  });
 }
 
 function withRows(document: string): string {
   return document.replace(BLOCK, (_, begin: string, section: string, text: string, end: string) => {
-    const rows = Map.groupBy(read(`bench/results/${section}.md`).split("\n"), firstCell);
-    // Rows with the same first cell are told apart by their order.
-    const line = (old: string) => (firstCell(old) && rows.get(firstCell(old))?.shift()) || old;
+    const rows = Map.groupBy(read(`bench/results/${section}.md`).split("\n"), (line) => cellsOf(line)[0]);
+    const line = (old: string) => {
+      const [first, second] = cellsOf(old);
+      const alike = (first && rows.get(first)) || [];
+      // Of several the one with the same second cell, or else by their order.
+      const at = Math.max(
+        0,
+        alike.findIndex((each) => cellsOf(each)[1] === second),
+      );
+      return alike.splice(at, 1)[0] ?? old;
+    };
     return `${begin}${text.split("\n").map(line).join("\n")}${end}`;
   });
 }
 
-/** Of a table's row; empty for other lines, and for the one between its head and its rows. */
-function firstCell(line: string): string {
-  return /^\| (?!--)([^|]*)\|/.exec(line)?.[1]?.trim() ?? "";
+/** Of a table's row; none for other lines, and for the one between its head and its rows. */
+function cellsOf(line: string): string[] {
+  return /^\| (?!--)/.test(line)
+    ? line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim())
+    : [];
 }

@@ -1,13 +1,11 @@
-// The one deadlock that no order of locks prevents. A statement that waited for a row, which was deleted meanwhile and then
-// purged before the statement goes on, is given a lock on the gap that the row has left: in an upsert's case also under READ
-// COMMITTED (InnoDB's lock_rec_inherit_to_gap). Of two such, each may keep the other from inserting.
+// Deadlocks: the one that a sweep in a single statement would run into, and the one that no order of locks prevents.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
 import { connect, type Database } from "../src/store/connect.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { entryKey, newVersion } from "../src/store/store.ts";
-import { targets } from "./targets.ts";
+import { targets, until } from "./targets.ts";
 
 const { databaseUrl, socket } = targets.mysql;
 const WRITERS = 30;
@@ -17,8 +15,13 @@ const ENTRY = { value: Buffer.from("v"), contentType: "text/plain", metadata: nu
 
 let root: Connection;
 let database: Database;
+async function open(): Promise<Connection> {
+  const session = await createConnection({ socketPath: socket, user: "root", database: "kv" });
+  await session.query("SET SESSION transaction_isolation = 'READ-COMMITTED'");
+  return session;
+}
 beforeAll(async () => {
-  root = await createConnection({ socketPath: socket, user: "root", database: "kv" });
+  root = await open();
   database = connect({ url: databaseUrl, backend: "mysql", connections: WRITERS, queueLimit: WRITERS });
 });
 afterAll(async () => {
@@ -31,6 +34,34 @@ const deadlocks = () =>
   count("SELECT `count` AS n FROM information_schema.INNODB_METRICS WHERE name = 'lock_deadlocks'");
 const waiting = () => count("SELECT COUNT(*) AS n FROM performance_schema.data_locks WHERE LOCK_STATUS = 'WAITING'");
 
+test("rows found by the index of expiries and rows found by their keys are locked in opposite orders", async () => {
+  const [sweep, upsert] = await Promise.all([open(), open()]);
+  const key = entryKey("deadlock", "expired");
+  await new SqlStore(database, { deadlineMs: DEADLINE_MS }).put(key, { ...ENTRY, expiry: { atMs: 1 } });
+  try {
+    // An upsert that changes an expiry does this in one statement: it locks the row, and then its entry in the index.
+    await upsert.beginTransaction();
+    await upsert.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [key]);
+    const deleted = sweep.query("DELETE FROM entries WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1").then(
+      () => "done",
+      (error) => error.code,
+    );
+    await until(async () => (await waiting()) > 0, "the sweep waits for the row");
+    const updated = upsert.query("UPDATE entries SET expires_at = 2 WHERE `key` = ?", [key]).then(
+      () => "done",
+      (error) => error.code,
+    );
+    const outcomes = [await deleted, await updated];
+    expect(outcomes.sort()).toEqual(["ER_LOCK_DEADLOCK", "done"]);
+  } finally {
+    await upsert.rollback();
+    for (const session of [sweep, upsert]) session.destroy();
+  }
+});
+
+// A statement that waited for a row, which was deleted meanwhile and then purged before the statement goes on, is given a
+// lock on the gap that the row has left: in an upsert's case also under READ COMMITTED (InnoDB's lock_rec_inherit_to_gap).
+// Of two such, each may keep the other from inserting.
 test("writers of neighbouring keys that are deleted under their hands are all done, whatever InnoDB makes of it", async () => {
   const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
   const keys = Array.from({ length: WRITERS }, (_, i) => entryKey("deadlock", String(i).padStart(3, "0")));

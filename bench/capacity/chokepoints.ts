@@ -18,6 +18,9 @@ export interface Chokepoint {
 const LEASE_SECONDS = 10;
 const LEASE_SHARE = 0.01;
 
+/** A server that starts asks each shard for its time zone, in two round trips, and should serve by then. */
+const START_SECONDS = 30;
+
 /** In the order in which a store meets them that grows evenly to the target. */
 export function chokepointsOf(target: Target, design: Design, known: Known): Chokepoint[] {
   const capacity = capacityOf(target, design, known);
@@ -48,6 +51,13 @@ export function chokepointsOf(target: Target, design: Design, known: Known): Cho
       begins: mostShards(),
       target: shards.count,
       remedy: "none is needed beyond one machine: Vitess takes key ranges of any length",
+    },
+    {
+      name: `a server's start, which asks each shard for its time zone, in ${START_SECONDS} s`,
+      unit: "shards",
+      begins: (START_SECONDS * 1000) / (2 * known.readAloneMs),
+      target: shards.count,
+      remedy: "it asks those of its slice, several at once",
     },
     {
       name: "coalescing: as many servers for a shard as rows wait in it, so that each statement has one row",
@@ -103,7 +113,8 @@ export function chokepointsOf(target: Target, design: Design, known: Known): Cho
       unit: "calls/s",
       begins: known.hotKeyCallsPerSecond * known.processesPerSlice,
       target: rate * known.hotShare,
-      remedy: "more servers in its slice; reads from replicas or a cache, for which its readers have to ask",
+      remedy:
+        "reads: more servers in its slice, then replicas or a cache, for which its readers have to ask; writes: none, for 500 calls share each commit, however many servers there are",
     },
     {
       name: "the cores of a shard's primary",
