@@ -47,7 +47,7 @@ export function report(name: string, findings: Findings, options: object): strin
   const image = plots ? `![The same as a plot](${name}.svg)\n\n` : "";
   writeFileSync(join(RESULTS, `${name}.md`), `# ${title}\n\n${image}${text}`);
   if (readme) showIn("README.md", name, `${readme}\n\n${caption}`);
-  if (design) showIn("DESIGN.md", name, `${design}\n\n${caption}`);
+  if (design) showIn("DESIGN.md", name, design);
   return text;
 }
 

@@ -6,10 +6,11 @@ import { LARGE_BATCH_ROWS } from "../src/limits.ts";
 import { type CoalesceOptions, CoalescingStore } from "../src/store/coalesce.ts";
 import { connect } from "../src/store/connect.ts";
 import { StoreError } from "../src/store/errors.ts";
-import { watchShards, wholeMap } from "../src/store/shards.ts";
+import { shardAt, watchShards, wholeMap } from "../src/store/shards.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import type { BatchStore, Entry, EntryKey, NewEntry, Put } from "../src/store/store.ts";
 import { entryKey, keyName } from "../src/store/store.ts";
+import { shardNames } from "../vitess/topology.ts";
 import { targets, whileLocked } from "./targets.ts";
 
 const OPTIONS: CoalesceOptions = {
@@ -363,6 +364,14 @@ describe("the map of shards", () => {
     expect(names(["-40", "40-80"])).toBeUndefined();
     expect(names(["40-80", "80-"])).toBeUndefined();
     expect(names(["-80", "80-", "80-c0", "c0-"])).toBeUndefined();
+  });
+
+  test("finds the shard of each end of each range", () => {
+    const shards = wholeMap(shardNames(256)) ?? [];
+    expect(shards.length).toBe(256);
+    for (const shard of shards) {
+      for (const id of [shard.start, shard.end - 1n]) expect(shardAt(shards, id)).toBe(shard);
+    }
   });
 });
 

@@ -26,12 +26,11 @@ export interface Run {
  * A row that is written anew is locked by the mere fact that its transaction has not ended, which MySQL does not list
  * before somebody else wants the row. So somebody does, in both indexes, and does not wait.
  */
-const ASK_FOR_ROWS = ["PRIMARY", "entries_expires_at"].map(
-  (index) =>
-    `SELECT expires_at FROM entries FORCE INDEX (${index}) WHERE ${
-      index === "PRIMARY" ? "`key` >= ''" : "expires_at > 0"
-    } FOR UPDATE SKIP LOCKED`,
-);
+const ASK_FOR_ROWS = [
+  "SELECT expires_at FROM entries FORCE INDEX (PRIMARY) WHERE `key` >= '' FOR UPDATE SKIP LOCKED",
+  "SELECT expires_at FROM entries FORCE INDEX (entries_expires_at) WHERE expires_at IS NULL FOR UPDATE SKIP LOCKED",
+  "SELECT expires_at FROM entries FORCE INDEX (entries_expires_at) WHERE expires_at > 0 FOR UPDATE SKIP LOCKED",
+];
 
 export class LockSession implements Database {
   /** What was run, in order. */

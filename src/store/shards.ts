@@ -63,7 +63,7 @@ export async function watchShards(database: Database, { backend, keyspace, hash 
 }
 
 /** The one of all shards, in order, whose range has the keyspace id: there may be tens of thousands. */
-function shardAt(shards: Shard[], id: bigint): Shard {
+export function shardAt(shards: Shard[], id: bigint): Shard {
   let [first, last] = [0, shards.length - 1];
   while (first < last) {
     const middle = (first + last) >> 1;
