@@ -2,7 +2,6 @@
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Configuration, titleOf } from "./configurations.ts";
 import type { Outcome } from "./predict.ts";
 
 const FILE = join(import.meta.dirname, "../results/validate.partial.json");
@@ -10,12 +9,12 @@ const FILE = join(import.meta.dirname, "../results/validate.partial.json");
 export class Progress {
   private readonly measured: Record<string, Outcome> = existsSync(FILE) ? JSON.parse(readFileSync(FILE, "utf8")) : {};
 
-  get(configuration: Configuration): Outcome | undefined {
-    return this.measured[titleOf(configuration)];
+  get(name: string): Outcome | undefined {
+    return this.measured[name];
   }
 
-  set(configuration: Configuration, outcome: Outcome) {
-    this.measured[titleOf(configuration)] = outcome;
+  set(name: string, outcome: Outcome) {
+    this.measured[name] = outcome;
     writeFileSync(FILE, `${JSON.stringify(this.measured, undefined, 2)}\n`);
   }
 
