@@ -39,28 +39,73 @@ const STATEMENTS: [string, NewEntry, Call][] = [
 ];
 
 /** `keys` are of one shard, whose primary has the socket, and in order; the calls have them the other way round. */
-export async function measureOrder(url: string, mysqlSocket: string, keys: EntryKey[]): Promise<Order[]> {
+export function measureOrder(url: string, mysqlSocket: string, keys: EntryKey[]): Promise<Order[]> {
+  return whileHeld({ url, mysqlSocket, keys, called: keys.toReversed() }, async (statement, holder) => ({
+    statement,
+    ...(await placesOf(holder, middleOf(keys), keys)),
+  }));
+}
+
+/**
+ * Names of the statements of many rows that wait for a row that is none of theirs: all keys but the one in the middle, in a
+ * table that has hardly any others, so that reading it as a whole would be the shortest way.
+ */
+export async function measureOthers(url: string, mysqlSocket: string, keys: EntryKey[]): Promise<string[]> {
+  const called = keys.toSpliced(middleOf(keys), 1);
+  const waited = await whileHeld({ url, mysqlSocket, keys, called }, async (statement, holder, calling) => {
+    let isDone = false;
+    const done = () => {
+      isDone = true;
+    };
+    calling.then(done, done);
+    let waits = false;
+    await until(DEADLINE_MS, undefined, "It neither ends nor waits", async () => {
+      waits = (await locksOn(holder, keys)).some(({ status }) => status === "WAITING");
+      return isDone || waits;
+    });
+    return waits ? [statement] : [];
+  });
+  return waited.flat();
+}
+
+interface Held {
+  url: string;
+  mysqlSocket: string;
+  /** Of the rows that are there. */
+  keys: EntryKey[];
+  /** Those that the statements are about. */
+  called: EntryKey[];
+}
+
+/** Begins each statement through vtgate while another session holds the row in the middle, and looks what comes of it. */
+async function whileHeld<T>(
+  { url, mysqlSocket, keys, called }: Held,
+  look: (statement: string, holder: Connection, calling: Promise<unknown>) => Promise<T>,
+): Promise<T[]> {
   const database = connect({ url, backend: await inspectBackend(url), connections: 1, queueLimit: 1 });
   const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
   const holder = await openSession(mysqlSocket);
-  const orders: Order[] = [];
-  const middle = Math.floor(keys.length / 2);
+  const seen: T[] = [];
   try {
     for (const [statement, entry, call] of STATEMENTS) {
       await putMany(entry)(store, keys);
       await holder.beginTransaction();
-      await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [keys[middle]]);
-      const waiting = call(store, keys.toReversed());
-      orders.push({ statement, ...(await placesOf(holder, middle, keys)) });
+      await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [keys[middleOf(keys)]]);
+      const calling = call(store, called);
+      seen.push(await look(statement, holder, calling));
       await holder.rollback();
-      await waiting;
+      await calling;
     }
     await store.deleteMany(keys, later());
   } finally {
     holder.destroy();
     await database.close();
   }
-  return orders;
+  return seen;
+}
+
+function middleOf(keys: EntryKey[]): number {
+  return Math.floor(keys.length / 2);
 }
 
 /** Waits until somebody waits for a lock; what is held is the holder's one row or that one's. */
@@ -74,42 +119,6 @@ async function placesOf(holder: Connection, held: number, keys: EntryKey[]): Pro
       locks.some(({ data, status }) => status === wanted && data === lockDataOf(key)) ? [i] : [],
     );
   return { locked: places("GRANTED").filter((place) => place !== held), waitsFor: places("WAITING") };
-}
-
-/**
- * Names of the statements of many rows that wait for a row that is none of theirs: all keys but the one in the middle, in a
- * table that has hardly any others, so that reading it as a whole would be the shortest way.
- */
-export async function measureOthers(url: string, mysqlSocket: string, keys: EntryKey[]): Promise<string[]> {
-  const database = connect({ url, backend: await inspectBackend(url), connections: 1, queueLimit: 1 });
-  const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
-  const holder = await openSession(mysqlSocket);
-  const middle = Math.floor(keys.length / 2);
-  const waited: string[] = [];
-  try {
-    for (const [statement, entry, call] of STATEMENTS) {
-      await putMany(entry)(store, keys);
-      await holder.beginTransaction();
-      await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [keys[middle]]);
-      let isDone = false;
-      const calling = call(store, keys.toSpliced(middle, 1)).finally(() => {
-        isDone = true;
-      });
-      await until(DEADLINE_MS, undefined, "It neither ends nor waits", async () => {
-        if (isDone) return true;
-        if ((await locksOn(holder, keys)).every(({ status }) => status === "GRANTED")) return false;
-        waited.push(statement);
-        return true;
-      });
-      await holder.rollback();
-      await calling;
-    }
-    await store.deleteMany(keys, later());
-  } finally {
-    holder.destroy();
-    await database.close();
-  }
-  return waited;
 }
 
 /** Whether it waits for the row in the middle with all those before it locked, and none of those behind. */
