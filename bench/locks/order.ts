@@ -52,17 +52,12 @@ export function measureOrder(url: string, mysqlSocket: string, keys: EntryKey[])
  */
 export async function measureOthers(url: string, mysqlSocket: string, keys: EntryKey[]): Promise<string[]> {
   const called = keys.toSpliced(middleOf(keys), 1);
-  const waited = await whileHeld({ url, mysqlSocket, keys, called }, async (statement, holder, calling) => {
-    let isDone = false;
-    const done = () => {
-      isDone = true;
-    };
-    calling.then(done, done);
-    let waits = false;
-    await until(DEADLINE_MS, undefined, "It neither ends nor waits", async () => {
-      waits = (await locksOn(holder, keys)).some(({ status }) => status === "WAITING");
-      return isDone || waits;
-    });
+  const waited = await whileHeld({ url, mysqlSocket, keys, called }, async (statement, _, calling) => {
+    // A sweep that waits for the row with others locked gives up long before the call would.
+    const waits = await calling.then(
+      () => false,
+      () => true,
+    );
     return waits ? [statement] : [];
   });
   return waited.flat();
@@ -94,7 +89,7 @@ async function whileHeld<T>(
       const calling = call(store, called);
       seen.push(await look(statement, holder, calling));
       await holder.rollback();
-      await calling;
+      await calling.catch(() => {});
     }
     await store.deleteMany(keys, later());
   } finally {
@@ -108,17 +103,21 @@ function middleOf(keys: EntryKey[]): number {
   return Math.floor(keys.length / 2);
 }
 
-/** Waits until somebody waits for a lock; what is held is the holder's one row or that one's. */
+/** Of the transaction that waits for the row that is held, once there is one: a sweep may be at the same rows. */
 async function placesOf(holder: Connection, held: number, keys: EntryKey[]): Promise<Omit<Order, "statement">> {
-  const rows = async () => (await locksOn(holder, keys)).filter(({ index }) => index === "PRIMARY");
-  const isAwaited = async () => (await rows()).some(({ status }) => status === "WAITING");
-  await until(DEADLINE_MS, undefined, "Nobody waits for the row", isAwaited);
-  const locks = await rows();
+  const heldData = lockDataOf(keys[held] as EntryKey);
+  let locks: Lock[] = [];
+  await until(DEADLINE_MS, undefined, "Nobody waits for the row", async () => {
+    const all = (await locksOn(holder, keys)).filter(({ index }) => index === "PRIMARY");
+    const waiting = all.find(({ status, data }) => status === "WAITING" && data === heldData);
+    locks = all.filter(({ transaction }) => transaction === waiting?.transaction);
+    return waiting !== undefined;
+  });
   const places = (wanted: Lock["status"]) =>
     keys.flatMap((key, i) =>
       locks.some(({ data, status }) => status === wanted && data === lockDataOf(key)) ? [i] : [],
     );
-  return { locked: places("GRANTED").filter((place) => place !== held), waitsFor: places("WAITING") };
+  return { locked: places("GRANTED"), waitsFor: places("WAITING") };
 }
 
 /** Whether it waits for the row in the middle with all those before it locked, and none of those behind. */

@@ -7,6 +7,8 @@ import { StoreError } from "../../src/store/errors.ts";
 import type { EntryKey } from "../../src/store/store.ts";
 
 export interface Lock {
+  /** Whose it is: InnoDB's id. */
+  transaction: string;
   index: string;
   /** As MySQL names it: `X,REC_NOT_GAP`. */
   mode: string;
@@ -80,7 +82,7 @@ export async function openSession(mysqlSocket: string): Promise<Connection> {
 /** All locks on the keys' rows, in the order of index and row. */
 export async function locksOn(session: Connection, keys: EntryKey[]): Promise<Lock[]> {
   const [rows] = await session.query<RowDataPacket[]>(
-    `SELECT INDEX_NAME AS \`index\`, LOCK_MODE AS mode, LOCK_STATUS AS status, LOCK_DATA AS data
+    `SELECT CAST(ENGINE_TRANSACTION_ID AS CHAR) AS transaction, INDEX_NAME AS \`index\`, LOCK_MODE AS mode, LOCK_STATUS AS status, LOCK_DATA AS data
      FROM performance_schema.data_locks WHERE LOCK_TYPE = 'RECORD' ORDER BY INDEX_NAME, LOCK_DATA, LOCK_MODE`,
   );
   const names = keys.map(lockDataOf);
