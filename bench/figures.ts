@@ -24,6 +24,8 @@ export interface Figure {
 
 export type ReadResults = (name: string) => unknown;
 
+/** What a document shows of a benchmark's results: its beginning, the name of the results, what stands in it, its end. */
+export const BLOCK = /(<!-- bench (\w+) -->\n)(.*?)(<!-- end -->)/gs;
 export const FIGURE = /([\d,]*\.?\d+)?(?:\*\*)?<!-- = (.+?) -->/g;
 const NAMED = /<!-- let (\w+) = (.+?) -->/g;
 const SEGMENT = /\.?([A-Za-z_]\w*)|\[(\d+)\]|\["([^"]+)"\]|\[((?:\w+=(?:"[^"]*"|[^",\]][^,\]]*),?)+)\]/y;

@@ -4,10 +4,9 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { evaluate, FIGURE, namesIn, restated } from "./figures.ts";
+import { BLOCK, evaluate, FIGURE, namesIn, restated } from "./figures.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const BLOCK = /(<!-- bench (\w+) -->\n)(.*?)(<!-- end -->)/gs;
 
 const read = (name: string) => readFileSync(join(ROOT, name), "utf8");
 const results = (name: string) => JSON.parse(read(`bench/results/${name}.json`));

@@ -70,6 +70,12 @@ export class Rig {
     return await this.keep(await startServer({ DATABASE_URL: url, ...environment }));
   }
 
+  /** Has a server make the table, for sections that send statements of their own. */
+  async makeTable() {
+    await this.startServer({ KV_SWEEP: "false" });
+    await this.stopServers();
+  }
+
   /** A program in TypeScript that says like the real server where it serves. */
   async startScript(file: string): Promise<RunningServer> {
     return await this.keep(await startServer({}, file));

@@ -3,12 +3,11 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { evaluate, figuresIn, namesIn, shows } from "../bench/figures.ts";
+import { BLOCK, evaluate, figuresIn, namesIn, shows } from "../bench/figures.ts";
 import { figure } from "../bench/report.ts";
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, "..", name), "utf8");
 const results = (name: string) => JSON.parse(read(`bench/results/${name}.json`));
-const BLOCK = /<!-- bench (\w+) -->\n(.*?)<!-- end -->/gs;
 
 describe.each(["README.md", "DESIGN.md"])("%s", (name) => {
   const document = read(name);
@@ -25,7 +24,7 @@ describe.each(["README.md", "DESIGN.md"])("%s", (name) => {
   });
 
   test("tables that a benchmark has put in are those beside its results", () => {
-    for (const [, section, text = ""] of document.matchAll(BLOCK)) {
+    for (const [, , section, text = ""] of document.matchAll(BLOCK)) {
       const lines = new Set(read(`bench/results/${section}.md`).split("\n"));
       expect(text.split("\n").filter((line) => !lines.has(line))).toEqual([]);
     }

@@ -1,8 +1,8 @@
 // Which locks statements take, as MySQL lists them: what DESIGN.md concludes from that, that no cycle can form.
 
-import { expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { isInOrder, measureOrder, measureOthers } from "../bench/locks/order.ts";
-import { isGap, locksIn, measureStatements, READS } from "../bench/locks/statements.ts";
+import { type Case, isGap, locksIn, measureStatements, READS } from "../bench/locks/statements.ts";
 import { keysOfOneShard } from "../bench/store.ts";
 import { targets } from "./targets.ts";
 
@@ -10,15 +10,19 @@ const { status } = targets.vitess;
 const primary = status.tablets.find(({ shard, role }) => shard === status.shards[0] && role === "primary");
 const socket = primary?.mysqlSocket as string;
 
+let cases: Case[];
+beforeAll(async () => {
+  cases = await measureStatements(socket, keysOfOneShard(3));
+});
+
 test("no statement locks gaps, and no read of a live key locks anything", async () => {
-  const cases = await measureStatements(socket, keysOfOneShard(3));
   expect(locksIn(cases).length).toBeGreaterThan(cases.length);
   expect(locksIn(cases).filter(isGap)).toEqual([]);
   expect(locksIn(cases.filter(({ call }) => READS.includes(call)))).toEqual([]);
 });
 
 test("an entry of the index of expiries is locked only together with its row", async () => {
-  for (const { statements } of await measureStatements(socket, keysOfOneShard(3))) {
+  for (const { statements } of cases) {
     for (const { rows, expiries } of statements) {
       const locked = rows.filter(({ mode }) => mode.startsWith("X")).map(({ data }) => data);
       for (const { data } of expiries) expect(locked).toContain(data.split(", ")[1] as string);

@@ -22,8 +22,8 @@ export function adviceOn({ uid, shard }: Pick<Tablet, "uid" | "shard">): string 
 }
 
 /**
- * Whether the tablet has executed, or is about to, what the primary has not, and still has a moment later: just after a failover it may
- * be the other way round. False where either can't be asked.
+ * Whether the tablet has executed, or is about to, what the primary has not, and still has a moment later: just after a
+ * failover it may be the other way round. False where either can't be asked.
  */
 export async function hasDiverged(tablet: Tablet, primary: Tablet): Promise<boolean> {
   try {

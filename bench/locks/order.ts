@@ -4,11 +4,12 @@ import type { Connection } from "mysql2/promise";
 import { inspectBackend } from "../../src/store/backend.ts";
 import { connect } from "../../src/store/connect.ts";
 import { SqlStore } from "../../src/store/sql.ts";
-import { type EntryKey, type NewEntry, newVersion } from "../../src/store/store.ts";
+import type { EntryKey, NewEntry } from "../../src/store/store.ts";
 import { until } from "../../vitess/until.ts";
 import { table } from "../report.ts";
 import { ENTRY } from "../store.ts";
 import { type Lock, lockDataOf, locksOn, openSession } from "./session.ts";
+import { DEADLINE_MS, EXPIRED, later, puts } from "./statements.ts";
 
 export interface Order {
   statement: string;
@@ -17,23 +18,11 @@ export interface Order {
   waitsFor: number[];
 }
 
-const DEADLINE_MS = 10_000;
-const later = () => performance.now() + DEADLINE_MS;
-const EXPIRED: NewEntry = { ...ENTRY, expiry: { atMs: 1 } };
-
 type Call = (store: SqlStore, keys: EntryKey[]) => Promise<unknown>;
-
-const putMany =
-  (entry: NewEntry): Call =>
-  (store, keys) =>
-    store.putMany(
-      keys.map((key) => ({ key, version: newVersion(), entry })),
-      later(),
-    );
 
 /** Of each statement of many rows: what is there before, and the call. */
 const STATEMENTS: [string, NewEntry, Call][] = [
-  ["put", ENTRY, putMany(ENTRY)],
+  ["put", ENTRY, (store, keys) => store.putMany(puts(keys, ENTRY), later())],
   ["delete", ENTRY, (store, keys) => store.deleteMany(keys, later())],
   ["reclaim", EXPIRED, (store, keys) => store.reclaim(keys, later())],
 ];
@@ -83,7 +72,7 @@ async function whileHeld<T>(
   const seen: T[] = [];
   try {
     for (const [statement, entry, call] of STATEMENTS) {
-      await putMany(entry)(store, keys);
+      await store.putMany(puts(keys, entry), later());
       await holder.beginTransaction();
       await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [keys[middleOf(keys)]]);
       const calling = call(store, called);

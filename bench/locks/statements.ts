@@ -20,12 +20,13 @@ interface Prepared {
 
 type Call = (store: SqlStore, prepared: Prepared) => Promise<unknown>;
 
-const later = () => performance.now() + 10_000;
+export const DEADLINE_MS = 10_000;
+export const later = () => performance.now() + DEADLINE_MS;
 const WITH_TTL: NewEntry = { ...ENTRY, expiry: { afterMs: 3_600_000 } };
-const EXPIRED: NewEntry = { ...ENTRY, expiry: { atMs: 1 } };
+export const EXPIRED: NewEntry = { ...ENTRY, expiry: { atMs: 1 } };
 const other = newVersion();
 
-const puts = (keys: EntryKey[], entry: NewEntry) => keys.map((key) => ({ key, version: newVersion(), entry }));
+export const puts = (keys: EntryKey[], entry: NewEntry) => keys.map((key) => ({ key, version: newVersion(), entry }));
 const first = ({ keys }: Prepared) => keys[0] as EntryKey;
 
 const LOST = "PUTs of three keys whose answer is lost";
@@ -73,7 +74,7 @@ const CALLS: [string, NewEntry | undefined, Call][] = [
 /** `keys` are three; their rows are gone afterwards. */
 export async function measureStatements(mysqlSocket: string, keys: EntryKey[]): Promise<Case[]> {
   const session = await LockSession.open(mysqlSocket, keys);
-  const store = new SqlStore(session, { deadlineMs: 10_000 });
+  const store = new SqlStore(session, { deadlineMs: DEADLINE_MS });
   const cases: Case[] = [];
   try {
     for (const [call, entry, run] of CALLS) {

@@ -13,9 +13,7 @@ import type { Rig } from "../rig.ts";
 
 export async function expiry(rig: Rig): Promise<Findings> {
   const cluster = await rig.cluster();
-  // Makes the table.
-  await rig.startServer({ KV_SWEEP: "false" });
-  await rig.stopServers();
+  await rig.makeTable();
   const sizes = await measureSizes(rig);
   const strategies = await compareStrategies(rig);
   const before = await deadlocks(cluster);

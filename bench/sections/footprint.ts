@@ -11,9 +11,7 @@ import type { Rig } from "../rig.ts";
 
 export async function footprint(rig: Rig): Promise<Findings> {
   const cluster = await rig.cluster();
-  // Makes the table.
-  await rig.startServer({ KV_SWEEP: "false" });
-  await rig.stopServers();
+  await rig.makeTable();
   const idle = await idleTabletCores(rig);
   const rows = await measureRows(rig);
   const statements = await measureStatements(rig);

@@ -13,9 +13,7 @@ const ROWS = 5;
 
 export async function locks(rig: Rig): Promise<Findings> {
   const { url, shards, tablets } = await rig.cluster();
-  // Makes the table.
-  await rig.startServer({ KV_SWEEP: "false" });
-  await rig.stopServers();
+  await rig.makeTable();
   const primary = tablets.find(({ shard, role }) => shard === shards[0] && role === "primary");
   const socket = primary?.mysqlSocket as string;
   const cases = await measureStatements(socket, keysOfOneShard(3));

@@ -29,9 +29,7 @@ const POLL_MS = 250;
 
 export async function reshard(rig: Rig): Promise<Findings> {
   const { dataDir } = await rig.clusterOf(2);
-  // Makes the table.
-  await rig.startServer({ KV_SWEEP: "false" });
-  await rig.stopServers();
+  await rig.makeTable();
   await fillRows(rig, {
     rows: ROWS,
     keyOf: (row) => entryKey("reshard", String(row)),
