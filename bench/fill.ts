@@ -1,9 +1,9 @@
 // Writes very many rows with the store's own statements, but without a call for each.
 
+import { inspectBackend } from "../src/database/backend.ts";
+import { connect } from "../src/database/connect.ts";
+import { watchShards } from "../src/database/shards.ts";
 import { BATCH_BYTES } from "../src/limits.ts";
-import { inspectBackend } from "../src/store/backend.ts";
-import { connect } from "../src/store/connect.ts";
-import { watchShards } from "../src/store/shards.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { type EntryKey, type NewExpiry, newVersion, type Put } from "../src/store/store.ts";
 import { step } from "../vitess/progress.ts";

@@ -1,4 +1,4 @@
 import { defineConfig } from "drizzle-kit";
 
 // Paths are from the project's root, where npm runs drizzle-kit.
-export default defineConfig({ dialect: "mysql", schema: "src/store/schema.ts", out: "drizzle" });
+export default defineConfig({ dialect: "mysql", schema: "src/database/schema.ts", out: "drizzle" });

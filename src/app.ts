@@ -13,7 +13,7 @@ import { keyRoutes } from "./http/keys.ts";
 import { openPaths, operationRoutes } from "./http/operations.ts";
 import { Problem, problemOf, problemResponse } from "./http/problem.ts";
 import { ttlRoutes } from "./http/ttl.ts";
-import { StoreError } from "./store/errors.ts";
+import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
 import type { Tokens } from "./tokens.ts";
 

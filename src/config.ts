@@ -1,8 +1,8 @@
 // The environment, validated once. Every variable is in the README's table.
 
 import { z } from "zod";
+import { isUrlList } from "./database/url.ts";
 import { VALUE_BYTES_CEILING } from "./limits.ts";
-import { isUrlList } from "./store/url.ts";
 
 const whole = (least: number, most: number) =>
   z.string().regex(/^\d+$/, "must be a whole number").transform(Number).pipe(z.number().min(least).max(most));

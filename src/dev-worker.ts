@@ -9,9 +9,9 @@ import { ClusterProblem } from "../vitess/problem.ts";
 import { requireFreePort, run, startTime } from "../vitess/processes.ts";
 import { step } from "../vitess/progress.ts";
 import { type Config, isAnonymous, readConfig, VARIABLES } from "./config.ts";
-import { inspectBackend, requireSessionDefaults } from "./store/backend.ts";
-import { migrate } from "./store/migrate.ts";
-import { urlsOf } from "./store/url.ts";
+import { inspectBackend, requireSessionDefaults } from "./database/backend.ts";
+import { migrate } from "./database/migrate.ts";
+import { urlsOf } from "./database/url.ts";
 import { readTokens } from "./token-source.ts";
 
 const PROJECT = join(import.meta.dirname, "..");

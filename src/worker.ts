@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
 import { createApp } from "./app.ts";
 import { readWorkerConfig } from "./config.ts";
-import { connect, type Database } from "./store/connect.ts";
+import { connect, type Database } from "./database/connect.ts";
 import { sweepForAWhile } from "./store/cron-sweep.ts";
 import { SqlStore } from "./store/sql.ts";
 import { requireSome, Tokens } from "./tokens.ts";

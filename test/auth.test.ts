@@ -9,7 +9,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { createApp } from "../src/app.ts";
 import { readConfig, readWorkerConfig } from "../src/config.ts";
-import { connect } from "../src/store/connect.ts";
+import { connect } from "../src/database/connect.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { newToken, Tokens } from "../src/tokens.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";

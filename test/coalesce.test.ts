@@ -2,11 +2,11 @@
 // of events), and then over the real one with a wrong map of shards.
 
 import { afterAll, describe, expect, test } from "bun:test";
+import { connect } from "../src/database/connect.ts";
+import { shardAt, watchShards, wholeMap } from "../src/database/shards.ts";
 import { LARGE_BATCH_ROWS } from "../src/limits.ts";
 import { type CoalesceOptions, CoalescingStore } from "../src/store/coalesce.ts";
-import { connect } from "../src/store/connect.ts";
-import { StoreError } from "../src/store/errors.ts";
-import { shardAt, watchShards, wholeMap } from "../src/store/shards.ts";
+import { StoreError } from "../src/store/error.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import type { BatchStore, Entry, EntryKey, NewEntry, Put } from "../src/store/store.ts";
 import { entryKey, keyName } from "../src/store/store.ts";

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
-import { connect, type Database } from "../src/store/connect.ts";
+import { connect, type Database } from "../src/database/connect.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { entryKey, newVersion } from "../src/store/store.ts";
 import { targets, until } from "./targets.ts";

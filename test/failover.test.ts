@@ -3,8 +3,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RowDataPacket } from "mysql2/promise";
-import { connectOnce } from "../src/store/backend.ts";
-import { connect } from "../src/store/connect.ts";
+import { connectOnce } from "../src/database/backend.ts";
+import { connect } from "../src/database/connect.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { entryKey, type NewExpiry, newVersion } from "../src/store/store.ts";
 import type { ClusterStatus } from "../vitess/status.ts";

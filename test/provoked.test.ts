@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
 import { type Connection, createConnection } from "mysql2/promise";
-import { storeError } from "../src/store/errors.ts";
-import { keyspaceOf, urlOfShard } from "../src/store/url.ts";
+import { storeError } from "../src/database/errors.ts";
+import { keyspaceOf, urlOfShard } from "../src/database/url.ts";
 import { BACKENDS, connectToTablet, targets, until } from "./targets.ts";
 
 const SHARD = "-80";

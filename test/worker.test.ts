@@ -4,9 +4,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RowDataPacket } from "mysql2/promise";
-import { connect as connectDatabase } from "../src/store/connect.ts";
+import { connect as connectDatabase } from "../src/database/connect.ts";
+import { watchShards } from "../src/database/shards.ts";
 import { Lease, leaseKey } from "../src/store/lease.ts";
-import { watchShards } from "../src/store/shards.ts";
 import { SqlStore } from "../src/store/sql.ts";
 import { emptyReport } from "../src/store/sweep-report.ts";
 import { sweepLeaseKey } from "../src/store/sweeper.ts";

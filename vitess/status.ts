@@ -1,7 +1,7 @@
 // What a cluster is doing, as its vtgates and the process table tell it.
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import { SHOW_SHARDS, servingShards } from "../src/store/backend.ts";
+import { SHOW_SHARDS, servingShards } from "../src/database/backend.ts";
 import { COUNTED_ROWS, type SweepStatus } from "../src/store/sweep-report.ts";
 import { hasDiverged } from "./diverged.ts";
 import type { Cluster } from "./folder.ts";

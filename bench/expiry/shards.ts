@@ -1,10 +1,10 @@
 // Each shard's primary, past all servers: to sweep it in other ways, to look how much is left, to watch its replicas.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type Database } from "../../src/store/connect.ts";
-import { replicaLag } from "../../src/store/shards.ts";
+import { connect, type Database } from "../../src/database/connect.ts";
+import { replicaLag } from "../../src/database/shards.ts";
+import { urlOfShard } from "../../src/database/url.ts";
 import { SqlStore } from "../../src/store/sql.ts";
-import { urlOfShard } from "../../src/store/url.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";
 
 const DEADLINE_MS = 60_000;

@@ -2,8 +2,8 @@
 // deadlocks with them.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type Written } from "../../src/store/connect.ts";
-import { StoreError } from "../../src/store/errors.ts";
+import { connect, type Written } from "../../src/database/connect.ts";
+import { StoreError } from "../../src/store/error.ts";
 import { entryKey } from "../../src/store/store.ts";
 import { sweepStep } from "../../src/store/sweep.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";

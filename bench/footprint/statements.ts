@@ -1,7 +1,7 @@
 // What a row costs each layer, by the number of rows that share a statement and by the size of their values.
 
-import { inspectBackend } from "../../src/store/backend.ts";
-import { connect } from "../../src/store/connect.ts";
+import { inspectBackend } from "../../src/database/backend.ts";
+import { connect } from "../../src/database/connect.ts";
 import { SqlStore } from "../../src/store/sql.ts";
 import { newVersion } from "../../src/store/store.ts";
 import { step } from "../../vitess/progress.ts";

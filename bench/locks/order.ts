@@ -1,8 +1,8 @@
 // In which order a statement of many rows locks them: through vtgate, while another session holds the row in the middle.
 
 import type { Connection } from "mysql2/promise";
-import { inspectBackend } from "../../src/store/backend.ts";
-import { connect } from "../../src/store/connect.ts";
+import { inspectBackend } from "../../src/database/backend.ts";
+import { connect } from "../../src/database/connect.ts";
 import { SqlStore } from "../../src/store/sql.ts";
 import type { EntryKey, NewEntry } from "../../src/store/store.ts";
 import { until } from "../../vitess/until.ts";

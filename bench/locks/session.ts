@@ -2,8 +2,8 @@
 // looks before it commits.
 
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
-import type { Database, Rows, Statement, Written } from "../../src/store/connect.ts";
-import { StoreError } from "../../src/store/errors.ts";
+import type { Database, Rows, Statement, Written } from "../../src/database/connect.ts";
+import { StoreError } from "../../src/store/error.ts";
 import type { EntryKey } from "../../src/store/store.ts";
 
 export interface Lock {

@@ -5,11 +5,11 @@ import { format, type SqlValue } from "mysql2";
 import pino from "pino";
 import { Bench } from "tinybench";
 import { createApp } from "../../src/app.ts";
+import type { Database, Statement } from "../../src/database/connect.ts";
+import { watchShards } from "../../src/database/shards.ts";
 import { keyOf } from "../../src/http/key.ts";
 import { BATCH_BYTES } from "../../src/limits.ts";
 import { CoalescingStore } from "../../src/store/coalesce.ts";
-import type { Database, Statement } from "../../src/store/connect.ts";
-import { watchShards } from "../../src/store/shards.ts";
 import { SqlStore } from "../../src/store/sql.ts";
 import {
   type BatchStore,

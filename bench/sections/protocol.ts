@@ -3,8 +3,8 @@
 import { inArray, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/mysql2";
 import { createPool, type Pool, type PoolOptions } from "mysql2/promise";
-import type { Database, Statement } from "../../src/store/connect.ts";
-import { entries } from "../../src/store/schema.ts";
+import type { Database, Statement } from "../../src/database/connect.ts";
+import { entries } from "../../src/database/schema.ts";
 import { SqlStore } from "../../src/store/sql.ts";
 import { type EntryKey, newVersion } from "../../src/store/store.ts";
 import { step } from "../../vitess/progress.ts";

@@ -1,7 +1,7 @@
 // The wording of every error: RFC 9457 problem details with a stable `code`. Never a key or a value in them.
 
 import type { Context } from "hono";
-import type { StoreError } from "../store/errors.ts";
+import type { StoreError } from "../store/error.ts";
 
 type Status = 400 | 401 | 403 | 404 | 405 | 408 | 412 | 413 | 415 | 500 | 503;
 

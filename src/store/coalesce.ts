@@ -14,9 +14,9 @@
 //  6. A batch is for one shard, so it happens as a whole or not at all, and an error is about all of it alike. If the
 //     map of shards is stale, vtgate refuses a write and says so, and it is sent again in smaller parts.
 
+import { Admission, type AdmissionOptions } from "../batching/admission.ts";
+import { Lane, type LaneOptions, type Waiting } from "../batching/lane.ts";
 import { LARGE_BATCH_ROWS } from "../limits.ts";
-import { Admission, type AdmissionOptions } from "./admission.ts";
-import { Lane, type LaneOptions, type Waiting } from "./lane.ts";
 import { KeyOrder } from "./order.ts";
 import {
   type BatchStore,

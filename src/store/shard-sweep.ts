@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { StoreError } from "./errors.ts";
+import { StoreError } from "./error.ts";
 import { Lease, type LeaseState } from "./lease.ts";
 import { Pace, type Pressure } from "./pace.ts";
 import type { BatchStore, EntryKey, ExpiredKey, ExpiredStore } from "./store.ts";

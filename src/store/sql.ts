@@ -9,10 +9,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import { MySqlDialect } from "drizzle-orm/mysql-core";
+import type { Database, Rows, Statement, Written } from "../database/connect.ts";
+import { entries } from "../database/schema.ts";
 import { BATCH_READ_BYTES } from "../limits.ts";
-import type { Database, Rows, Statement, Written } from "./connect.ts";
-import { StoreError } from "./errors.ts";
-import { entries } from "./schema.ts";
+import { StoreError } from "./error.ts";
 import {
   type BatchStore,
   type Condition,

@@ -1,15 +1,15 @@
 // The state of every shard's sweep, asked of the database itself and not of a server: so it is true also when no server
 // runs.
 
-import { inspectBackend } from "./backend.ts";
-import { connect, type Database } from "./connect.ts";
+import { inspectBackend } from "../database/backend.ts";
+import { connect, type Database } from "../database/connect.ts";
+import { watchShards } from "../database/shards.ts";
+import { keyspaceOf, urlOfShard } from "../database/url.ts";
 import { Lease } from "./lease.ts";
-import { watchShards } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
 import { COUNTED_ROWS, emptyReport, parseReport, type SweepStatus } from "./sweep-report.ts";
 import { sweepLeaseKey } from "./sweeper.ts";
-import { keyspaceOf, urlOfShard } from "./url.ts";
 
 const DEADLINE_MS = 5_000;
 const CONNECTIONS = 8;

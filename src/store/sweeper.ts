@@ -1,17 +1,17 @@
 // The sweep of a server: one task for each shard that there is, as shards come and go.
 
 import type { Logger } from "pino";
-import type { Backend } from "./backend.ts";
-import { connect, type Database, type Rows } from "./connect.ts";
+import type { Backend } from "../database/backend.ts";
+import { connect, type Database, type Rows } from "../database/connect.ts";
+import { replicaLag, type Shards } from "../database/shards.ts";
+import { keyspaceOf, urlOfShard } from "../database/url.ts";
 import type { Latency } from "./latency.ts";
 import { leaseKey } from "./lease.ts";
 import { pause, ShardSweep } from "./shard-sweep.ts";
-import { replicaLag, type Shards } from "./shards.ts";
 import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
 import type { SweepStatus } from "./sweep-report.ts";
 import { Turns } from "./turns.ts";
-import { keyspaceOf, urlOfShard } from "./url.ts";
 
 const FOLLOW_MS = 1_000;
 const LAG_MS = 1_000;

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { deadlocks } from "../../bench/deadlocks.ts";
-import { watchShards } from "../../src/store/shards.ts";
+import { watchShards } from "../../src/database/shards.ts";
 import { entryKey } from "../../src/store/store.ts";
 import { KEYSPACE } from "../../vitess/topology.ts";
 import { check, type Findings } from "./checker.ts";

@@ -1,25 +1,7 @@
 // What an error of the database means to a caller: whether a write surely did not happen, may have happened,
 // or can never happen. This is the only file that reads MySQL's and Vitess's error codes and messages.
 
-export type StoreErrorCode =
-  /** Nothing was changed; the same call may succeed later. */
-  | "unavailable"
-  /** Nothing was changed; more calls wait for the database than may. */
-  | "overloaded"
-  /** A write was sent and its answer never came: it may have happened, or may yet. */
-  | "outcome_unknown"
-  /** Nothing was changed; the database refuses the statement, now and later: a fault in the set-up or in this program. */
-  | "internal";
-
-/** A failed call. Neither its message nor its reason, which is one line for the log, ever holds a key or a value. */
-export class StoreError extends Error {
-  constructor(
-    readonly code: StoreErrorCode,
-    readonly reason: string,
-  ) {
-    super(`${code}: ${reason}`);
-  }
-}
+import { StoreError } from "../store/error.ts";
 
 /** How far a statement got when it failed. */
 export type Phase = "connecting" | "sent";

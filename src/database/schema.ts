@@ -2,7 +2,7 @@
 
 import { bigint, customType, index, mysqlTable, varchar } from "drizzle-orm/mysql-core";
 import { CONTENT_TYPE_BYTES, KEY_BYTES, METADATA_BYTES, NAMESPACE_BYTES } from "../limits.ts";
-import { VERSION_BYTES } from "./store.ts";
+import { VERSION_BYTES } from "../store/store.ts";
 
 // Drizzle's own varbinary goes through strings, which corrupts bytes, and it has no BLOB.
 const varbinary = customType<{ data: Buffer; config: { length: number }; configRequired: true }>({

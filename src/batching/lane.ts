@@ -1,7 +1,7 @@
 // Calls of one kind to one shard: while a statement is under way they gather, and become the next one.
 
+import { StoreError } from "../store/error.ts";
 import type { Call } from "./admission.ts";
-import { StoreError } from "./errors.ts";
 
 export interface LaneOptions<T, R> {
   /** Statements under way at once. */

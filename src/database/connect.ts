@@ -2,9 +2,10 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader, type RowDataPacket } from "mysql2";
+import { StoreError } from "../store/error.ts";
 import { Addresses } from "./addresses.ts";
 import type { Backend } from "./backend.ts";
-import { keepsSession, StoreError, storeError } from "./errors.ts";
+import { keepsSession, storeError } from "./errors.ts";
 import { urlsOf } from "./url.ts";
 
 export interface Statement {

@@ -3,9 +3,9 @@
 // and spreads a read: that costs speed. But such a read fails with any of its shards, so a map is only taken when it is
 // whole.
 
+import type { EntryKey } from "../store/store.ts";
 import { type Backend, SHOW_SHARDS, servingShards } from "./backend.ts";
 import type { Database, Rows } from "./connect.ts";
-import type { EntryKey } from "./store.ts";
 
 const REFRESH_MS = 5_000;
 const QUERY_TIMEOUT_MS = 2_000;

@@ -1,7 +1,7 @@
 // Which calls are let in, and how long each may take: bounded numbers, bounded bytes, and one deadline that
 // includes all waiting.
 
-import { StoreError } from "./errors.ts";
+import { StoreError } from "../store/error.ts";
 
 export interface AdmissionOptions {
   /** Calls that may be waiting or under way at once; the next one is `overloaded`. */
