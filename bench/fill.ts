@@ -3,10 +3,13 @@
 import { inspectBackend } from "../src/database/backend.ts";
 import { connect } from "../src/database/connect.ts";
 import { watchShards } from "../src/database/shards.ts";
+import type { Put } from "../src/database/statements.ts";
+import { Table } from "../src/database/table.ts";
 import { BATCH_BYTES } from "../src/limits.ts";
-import { SqlStore } from "../src/store/sql.ts";
-import { type EntryKey, type NewExpiry, newVersion, type Put } from "../src/store/store.ts";
+import type { EntryKey, NewExpiry } from "../src/store/store.ts";
+import { newRevision } from "../src/store/version.ts";
 import { step } from "../vitess/progress.ts";
+import { again } from "./again.ts";
 import { figure } from "./report.ts";
 import type { Rig } from "./rig.ts";
 import { ENTRY } from "./store.ts";
@@ -14,7 +17,6 @@ import { ENTRY } from "./store.ts";
 /** Statements at once, and rows in each. */
 const STATEMENTS = 4;
 const STATEMENT_ROWS = 1_000;
-const DEADLINE_MS = 60_000;
 
 export interface Filling {
   rows: number;
@@ -34,14 +36,14 @@ export async function fillRows(rig: Rig, filling: Filling) {
       keyspace: vtgates[0].database,
       hash: (key) => Bun.hash.xxHash64(key),
     });
-    const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+    const entries = new Table(database);
     let written = 0;
     await step(`write ${figure(filling.rows)} rows`, async (report) => {
       const statements = batches(filling, shardOf);
       const worker = async () => {
         for (const puts of statements) {
           rig.signal.throwIfAborted();
-          await store.putMany(puts, performance.now() + DEADLINE_MS);
+          await again((deadline) => entries.put(puts, deadline));
           written += puts.length;
           report(figure(written));
         }
@@ -64,7 +66,7 @@ function* batches(
     const shard = shardOf(key);
     const puts = pending.get(shard) ?? [];
     pending.set(shard, puts);
-    puts.push({ key, version: newVersion(), entry: { ...ENTRY, expiry, value } });
+    puts.push({ key, revision: newRevision(), expiry, content: { ...ENTRY, value } });
     if (puts.length === STATEMENT_ROWS || puts.length * value.length >= BATCH_BYTES) {
       pending.delete(shard);
       yield puts;

@@ -9,17 +9,19 @@ import { defaultDataDir, down, up } from "../vitess/cluster.ts";
 import { requireFreePort } from "../vitess/processes.ts";
 import { step } from "../vitess/progress.ts";
 import { createApp } from "./app.ts";
+import { type BatchingStore, batchingStore } from "./batching/batching.ts";
+import { directStore } from "./batching/direct.ts";
 import { type Config, isAnonymous, readConfig } from "./config.ts";
 import { type Backend, inspectBackend } from "./database/backend.ts";
-import { connect } from "./database/connect.ts";
+import { connect, type Database } from "./database/connect.ts";
 import { migrate } from "./database/migrate.ts";
 import { type Shards, watchShards } from "./database/shards.ts";
+import { Table } from "./database/table.ts";
+import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import { createMetrics } from "./metrics.ts";
-import { CoalescingStore } from "./store/coalesce.ts";
 import { Latency } from "./store/latency.ts";
-import { SqlStore } from "./store/sql.ts";
 import { Sweeper } from "./store/sweeper.ts";
 import { followTokens, readTokens, type TokenSource } from "./token-source.ts";
 import { type Serving, Workers } from "./workers.ts";
@@ -33,6 +35,9 @@ const IDLE_SLACK_SECONDS = 5;
 
 /** Beyond the drain, for the sweep: leases that it does not give back expire by themselves. */
 const SWEEP_END_MS = 500;
+
+/** Whoever asks for a sign of life wants to know now. */
+const PING_MS = 2_000;
 
 /** Given with a backend to the processes that KV_WORKERS asks for: they only serve. No variable, for those are users'. */
 const WORKER_FLAG = "--worker";
@@ -133,26 +138,29 @@ async function serve(
   const tokens = isAnonymous(config) ? undefined : await followTokens(tokenSource(config), log);
   let sweeper: Sweeper | undefined;
   const latency = new Latency(() => sweeper?.isSweeping ?? false);
-  const database = connect({
+  const connections = {
     url: databaseUrl,
     backend,
     connections: config.KV_CONNECTIONS,
     queueLimit: config.KV_QUEUE_CALLS,
-    observe: (statement) => latency.begin(statement),
-  });
+    observe: (statement: string) => latency.begin(statement),
+  };
+  const database = connect(connections);
+  let tables: Tables | undefined;
   try {
     const shards = await watchShards(database, {
       backend,
       keyspace: keyspaceOf(databaseUrl),
       hash: (key) => Bun.hash.xxHash64(key),
     });
-    const direct = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
-    const coalescing = config.KV_COALESCE === "true" ? coalesce(config, shards, direct) : undefined;
+    tables = new Tables(connections, database, shards);
+    const batching = config.KV_COALESCE === "true" ? batch(config, shards, tables, database) : undefined;
+    const direct = directStore(new Table(database), config.KV_DEADLINE_MS);
     if (config.KV_SWEEP === "true") {
       const holder = `${hostname()}-${process.pid}`;
       sweeper = new Sweeper({ url: databaseUrl, backend, shards, latency, holder, log });
     }
-    const app = createApp(coalescing ?? direct, {
+    const app = createApp(batching ?? direct, {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       bodyTimeoutMs: config.KV_BODY_MS,
       tokens,
@@ -160,7 +168,7 @@ async function serve(
       metrics: createMetrics(() => sweeper?.status() ?? new Map()),
       log,
       isDraining: () => stop.signal.aborted,
-      isFull: () => coalescing?.full ?? false,
+      isFull: batching?.isFull ?? (() => false),
     });
     const server = Bun.serve({
       hostname: config.KV_HOST,
@@ -186,7 +194,7 @@ async function serve(
     log.info("stopped");
   } finally {
     await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);
-    await database.close();
+    await Promise.all([database.close(), tables?.close()]);
   }
 }
 
@@ -201,14 +209,22 @@ function tokenSource({ KV_TOKENS, KV_TOKENS_FILE }: Config): TokenSource {
   return { inline: KV_TOKENS, file: KV_TOKENS_FILE };
 }
 
-function coalesce(config: Config, { shardOf }: Shards, store: SqlStore): CoalescingStore {
-  return new CoalescingStore(store, {
-    statements: { reads: config.KV_STATEMENTS, writes: 1 },
-    batchRows: config.KV_BATCH_ROWS,
-    batchBytes: BATCH_BYTES,
-    maxCalls: config.KV_QUEUE_CALLS,
-    maxBytes: config.KV_QUEUE_BYTES,
-    deadlineMs: config.KV_DEADLINE_MS,
-    shardOf,
-  });
+function batch(config: Config, shards: Shards, tables: Tables, database: Database): BatchingStore {
+  const anywhere = new Table(database);
+  return batchingStore(
+    {
+      shardOf: shards.shardOf,
+      tableAt: (shard) => tables.at(shard),
+      refresh: shards.refresh,
+      ping: () => anywhere.ping(performance.now() + PING_MS),
+    },
+    {
+      inFlight: { reads: config.KV_STATEMENTS, writes: 1 },
+      batchRows: config.KV_BATCH_ROWS,
+      batchBytes: BATCH_BYTES,
+      maxCalls: config.KV_QUEUE_CALLS,
+      maxBytes: config.KV_QUEUE_BYTES,
+      deadlineMs: config.KV_DEADLINE_MS,
+    },
+  );
 }

@@ -4,10 +4,13 @@ import { env } from "cloudflare:workers";
 import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
 import { createApp } from "./app.ts";
+import { directStore } from "./batching/direct.ts";
 import { readWorkerConfig } from "./config.ts";
 import { connect, type Database } from "./database/connect.ts";
+import { ExpiredRows } from "./database/expired.ts";
+import { Table } from "./database/table.ts";
 import { sweepForAWhile } from "./store/cron-sweep.ts";
-import { SqlStore } from "./store/sql.ts";
+import { LEASE_CALL_MS } from "./store/lease.ts";
 import { requireSome, Tokens } from "./tokens.ts";
 
 interface InvocationContext {
@@ -33,7 +36,7 @@ const database: Database = {
   execute: (statement, timeoutMs) => current().execute(statement, timeoutMs),
   close: () => current().close(),
 };
-const store = new SqlStore(database, { deadlineMs: config.KV_DEADLINE_MS });
+const store = directStore(new Table(database), config.KV_DEADLINE_MS);
 // Another value of it is another deployment, in whose isolates this is read again.
 const tokens = config.KV_TOKENS ? requireSome(new Tokens([{ name: "KV_TOKENS", text: config.KV_TOKENS }])) : undefined;
 const app = createApp(store, {
@@ -68,7 +71,7 @@ export default {
   scheduled: (_: unknown, __: unknown, context: InvocationContext) =>
     invoke(context, async () => {
       if (config.KV_SWEEP === "false") return;
-      const swept = await sweepForAWhile(store);
+      const swept = await sweepForAWhile(directStore(new Table(database), LEASE_CALL_MS), new ExpiredRows(database));
       if (swept) log.info(swept, "swept");
       else log.info("swept by another invocation");
     }),

@@ -8,9 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { createApp } from "../src/app.ts";
+import { directStore } from "../src/batching/direct.ts";
 import { readConfig, readWorkerConfig } from "../src/config.ts";
 import { connect } from "../src/database/connect.ts";
-import { SqlStore } from "../src/store/sql.ts";
+import { Table } from "../src/database/table.ts";
 import { newToken, Tokens } from "../src/tokens.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
 import { call, freshKeyUrl, targets, until } from "./targets.ts";
@@ -176,15 +177,15 @@ function expectNoSecrets(output: string, others: { token: string; entry: string 
 describe("without a valid token", () => {
   const database = connect({ url: DATABASE_URL, backend: "vitess", connections: 4, queueLimit: 1000 });
   let statements = 0;
-  const store = new SqlStore(
-    {
+  const store = directStore(
+    new Table({
       execute: (statement, timeoutMs) => {
         statements += 1;
         return database.execute(statement, timeoutMs);
       },
       close: () => database.close(),
-    },
-    { deadlineMs: 10_000 },
+    }),
+    10_000,
   );
   const tokens = new Tokens([{ name: "here", text: KV_TOKENS }]);
   const app = createApp(store, {

@@ -2,16 +2,18 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
+import { directStore } from "../src/batching/direct.ts";
 import { connect, type Database } from "../src/database/connect.ts";
-import { SqlStore } from "../src/store/sql.ts";
-import { entryKey, newVersion } from "../src/store/store.ts";
+import { Table } from "../src/database/table.ts";
+import { entryKey, keyName } from "../src/store/store.ts";
+import { newRevision } from "../src/store/version.ts";
 import { targets, until } from "./targets.ts";
 
 const { databaseUrl, socket } = targets.mysql;
 const WRITERS = 30;
 const SEARCH_MS = 20_000;
 const DEADLINE_MS = 10_000;
-const ENTRY = { value: Buffer.from("v"), contentType: "text/plain", metadata: null, expiry: "never" } as const;
+const CONTENT = { value: Buffer.from("v"), contentType: "text/plain", metadata: null };
 
 let root: Connection;
 let database: Database;
@@ -37,7 +39,7 @@ const waiting = () => count("SELECT COUNT(*) AS n FROM performance_schema.data_l
 test("rows found by the index of expiries and rows found by their keys are locked in opposite orders", async () => {
   const [sweep, upsert] = await Promise.all([open(), open()]);
   const key = entryKey("deadlock", "expired");
-  await new SqlStore(database, { deadlineMs: DEADLINE_MS }).put(key, { ...ENTRY, expiry: { atMs: 1 } });
+  await directStore(new Table(database), DEADLINE_MS).put(key, { ...CONTENT, expiry: { atMs: 1 } });
   try {
     // An upsert that changes an expiry does this in one statement: it locks the row, and then its entry in the index.
     await upsert.beginTransaction();
@@ -63,23 +65,26 @@ test("rows found by the index of expiries and rows found by their keys are locke
 // lock on the gap that the row has left: in an upsert's case also under READ COMMITTED (InnoDB's lock_rec_inherit_to_gap).
 // Of two such, each may keep the other from inserting.
 test("writers of neighbouring keys that are deleted under their hands are all done, whatever InnoDB makes of it", async () => {
-  const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+  const table = new Table(database);
+  const store = directStore(table, DEADLINE_MS);
   const keys = Array.from({ length: WRITERS }, (_, i) => entryKey("deadlock", String(i).padStart(3, "0")));
   const before = await deadlocks();
   const end = Date.now() + SEARCH_MS;
   // On most machines there is one within seconds; what a caller sees is the same either way.
   while ((await deadlocks()) === before && Date.now() < end) {
-    await store.putMany(
-      keys.map((key) => ({ key, version: newVersion(), entry: ENTRY })),
+    await table.put(
+      keys.map((key) => ({ key, revision: newRevision(), expiry: "never" as const, content: CONTENT })),
       performance.now() + DEADLINE_MS,
     );
     await root.beginTransaction();
     await root.query("DELETE FROM entries WHERE `key` IN (?)", [keys]);
-    const writes = keys.map((key) => store.put(key, ENTRY));
+    const writes = keys.map((key) => store.put(key, { ...CONTENT, expiry: "never" }));
     while ((await waiting()) < WRITERS);
     await root.commit();
     const versions = await Promise.all(writes);
-    const found = await store.getMany(keys, performance.now() + DEADLINE_MS);
-    expect([...found.values()]).toEqual(versions.map((version) => expect.objectContaining({ version })));
+    const found = await table.read("infos", keys, performance.now() + DEADLINE_MS);
+    expect(keys.map((key) => found.get(keyName(key)))).toEqual(
+      versions.map((version) => expect.objectContaining({ version })),
+    );
   }
 }, 60_000);

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RowDataPacket } from "mysql2/promise";
 import { connectOnce } from "../src/database/backend.ts";
 import { connect } from "../src/database/connect.ts";
-import { SqlStore } from "../src/store/sql.ts";
-import { entryKey, type NewExpiry, newVersion } from "../src/store/store.ts";
+import { Table } from "../src/database/table.ts";
+import { entryKey, type NewExpiry } from "../src/store/store.ts";
+import { newRevision } from "../src/store/version.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
 import { clear, cluster, statusOf } from "./cluster-cli.ts";
 import { FAILOVER_DIR } from "./folders.ts";
@@ -63,7 +64,7 @@ describe("in the middle of a sweep", () => {
 
   async function fill(namespace: string) {
     const database = connect({ url, backend: "vitess", connections: 4, queueLimit: 100 });
-    const store = new SqlStore(database, { deadlineMs: 30_000 });
+    const table = new Table(database);
     const names = Array.from({ length: EXPIRED + LIVE }, (_, i) => (i < LIVE ? `live-${i}` : `expired-${i}`));
     const expiryOf = (i: number): NewExpiry =>
       i >= LIVE ? { atMs: 1 } : i % 2 === 0 ? "never" : { afterMs: 3_600_000 };
@@ -71,10 +72,11 @@ describe("in the middle of a sweep", () => {
       for (let from = 0; from < names.length; from += STATEMENT_ROWS) {
         const puts = names.slice(from, from + STATEMENT_ROWS).map((name, i) => ({
           key: entryKey(namespace, name),
-          version: newVersion(),
-          entry: { value: Buffer.from("v"), contentType: "text/plain", metadata: null, expiry: expiryOf(from + i) },
+          revision: newRevision(),
+          expiry: expiryOf(from + i),
+          content: { value: Buffer.from("v"), contentType: "text/plain", metadata: null },
         }));
-        await store.putMany(puts, performance.now() + 30_000);
+        await table.put(puts, performance.now() + 30_000);
       }
     } finally {
       await database.close();

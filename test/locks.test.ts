@@ -4,11 +4,14 @@ import { beforeAll, expect, test } from "bun:test";
 import { isInOrder, measureOrder, measureOthers } from "../bench/locks/order.ts";
 import { type Case, isGap, locksIn, measureStatements, READS } from "../bench/locks/statements.ts";
 import { keysOfOneShard } from "../bench/store.ts";
+import { urlOfShard } from "../src/database/url.ts";
 import { targets } from "./targets.ts";
 
 const { status } = targets.vitess;
 const primary = status.tablets.find(({ shard, role }) => shard === status.shards[0] && role === "primary");
 const socket = primary?.mysqlSocket as string;
+
+const url = urlOfShard(targets.vitess.databaseUrl, status.shards[0] as string);
 
 let cases: Case[];
 beforeAll(async () => {
@@ -31,11 +34,11 @@ test("an entry of the index of expiries is locked only together with its row", a
 });
 
 test("a statement of many rows locks them in the order of their keys, however they came", async () => {
-  for (const order of await measureOrder(targets.vitess.databaseUrl, socket, keysOfOneShard(5))) {
+  for (const order of await measureOrder(url, socket, keysOfOneShard(5))) {
     expect(isInOrder(order), JSON.stringify(order)).toBe(true);
   }
 });
 
 test("a statement of many rows waits for no others, in a table that is hardly larger", async () => {
-  expect(await measureOthers(targets.vitess.databaseUrl, socket, keysOfOneShard(40))).toEqual([]);
+  expect(await measureOthers(url, socket, keysOfOneShard(40))).toEqual([]);
 });

@@ -1,22 +1,17 @@
-// Random conversations against a small model of the contract, about keys of both shards.
+// Random conversations held against the very function that decides writes, about keys of both shards.
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
+import { type Answer, decide, isLive, type Row, type Write } from "../src/store/decide.ts";
+import type { ExpireResult } from "../src/store/store.ts";
+import { newRevision, versionOf } from "../src/store/version.ts";
 import { BACKENDS, call, targets } from "./targets.ts";
 
 const RUNS = 60;
 const NAMESPACE = `property${Date.now()}`;
 /** A full key of each shard, twice: filled before the tests run. */
 let keys: string[] = [];
-
-interface Entry {
-  value: string;
-  metadata: string | null;
-  tag: string;
-  /** Epoch milliseconds as this process's clock has it, give or take TOLERANCE_MS; null: never. */
-  expiresAt: number | null;
-}
 
 /** Expiries of a run differ by at least a minute, so that the order of two is beyond doubt. */
 const TOLERANCE_MS = 20_000;
@@ -100,8 +95,17 @@ describe.each(BACKENDS)("model on %s", (backend) => {
   );
 });
 
+/** What a value is to the model. */
+interface Content {
+  value: string;
+  metadata: string | null;
+}
+type Model = Row<Content>;
+
 class Conversation {
-  private readonly entries = new Map<number, Entry>();
+  private readonly rows = new Map<number, Model | null>();
+  /** The entity tags that the server gave for the model's versions, and those that it gave before. */
+  private readonly tags = new Map<string, string>();
   private readonly stale = new Map<number, string>();
 
   constructor(private readonly base: string) {}
@@ -138,118 +142,121 @@ class Conversation {
     }
   }
 
+  /** Decides as the store would, with this process's clock. */
+  private decide(key: number, write: Write<Content>): Answer {
+    const before = this.live(key);
+    const { row, answer } = decide(before, write, Date.now());
+    if (before && (!row || versionOf(row.revision) !== versionOf(before.revision)))
+      this.stale.set(key, this.tagOf(before));
+    this.rows.set(key, row);
+    return answer;
+  }
+
   private async put(operation: Operation & { op: "put" }, index: number) {
     const { key, value, metadata, ifMatch, ifNoneMatch } = operation;
-    const before = this.entries.get(key);
-    const query =
-      operation.expiry === "keep" ? "?keep_ttl=true" : operation.expiry ? `?${spell(operation.expiry, index)}` : "";
+    const { expiry } = operation;
+    const query = expiry === "keep" ? "?keep_ttl=true" : expiry ? `?${spell(expiry, index)}` : "";
+    const given = {
+      ...(ifMatch && { ifMatch: this.tag(key, ifMatch) }),
+      ...(ifNoneMatch && { ifNoneMatch: this.tag(key, ifNoneMatch) }),
+    };
     const answer = await call(this.url(key) + query, {
       method: "PUT",
       body: Buffer.from(value, "utf8"),
       headers: {
         ...(metadata !== null && { "KV-Metadata": metadata }),
-        ...(ifMatch && { "If-Match": this.tag(key, ifMatch) }),
-        ...(ifNoneMatch && { "If-None-Match": this.tag(key, ifNoneMatch) }),
+        ...(given.ifMatch && { "If-Match": given.ifMatch }),
+        ...(given.ifNoneMatch && { "If-None-Match": given.ifNoneMatch }),
       },
     });
-    const holds = (!ifMatch || this.matches(key, ifMatch)) && (!ifNoneMatch || !this.matches(key, ifNoneMatch));
-    expect(answer.status).toBe(holds ? 204 : 412);
-    if (!holds) return;
+    const decided = this.decide(key, {
+      kind: "put",
+      revision: newRevision(),
+      content: { value, metadata },
+      expiry: expiry === "keep" ? "keep" : expiry ? { atMs: instant(expiry, index) } : "never",
+      condition: {
+        ifMatch: this.versions(key, given.ifMatch),
+        ifNoneMatch: this.versions(key, given.ifNoneMatch),
+      },
+    });
+    expect(answer.status).toBe(decided === null ? 412 : 204);
+    if (decided === null) return;
     const tag = answer.headers.get("ETag") ?? "";
-    expect(tag).not.toBe(before?.tag ?? "");
-    if (before) this.stale.set(key, before.tag);
-    const expiresAt =
-      operation.expiry === "keep"
-        ? (before?.expiresAt ?? null)
-        : operation.expiry
-          ? instant(operation.expiry, index)
-          : null;
-    this.set(key, { value, metadata, tag, expiresAt });
+    expect(this.stale.get(key)).not.toBe(tag);
+    this.tags.set(decided as string, tag);
   }
 
   private async delete({ key, ifMatch }: Operation & { op: "delete" }) {
-    const headers: Record<string, string> = ifMatch ? { "If-Match": this.tag(key, ifMatch) } : {};
+    const tag = ifMatch === null ? undefined : this.tag(key, ifMatch);
+    const headers: Record<string, string> = tag ? { "If-Match": tag } : {};
     const answer = await call(this.url(key), { method: "DELETE", headers });
-    const holds = !ifMatch || this.matches(key, ifMatch);
-    expect(answer.status).toBe(holds ? 204 : 412);
-    if (!holds) return;
-    const before = this.entries.get(key);
-    if (before) this.stale.set(key, before.tag);
-    this.entries.delete(key);
+    const decided = this.decide(key, { kind: "delete", ifMatch: this.versions(key, tag) });
+    expect(answer.status).toBe(decided ? 204 : 412);
   }
 
   private async setTtl(operation: Operation & { op: "setTtl" }, index: number) {
     const { key, ifMatch } = operation;
-    const entry = this.entries.get(key);
     const [[field, number]] = [...new URLSearchParams(spell(operation.expiry, index))] as [[string, string]];
+    const tag = ifMatch === null ? undefined : this.tag(key, ifMatch);
     const answer = await call(`${this.url(key)}/ttl${operation.if ? `?if=${operation.if}` : ""}`, {
       method: "PUT",
       body: JSON.stringify({ [field]: Number(number) }),
-      headers: ifMatch ? { "If-Match": this.tag(key, ifMatch) } : {},
+      headers: tag ? { "If-Match": tag } : {},
     });
-    if (!entry) {
-      expect(answer.status).toBe(404);
-      return;
-    }
-    const next = instant(operation.expiry, index);
-    const current = entry.expiresAt ?? Number.POSITIVE_INFINITY;
-    const holds =
-      (!ifMatch || this.matches(key, ifMatch)) &&
-      {
-        always: true,
-        nx: entry.expiresAt === null,
-        xx: entry.expiresAt !== null,
-        gt: next > current,
-        lt: next < current,
-      }[operation.if ?? "always"];
-    expect(answer.status).toBe(holds ? 200 : 412);
-    if (!holds) return;
-    this.set(key, { ...entry, expiresAt: next });
-    expectNear((await answer.json()) as TtlAnswer, next);
+    const expiry = { atMs: instant(operation.expiry, index) };
+    const condition = { if: operation.if ?? undefined, ifMatch: this.versions(key, tag) };
+    const decided = this.decide(key, { kind: "expire", revision: newRevision(), expiry, condition }) as ExpireResult;
+    expect(answer.status).toBe({ absent: 404, condition_failed: 412, set: 200 }[decided.outcome]);
+    if (decided.outcome === "set") expectNear((await answer.json()) as TtlAnswer, decided.atMs);
   }
 
   private async persist({ key }: Operation & { op: "persist" }) {
     const answer = await call(`${this.url(key)}/ttl`, { method: "DELETE" });
-    const entry = this.entries.get(key);
-    expect(answer.status).toBe(entry ? 204 : 404);
-    if (entry) entry.expiresAt = null;
+    const decided = this.decide(key, { kind: "persist", revision: newRevision() });
+    expect(answer.status).toBe(decided ? 204 : 404);
   }
 
   private async compare(key: number, head: boolean) {
     const answer = await call(this.url(key), { method: head ? "HEAD" : "GET" });
-    const entry = this.entries.get(key);
-    expect(answer.status).toBe(entry ? 200 : 404);
-    if (!entry) return;
-    if (!head) expect(await answer.text()).toBe(Buffer.from(entry.value, "utf8").toString());
-    expect(answer.headers.get("ETag")).toBe(entry.tag);
+    const row = this.live(key);
+    expect(answer.status).toBe(row ? 200 : 404);
+    if (!row) return;
+    if (!head) expect(await answer.text()).toBe(Buffer.from(row.content.value, "utf8").toString());
+    expect(answer.headers.get("ETag")).toBe(this.tagOf(row));
     // A field value has no white space at its ends.
-    expect(answer.headers.get("KV-Metadata")).toBe(entry.metadata?.trim() ?? null);
-    expect(answer.headers.has("KV-Expires-At")).toBe(entry.expiresAt !== null);
+    expect(answer.headers.get("KV-Metadata")).toBe(row.content.metadata?.trim() ?? null);
+    expect(answer.headers.has("KV-Expires-At")).toBe(row.expiresAtMs !== null);
   }
 
   private async compareTtl(key: number) {
     const answer = await call(`${this.url(key)}/ttl`);
-    const entry = this.entries.get(key);
-    expect(answer.status).toBe(entry ? 200 : 404);
-    if (entry) expectNear((await answer.json()) as TtlAnswer, entry.expiresAt);
+    const row = this.live(key);
+    expect(answer.status).toBe(row ? 200 : 404);
+    if (row) expectNear((await answer.json()) as TtlAnswer, row.expiresAtMs);
   }
 
-  /** An entry whose expiry is past is none. */
-  private set(key: number, entry: Entry) {
-    if (entry.expiresAt !== null && entry.expiresAt <= Date.now()) this.entries.delete(key);
-    else this.entries.set(key, entry);
+  private live(key: number): Model | null {
+    const row = this.rows.get(key);
+    return row && isLive(row, Date.now()) ? row : null;
+  }
+
+  private tagOf({ revision }: Model): string {
+    return this.tags.get(versionOf(revision)) ?? "";
   }
 
   private tag(key: number, which: string): string {
+    const row = this.live(key);
     if (which === "any") return "*";
-    if (which === "current") return this.entries.get(key)?.tag ?? '"none"';
+    if (which === "current") return row ? this.tagOf(row) : '"none"';
     if (which === "stale") return this.stale.get(key) ?? '"none"';
     return '"bogus"';
   }
 
-  private matches(key: number, which: string): boolean {
-    const entry = this.entries.get(key);
-    return entry !== undefined && (which === "any" || this.tag(key, which) === entry.tag);
+  /** The model's versions for an entity tag. */
+  private versions(key: number, tag: string | undefined): "*" | string[] | undefined {
+    const row = this.live(key);
+    if (tag === "*" || tag === undefined) return tag;
+    return row && this.tagOf(row) === tag ? [versionOf(row.revision)] : [];
   }
 }
 

@@ -5,16 +5,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { createConnection } from "mysql2/promise";
 import { deadlocks } from "../bench/deadlocks.ts";
+import { directStore } from "../src/batching/direct.ts";
 import { type Backend, inspectBackend } from "../src/database/backend.ts";
 import { connect, type Database } from "../src/database/connect.ts";
+import { ExpiredRows } from "../src/database/expired.ts";
 import { migrate } from "../src/database/migrate.ts";
 import { watchShards } from "../src/database/shards.ts";
+import { Table } from "../src/database/table.ts";
 import { urlOfShard } from "../src/database/url.ts";
 import { Latency } from "../src/store/latency.ts";
 import { Lease, leaseKey } from "../src/store/lease.ts";
 import { Pace } from "../src/store/pace.ts";
-import { SqlStore } from "../src/store/sql.ts";
-import { entryKey, type NewEntry } from "../src/store/store.ts";
+import { entryKey, type NewEntry, type Store } from "../src/store/store.ts";
 import { type SweepStep, sweepStep } from "../src/store/sweep.ts";
 import { sweepLeaseKey } from "../src/store/sweeper.ts";
 import { SHIFTED_SERVER, startServer } from "./server.ts";
@@ -34,10 +36,10 @@ const PAST: NewEntry["expiry"] = { atMs: 1 };
 const databases: Database[] = [];
 afterAll(() => Promise.all(databases.map((database) => database.close())));
 
-function storeAt(url: string, backend: Backend): SqlStore {
+function storeAt(url: string, backend: Backend): { store: Store; expired: ExpiredRows } {
   const database = connect({ url, backend, connections: 4, queueLimit: 100 });
   databases.push(database);
-  return new SqlStore(database, { deadlineMs: 10_000 });
+  return { store: directStore(new Table(database), 10_000), expired: new ExpiredRows(database) };
 }
 
 async function countRows(connection: Connection, prefix: string): Promise<number> {
@@ -72,7 +74,7 @@ describe.each(BACKENDS)("sweeping on %s", (backend) => {
   });
 
   test("what was overwritten after it had been found is not deleted", async () => {
-    const store = storeAt(databaseUrl, backend);
+    const { store, expired } = storeAt(databaseUrl, backend);
     const namespace = `overwritten-${Date.now()}`;
     const keys = Array.from({ length: 4 }, (_, i) => entryKey(namespace, `k${i}`));
     const [kept, long, short, untouched] = keys as [
@@ -87,7 +89,7 @@ describe.each(BACKENDS)("sweeping on %s", (backend) => {
     await store.put(short, entry("new", { afterMs: 1 }));
     await sleep(5);
     // As if all had been found before. The server may be faster with those that are expired.
-    expect(await store.reclaim(keys, soon())).toBeLessThanOrEqual(2);
+    expect(await expired.reclaim(keys, soon())).toBeLessThanOrEqual(2);
     expect((await store.get(kept))?.value.toString()).toBe("new");
     expect((await store.get(long))?.value.toString()).toBe("new");
     expect([await store.get(short), await store.get(untouched)]).toEqual([null, null]);
@@ -103,7 +105,7 @@ describe.each(BACKENDS)("sweeping on %s", (backend) => {
   });
 
   test("a lease is one holder's, until it expires, is lost or given back", async () => {
-    const store = storeAt(databaseUrl, backend);
+    const { store } = storeAt(databaseUrl, backend);
     const key = leaseKey(`test-${Date.now()}`);
     const [first, second] = [new Lease(store, key, 400), new Lease(store, key, 60_000)];
     expect(await first.read()).toBe(null);
@@ -161,15 +163,15 @@ describe("sweeping while others write", () => {
     await call(`${url}?ttl_ms=300`, { method: "PUT", body: "old" });
     // A second session, to force the order: it holds the row's lock since before the expiry.
     const writer = await connectToPrimaryOf(url);
-    const store = storeAt(databaseUrl, "vitess");
+    const { expired } = storeAt(databaseUrl, "vitess");
     try {
       await writer.query("START TRANSACTION");
       await writer.query(change, [rowKey(url)]);
       await sleep(350);
       const key = entryKey("test", new URL(url).pathname.split("/")[4] as string);
-      const found = await store.findExpired(1000, null, soon());
+      const found = await expired.find(1000, null, soon());
       expect(found.some((each) => each.key.equals(key))).toBe(true);
-      const reclaimed = store.reclaim([key], soon());
+      const reclaimed = expired.reclaim([key], soon());
       expect(await Promise.race([reclaimed, sleep(200, "waiting")])).toBe("waiting");
       await writer.query("COMMIT");
       expect(await reclaimed).toBe(0);
@@ -186,8 +188,8 @@ describe("sweeping while others write", () => {
     const end = performance.now() + 5_000;
     const namespace = `busy${Date.now()}`;
     let reclaimed = 0;
-    const sweepAll = stores.map(async (store) => {
-      while (performance.now() < end) reclaimed += (await sweepStep(store, BUDGET)).deleted;
+    const sweepAll = stores.map(async ({ expired }) => {
+      while (performance.now() < end) reclaimed += (await sweepStep(expired, BUDGET)).deleted;
     });
     const write = Array.from({ length: 64 }, async () => {
       while (performance.now() < end) {
@@ -214,10 +216,10 @@ describe("sweeping while others write", () => {
           return [];
         },
       };
-      const store = new SqlStore(spy as unknown as Database, { deadlineMs: 1000 });
-      await store.findExpired(100, null, soon());
-      await store.findExpired(100, { key: entryKey("a", "b"), atMs: 5, ageMs: 0 }, soon());
-      await store.reclaim([entryKey("a", "b"), entryKey("a", "c")], soon());
+      const expired = new ExpiredRows(spy as unknown as Database);
+      await expired.find(100, null, soon());
+      await expired.find(100, { key: entryKey("a", "b"), atMs: 5, ageMs: 0 }, soon());
+      await expired.reclaim([entryKey("a", "b"), entryKey("a", "c")], soon());
     } finally {
       connection.destroy();
     }
@@ -263,25 +265,30 @@ describe("by oneself", () => {
   afterAll(() => connection.destroy());
 
   test("a step takes the oldest within its budget, and the next goes on behind it", async () => {
-    const store = storeAt(url, "mysql");
+    const { store, expired } = storeAt(url, "mysql");
     for (let i = 0; i < 25; i++) await store.put(entryKey("steps", `k${i}`), entry("v", { atMs: 1000 + (i % 5) }));
     await store.put(entryKey("steps", "live"), entry("v", { afterMs: 600_000 }));
     await store.put(entryKey("steps", "for ever"), entry("v", "never"));
-    expect(await store.countExpired(100, soon())).toBe(25);
-    expect(await store.countExpired(10, soon())).toBe(10);
-    const first = await sweepStep(store, { rows: 12, ms: 5000 });
+    expect(await expired.count(100, soon())).toBe(25);
+    expect(await expired.count(10, soon())).toBe(10);
+    const first = await sweepStep(expired, { rows: 12, ms: 5000 });
     expect(first).toMatchObject({ seen: 12, deleted: 12 });
     expect(first.oldestAgeMs).toBeGreaterThan(1e12);
     expect(first.last?.atMs).toBe(1002);
     // Behind it are only later ones, also where they expired in the same millisecond.
-    const second = await sweepStep(store, { rows: 12, ms: 5000 }, first.last);
+    const second = await sweepStep(expired, { rows: 12, ms: 5000 }, first.last);
     expect(second).toMatchObject({ seen: 12, deleted: 12 });
-    expect(await sweepStep(store, { rows: 12, ms: 5000 }, second.last)).toMatchObject({
+    expect(await sweepStep(expired, { rows: 12, ms: 5000 }, second.last)).toMatchObject({
       seen: 1,
       deleted: 1,
       last: null,
     });
-    expect(await sweepStep(store, { rows: 12, ms: 5000 })).toEqual({ seen: 0, deleted: 0, oldestAgeMs: 0, last: null });
+    expect(await sweepStep(expired, { rows: 12, ms: 5000 })).toEqual({
+      seen: 0,
+      deleted: 0,
+      oldestAgeMs: 0,
+      last: null,
+    });
     expect(await countRows(connection, "steps/")).toBe(2);
   });
 

@@ -66,6 +66,10 @@ describe.each(BACKENDS)("on %s", (backend) => {
     way.lose("DELETE", "statement");
     expect(await outcomeOf(await call(url, { method: "DELETE" }))).toEqual(UNKNOWN);
     expect(await read(url)).toEqual([200, "old", etag]);
+    way.lose("INSERT", "statement");
+    const fresh = freshKeyUrl(server.url);
+    expect(await outcomeOf(await put(fresh, "new", { "If-None-Match": "*" }))).toEqual(UNKNOWN);
+    expect((await read(fresh))[0]).toBe(404);
   });
 
   test.each(["statement", "answer"] as const)("a compare-and-swap happens once, whose %s is lost", async (what) => {
@@ -76,35 +80,41 @@ describe.each(BACKENDS)("on %s", (backend) => {
     expect(await read(url)).toEqual([200, "new", etagOf(answer)]);
   });
 
-  test("a compare-and-swap that fails, and may have been applied before, is unknown", async () => {
+  test("a compare-and-swap that fails is refused before anything could be lost", async () => {
     const { url, etag } = await existing();
-    const direct = url.replace(server.url, targets[backend].url);
-    await put(direct, "theirs");
+    await put(url.replace(server.url, targets[backend].url), "theirs");
     way.lose("UPDATE", "answer");
-    expect(await outcomeOf(await put(url, "new", { "If-Match": etag }))).toEqual(UNKNOWN);
-    expect((await read(url)).slice(0, 2)).toEqual([200, "theirs"]);
+    expect((await put(url, "new", { "If-Match": etag })).status).toBe(412);
+    expect([way.pending(), ...(await read(url)).slice(0, 2)]).toEqual([1, 200, "theirs"]);
+    way.lose("", "answer", 0);
   });
 
-  test("a conditional DELETE whose statement is lost is sent again", async () => {
+  test.each(["statement", "answer"] as const)("a conditional DELETE happens once, whose %s is lost", async (what) => {
     const { url, etag } = await existing();
-    way.lose("DELETE", "statement");
+    way.lose("UPDATE", what);
     expect((await call(url, { method: "DELETE", headers: { "If-Match": etag } })).status).toBe(204);
-    expect((await read(url))[0]).toBe(404);
+    expect([way.pending(), (await read(url))[0]]).toEqual([0, 404]);
   });
 
-  test("a conditional DELETE that was applied leaves no proof", async () => {
+  test.each(["statement", "answer"] as const)("a change of expiry happens once, whose %s is lost", async (what) => {
     const { url, etag } = await existing();
-    way.lose("DELETE", "answer");
-    expect(await outcomeOf(await call(url, { method: "DELETE", headers: { "If-Match": etag } }))).toEqual(UNKNOWN);
-    expect((await read(url))[0]).toBe(404);
+    way.lose("UPDATE", what);
+    const answer = await call(`${url}/ttl?if=nx`, { method: "PUT", body: '{"ttl":60}' });
+    expect([answer.status, way.pending()]).toEqual([200, 0]);
+    const { expires_at } = (await answer.json()) as { expires_at: string };
+    const now = await call(url);
+    expect(now.headers.get("KV-Expires-At")).toBe(String(Date.parse(expires_at)));
+    expect(etagOf(now)).toBe(etag);
   });
 
-  test("a change of expiry leaves no proof", async () => {
-    const { url } = await existing();
-    way.lose("UPDATE", "answer");
-    const answer = await call(`${url}/ttl`, { method: "PUT", body: '{"ttl":60}' });
-    expect(await outcomeOf(answer)).toEqual(UNKNOWN);
-    expect((await call(url)).headers.get("KV-Expires-At")).not.toBeNull();
+  test("changes of many rows in one transaction happen once, whose answer is lost", async () => {
+    const entries = await Promise.all(Array.from({ length: 12 }, existing));
+    way.lose("UPDATE", "answer", 2);
+    const answers = await Promise.all(
+      entries.map(({ url }) => call(`${url}/ttl?if=nx`, { method: "PUT", body: '{"ttl":60}' })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(entries.map(() => 200));
+    way.lose("", "answer", 0);
   });
 
   test("a read is asked again", async () => {
@@ -114,10 +124,10 @@ describe.each(BACKENDS)("on %s", (backend) => {
     expect(way.pending()).toBe(0);
   });
 
-  test("a read of an expired entry is asked again when its reclaiming is not answered", async () => {
+  test("a read of an expired entry is asked again when what settles it is not answered", async () => {
     const url = freshKeyUrl(server.url);
     await put(`${url}?ttl_ms=1`, "v");
-    way.lose("DELETE", "answer");
+    way.lose("UPDATE", "answer");
     expect((await read(url))[0]).toBe(404);
     expect(way.pending()).toBe(0);
   });

@@ -4,10 +4,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RowDataPacket } from "mysql2/promise";
+import { directStore } from "../src/batching/direct.ts";
 import { connect as connectDatabase } from "../src/database/connect.ts";
 import { watchShards } from "../src/database/shards.ts";
+import { Table } from "../src/database/table.ts";
 import { Lease, leaseKey } from "../src/store/lease.ts";
-import { SqlStore } from "../src/store/sql.ts";
 import { emptyReport } from "../src/store/sweep-report.ts";
 import { sweepLeaseKey } from "../src/store/sweeper.ts";
 import { portInUse } from "../vitess/processes.ts";
@@ -122,7 +123,7 @@ describe("a Worker's cron", () => {
   });
 
   test("leaves the sweep to another that is at it", async () => {
-    const store = new SqlStore(database, { deadlineMs: 10_000 });
+    const store = directStore(new Table(database), 10_000);
     const lease = new Lease(store, leaseKey("sweep"), 60_000);
     const namespace = `cron-held${Date.now()}`;
     await withoutServersSweeping(async () => {
@@ -144,7 +145,7 @@ describe("a Worker's cron", () => {
       keyspace: "kv",
       hash: (key) => Bun.hash.xxHash64(key),
     });
-    const store = new SqlStore(database, { deadlineMs: 10_000 });
+    const store = directStore(new Table(database), 10_000);
     const keys = status.shards.map((shard) => sweepLeaseKey(shard, shards));
     const lease = {
       value: Buffer.from(JSON.stringify(emptyReport("another"))),

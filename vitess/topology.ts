@@ -345,6 +345,8 @@ export function topology(settings: Settings, place: Place): Topology {
           "--queryserver-config-pool-size=64",
           "--queryserver-config-transaction-cap=64",
           "--queryserver-config-query-timeout=20s",
+          // What a vtgate that died has begun and not committed holds its rows no longer; the default is 30 seconds.
+          "--queryserver-config-transaction-timeout=5s",
           // No two-phase commits, for no write is to several shards. With them a primary whose queries were stopped for
           // the switch of a resharding can't be refreshed until that is over: its pool of prepared transactions is
           // closed, which counts as not empty. A switch that was cut off could then be neither finished nor undone.

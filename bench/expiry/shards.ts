@@ -2,12 +2,12 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Database } from "../../src/database/connect.ts";
+import { ExpiredRows } from "../../src/database/expired.ts";
 import { replicaLag } from "../../src/database/shards.ts";
 import { urlOfShard } from "../../src/database/url.ts";
-import { SqlStore } from "../../src/store/sql.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";
+import { again } from "../again.ts";
 
-const DEADLINE_MS = 60_000;
 const SAMPLE_MS = 1_000;
 const ALL_ROWS = 10_000_000;
 /** Samples count no further: that would be the largest part of the load. */
@@ -16,7 +16,7 @@ const SAMPLED_ROWS = 10_000;
 export interface ShardAccess {
   shard: string;
   database: Database;
-  store: SqlStore;
+  expired: ExpiredRows;
 }
 
 /** Runs `work` with a connection to each shard. */
@@ -27,7 +27,7 @@ export async function withShards<T>(
   const access = shards.map((shard) => {
     const target = urlOfShard(url, shard);
     const database = connect({ url: target, backend: "vitess", connections: 2, queueLimit: 10 });
-    return { shard, database, store: new SqlStore(database, { deadlineMs: DEADLINE_MS }) };
+    return { shard, database, expired: new ExpiredRows(database) };
   });
   try {
     return await work(access);
@@ -38,9 +38,7 @@ export async function withShards<T>(
 
 /** Expired rows of all shards, of each counted up to `most`. */
 export async function backlog(access: ShardAccess[], most = ALL_ROWS): Promise<number> {
-  const counts = await Promise.all(
-    access.map(({ store }) => store.countExpired(most, performance.now() + DEADLINE_MS)),
-  );
+  const counts = await Promise.all(access.map(({ expired }) => again((deadline) => expired.count(most, deadline))));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
@@ -67,8 +65,9 @@ export async function whileSampling<T>(
   const begun = performance.now();
   const sample = async () => {
     while (!end.signal.aborted) {
-      const deadline = performance.now() + DEADLINE_MS;
-      const oldest = await Promise.all(access.map(({ store }) => store.findExpired(1, null, deadline)));
+      const oldest = await Promise.all(
+        access.map(({ expired }) => again((deadline) => expired.find(1, null, deadline))),
+      );
       const lags: number[] = [];
       for (const { shard } of access) lags.push(await replicaLag(database, vtgates[0].database, shard));
       samples.push({

@@ -79,9 +79,9 @@ export async function compareStrategies(rig: Rig): Promise<StrategyResult[]> {
         {
           name: `the step of this store, ${LIMIT} rows, on each shard, without a pause`,
           loops: access.map(
-            ({ store }) =>
+            ({ expired }) =>
               async () =>
-                (await sweepStep(store, { rows: LIMIT, ms: STATEMENT_MS })).deleted,
+                (await sweepStep(expired, { rows: LIMIT, ms: STATEMENT_MS })).deleted,
           ),
         },
       ];
@@ -151,7 +151,7 @@ async function run(
 /** Leaves nothing expired to the next. */
 async function drain(access: ShardAccess[]) {
   while ((await backlog(access)) > 0) {
-    await Promise.all(access.map(({ store }) => sweepStep(store, { rows: 1000, ms: STATEMENT_MS })));
+    await Promise.all(access.map(({ expired }) => sweepStep(expired, { rows: 1000, ms: STATEMENT_MS })));
   }
 }
 

@@ -2,8 +2,9 @@
 
 import { inspectBackend } from "../../src/database/backend.ts";
 import { connect } from "../../src/database/connect.ts";
-import { SqlStore } from "../../src/store/sql.ts";
-import { newVersion } from "../../src/store/store.ts";
+import { Table } from "../../src/database/table.ts";
+import { urlOfShard } from "../../src/database/url.ts";
+import { newRevision } from "../../src/store/version.ts";
 import { step } from "../../vitess/progress.ts";
 import { clusterGroups, withCores } from "../cpu.ts";
 import { repeat } from "../repeat.ts";
@@ -27,6 +28,8 @@ const CASES = [
   { rows: 500, valueBytes: 256 },
   { rows: 100, valueBytes: 4096 },
 ];
+/** That of keysOfOneShard. */
+const SHARD = "-80";
 /** For this share of what a load on the whole is measured. */
 const SHARE = 0.3;
 const DEADLINE_MS = 60_000;
@@ -34,22 +37,29 @@ const DEADLINE_MS = 60_000;
 export async function measureStatements(rig: Rig): Promise<StatementCost[]> {
   const cluster = await rig.cluster();
   const { url } = cluster;
-  const database = connect({ url, backend: await inspectBackend(url), connections: 1, queueLimit: 1 });
-  const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+  // Sessions as the server's.
+  const database = connect({
+    url: urlOfShard(url, SHARD),
+    backend: await inspectBackend(url),
+    connections: 1,
+    queueLimit: 1,
+    packets: true,
+  });
+  const entries = new Table(database);
   const costs: StatementCost[] = [];
   try {
     // Puts first: they store what is read.
     for (const { rows, valueBytes } of CASES) {
       const keys = keysOfOneShard(rows);
-      const entry = { ...ENTRY, value: Buffer.alloc(valueBytes, "v") };
+      const content = { ...ENTRY, value: Buffer.alloc(valueBytes, "v") };
       const later = () => performance.now() + DEADLINE_MS;
       const run: Record<Operation, () => Promise<unknown>> = {
         put: () =>
-          store.putMany(
-            keys.map((key) => ({ key, version: newVersion(), entry })),
+          entries.put(
+            keys.map((key) => ({ key, revision: newRevision(), expiry: "never", content })),
             later(),
           ),
-        get: () => store.getMany(keys, later()),
+        get: () => entries.read("entries", keys, later()),
       };
       for (const operation of OPERATIONS.toReversed()) {
         await step(`${operation.toUpperCase()}, ${rows} rows of ${valueBytes} bytes`, async () => {

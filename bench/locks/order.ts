@@ -1,15 +1,15 @@
 // In which order a statement of many rows locks them: through vtgate, while another session holds the row in the middle.
 
 import type { Connection } from "mysql2/promise";
-import { inspectBackend } from "../../src/database/backend.ts";
 import { connect } from "../../src/database/connect.ts";
-import { SqlStore } from "../../src/store/sql.ts";
+import type { Change } from "../../src/database/statements.ts";
 import type { EntryKey, NewEntry } from "../../src/store/store.ts";
+import { newRevision } from "../../src/store/version.ts";
 import { until } from "../../vitess/until.ts";
 import { table } from "../report.ts";
 import { ENTRY } from "../store.ts";
 import { type Lock, lockDataOf, locksOn, openSession } from "./session.ts";
-import { DEADLINE_MS, EXPIRED, later, puts } from "./statements.ts";
+import { DEADLINE_MS, EXPIRED, later, putAll, type Subject, subjectOver } from "./statements.ts";
 
 export interface Order {
   statement: string;
@@ -18,13 +18,26 @@ export interface Order {
   waitsFor: number[];
 }
 
-type Call = (store: SqlStore, keys: EntryKey[]) => Promise<unknown>;
+type Call = (subject: Subject, keys: EntryKey[]) => Promise<unknown>;
+
+const each =
+  (work: (store: Subject["store"], key: EntryKey) => Promise<unknown>): Call =>
+  ({ store }, keys) =>
+    Promise.all(keys.map((key) => work(store, key)));
+const creation = (key: EntryKey): Change => ({
+  ...{ key, guard: null, revision: newRevision(), expiresAtMs: null },
+  content: ENTRY,
+});
 
 /** Of each statement of many rows: what is there before, and the call. */
 const STATEMENTS: [string, NewEntry, Call][] = [
-  ["put", ENTRY, (store, keys) => store.putMany(puts(keys, ENTRY), later())],
-  ["delete", ENTRY, (store, keys) => store.deleteMany(keys, later())],
-  ["reclaim", EXPIRED, (store, keys) => store.reclaim(keys, later())],
+  ["put", ENTRY, each((store, key) => store.put(key, ENTRY))],
+  ["delete", ENTRY, each((store, key) => store.delete(key))],
+  ["replace", ENTRY, each((store, key) => store.put(key, ENTRY, { ifMatch: "*" }))],
+  ["touch", ENTRY, each((store, key) => store.expire(key, { afterMs: 60_000 }))],
+  // Rows that it takes for absent and that have come meanwhile.
+  ["create", ENTRY, ({ entries }, keys) => entries.change(keys.map(creation), later())],
+  ["reclaim", EXPIRED, ({ expired }, keys) => expired.reclaim(keys, later())],
 ];
 
 /** `keys` are of one shard, whose primary has the socket, and in order; the calls have them the other way round. */
@@ -53,6 +66,7 @@ export async function measureOthers(url: string, mysqlSocket: string, keys: Entr
 }
 
 interface Held {
+  /** Leads to their shard. */
   url: string;
   mysqlSocket: string;
   /** Of the rows that are there. */
@@ -66,21 +80,21 @@ async function whileHeld<T>(
   { url, mysqlSocket, keys, called }: Held,
   look: (statement: string, holder: Connection, calling: Promise<unknown>) => Promise<T>,
 ): Promise<T[]> {
-  const database = connect({ url, backend: await inspectBackend(url), connections: 1, queueLimit: 1 });
-  const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+  const database = connect({ url, backend: "vitess", connections: 1, queueLimit: 10, packets: true });
+  const subject = subjectOver(database);
   const holder = await openSession(mysqlSocket);
   const seen: T[] = [];
   try {
     for (const [statement, entry, call] of STATEMENTS) {
-      await store.putMany(puts(keys, entry), later());
+      await putAll(subject, keys, entry);
       await holder.beginTransaction();
       await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [keys[middleOf(keys)]]);
-      const calling = call(store, called);
+      const calling = call(subject, called);
       seen.push(await look(statement, holder, calling));
       await holder.rollback();
       await calling.catch(() => {});
     }
-    await store.deleteMany(keys, later());
+    await Promise.all(keys.map((key) => subject.store.delete(key)));
   } finally {
     holder.destroy();
     await database.close();

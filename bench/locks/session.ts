@@ -2,7 +2,8 @@
 // looks before it commits.
 
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
-import type { Database, Rows, Statement, Written } from "../../src/database/connect.ts";
+import type { Database } from "../../src/database/connect.ts";
+import type { Statement } from "../../src/database/statements.ts";
 import { StoreError } from "../../src/store/error.ts";
 import type { EntryKey } from "../../src/store/store.ts";
 
@@ -51,17 +52,19 @@ export class LockSession implements Database {
     return new LockSession(await openSession(mysqlSocket), await openSession(mysqlSocket), keys);
   }
 
-  async execute<T extends Rows | Written>({ name, sql, params }: Statement): Promise<T> {
+  async execute<T>({ name, sql, params }: Statement): Promise<T> {
+    // A packet's own transaction is this one.
+    const [, inner] = /^BEGIN; (.*); COMMIT$/s.exec(sql) ?? [];
     await this.session.beginTransaction();
     try {
-      const [result] = await this.session.query(sql, params);
+      const [result] = await this.session.query(inner ?? sql, params);
       for (const ask of ASK_FOR_ROWS) {
         await this.witness.beginTransaction();
         await this.witness.query(ask);
         await this.witness.rollback();
       }
       this.runs.push({ name, locks: await locksOn(this.session, this.keys) });
-      if (!this.losesAnswer) return result as T;
+      if (!this.losesAnswer) return (inner ? [undefined, ...(result as unknown[]), undefined] : result) as T;
       this.losesAnswer = false;
       throw new StoreError("outcome_unknown", "the answer was lost");
     } finally {
@@ -76,7 +79,10 @@ export class LockSession implements Database {
 
 /** At a tablet's MySQL server, as its vttablet has them. */
 export async function openSession(mysqlSocket: string): Promise<Connection> {
-  return createConnection({ socketPath: mysqlSocket, user: "vt_dba", database: "vt_kv", supportBigNumbers: true });
+  return createConnection({
+    ...{ socketPath: mysqlSocket, user: "vt_dba", database: "vt_kv" },
+    ...{ supportBigNumbers: true, multipleStatements: true },
+  });
 }
 
 /** All locks on the keys' rows, in the order of index and row. */

@@ -5,22 +5,15 @@ import { format, type SqlValue } from "mysql2";
 import pino from "pino";
 import { Bench } from "tinybench";
 import { createApp } from "../../src/app.ts";
-import type { Database, Statement } from "../../src/database/connect.ts";
+import { batchingStore } from "../../src/batching/batching.ts";
+import type { Database } from "../../src/database/connect.ts";
 import { watchShards } from "../../src/database/shards.ts";
+import { type Change, type Statement, upsert } from "../../src/database/statements.ts";
+import { type Found, type Known, type Reads, Table } from "../../src/database/table.ts";
 import { keyOf } from "../../src/http/key.ts";
 import { BATCH_BYTES } from "../../src/limits.ts";
-import { CoalescingStore } from "../../src/store/coalesce.ts";
-import { SqlStore } from "../../src/store/sql.ts";
-import {
-  type BatchStore,
-  type Entry,
-  type EntryKey,
-  entryKey,
-  keyName,
-  type NewEntry,
-  newVersion,
-  type Store,
-} from "../../src/store/store.ts";
+import { type Entry, type EntryKey, entryKey, keyName, type NewEntry, type Store } from "../../src/store/store.ts";
+import { changed, newRevision, REVISION_BYTES, versionOf } from "../../src/store/version.ts";
 import { step } from "../../vitess/progress.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
@@ -90,28 +83,35 @@ async function makeLayers(): Promise<Layer[]> {
   const batch = keys.slice(0, BATCH_ROWS);
   const value = Buffer.from(VALUE);
   const entry: NewEntry = { value, contentType: "text/plain", metadata: null, expiry: "never" };
-  const puts = batch.map((key) => ({ key, version: newVersion(), entry }));
+  const puts = batch.map((key) => ({ key, revision: newRevision(), expiry: entry.expiry, content: entry }));
+  const changes = batch.map((key) => {
+    const guard = newRevision();
+    return { key, guard, revision: changed(guard, newRevision()), expiresAtMs: Date.now(), content: undefined };
+  });
+  const expiry = { afterMs: DEADLINE_MS };
   const later = () => performance.now() + DEADLINE_MS;
 
-  const stub = new StubStore(value);
+  const stub = stubStore(value);
   const database = new StubDatabase(value);
-  const sql = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+  const whole = new Table(database);
   const { shardOf } = await watchShards(database, {
     backend: "vitess",
     keyspace: "kv",
     hash: (key) => Bun.hash.xxHash64(key),
   });
-  const coalescing = (store: BatchStore) =>
-    new CoalescingStore(store, {
-      statements: { reads: 1, writes: 1 },
-      batchRows: BATCH_ROWS,
-      batchBytes: BATCH_BYTES,
-      maxCalls: 20_000,
-      maxBytes: 256 * 1024 * 1024,
-      deadlineMs: DEADLINE_MS,
-      shardOf,
-    });
-  const overStub = coalescing(stub);
+  const batchingOver = (table: Table) =>
+    batchingStore(
+      { shardOf, tableAt: () => table, refresh: () => {}, ping: async () => {} },
+      {
+        inFlight: { reads: 1, writes: 1 },
+        batchRows: BATCH_ROWS,
+        batchBytes: BATCH_BYTES,
+        maxCalls: 20_000,
+        maxBytes: 256 * 1024 * 1024,
+        deadlineMs: DEADLINE_MS,
+      },
+    );
+  const batching = batchingOver(new StubTable(database, keys, stubEntry(value)));
   const log = pino({ level: "silent" });
   const appOver = (store: Store) =>
     createApp(store, {
@@ -122,7 +122,7 @@ async function makeLayers(): Promise<Layer[]> {
       isFull: () => false,
     });
   const app = appOver(stub);
-  const wholeApp = appOver(coalescing(sql));
+  const wholeApp = appOver(batchingOver(whole));
   const ok = new Hono().get("/v1/kv/:ns/:key", (c) => c.text("ok"));
   const put = (url: string) => new Request(url, { method: "PUT", body: value });
 
@@ -148,99 +148,129 @@ async function makeLayers(): Promise<Layer[]> {
   const rows = (name: string, run: () => unknown): Layer => ({ name, calls: BATCH_ROWS, run });
   const url = (i: number) => urls[i] as string;
   const key = (i: number) => keys[i] as (typeof keys)[number];
-  await sql.putMany(puts, later());
-  const upsert = database.last;
+  const upserting = upsert(puts);
 
   return [
     each("keyOf: the key of a URL", (i) => keyOf({ url: url(i) })),
     each("entryKey: a namespace and a key as bytes", (i) => entryKey("bench", names[i] as string)),
-    each("newVersion", () => newVersion()),
+    each("newRevision", () => newRevision()),
     each("shardOf: the shard of a key, of two", (i) => shardOf(key(i))),
     each("a Request, GET, made for the rows below", (i) => new Request(url(i))),
     each("a Request, PUT, made for the rows below", (i) => put(url(i))),
     inTurn('Hono with one route that answers "ok", GET', async (i) => ok.fetch(new Request(url(i)))),
     inTurn("the app over a store that does nothing, GET", async (i) => app.fetch(new Request(url(i)))),
     inTurn("the app over a store that does nothing, PUT", async (i) => app.fetch(put(url(i)))),
-    atOnce("coalescing over statements that do nothing, 1,000 gets at once", (i) => overStub.get(key(i))),
-    atOnce("coalescing over statements that do nothing, 1,000 puts at once", (i) => overStub.put(key(i), entry)),
-    rows("a statement of 500 gets and its rows, a database that does nothing", () => sql.getMany(batch, later())),
-    rows("a statement of 500 puts, a database that does nothing", () => sql.putMany(puts, later())),
-    rows("mysql2's text of a statement of 500 puts", () => format(upsert.sql, upsert.params as SqlValue[])),
+    atOnce("batching over a table that does nothing, 1,000 gets at once", (i) => batching.get(key(i))),
+    atOnce("batching over a table that does nothing, 1,000 puts at once", (i) => batching.put(key(i), entry)),
+    atOnce("batching over a table that does nothing, 1,000 expires at once", (i) => batching.expire(key(i), expiry)),
+    rows("a statement of 500 gets and its rows, a database that does nothing", () =>
+      whole.read("entries", batch, later()),
+    ),
+    rows("a statement of 500 puts, a database that does nothing", () => whole.put(puts, later())),
+    rows("a batch of 500 known changes, a database that does nothing", async () => {
+      await whole.known(batch, later());
+      await whole.change(changes, later());
+    }),
+    rows("mysql2's text of a statement of 500 puts", () => format(upserting.sql, upserting.params as SqlValue[])),
     atOnce("all but sockets and the database, 1,000 GETs at once", (i) => wholeApp.fetch(new Request(url(i)))),
     atOnce("all but sockets and the database, 1,000 PUTs at once", (i) => wholeApp.fetch(put(url(i)))),
   ];
 }
 
+function stubEntry(value: Buffer): Entry {
+  const version = versionOf(newRevision());
+  return { value, valueBytes: value.length, version, contentType: "text/plain", metadata: null, expiry: null };
+}
+
 /** Has every key and keeps nothing. */
-class StubStore implements BatchStore {
-  private readonly entry: Entry;
+function stubStore(value: Buffer): Store {
+  const entry = stubEntry(value);
+  return {
+    get: async () => entry,
+    head: async () => entry,
+    put: async () => entry.version,
+    delete: async () => true,
+    expire: async () => ({ outcome: "absent" }),
+    persist: async () => false,
+    ping: async () => {},
+  };
+}
 
-  constructor(value: Buffer) {
-    this.entry = {
-      value,
-      valueBytes: value.length,
-      version: newVersion(),
-      contentType: "text/plain",
-      metadata: null,
-      expiry: null,
-    };
+/** Has the keys and keeps nothing: whatever is written has been, and is not there afterwards. */
+class StubTable extends Table {
+  private readonly rows: Known;
+
+  constructor(
+    database: Database,
+    keys: EntryKey[],
+    private readonly entry: Entry,
+  ) {
+    super(database);
+    const row = () => ({ revision: newRevision(), expiresAtMs: null });
+    this.rows = { rows: new Map(keys.map((key) => [keyName(key), row()])), clockMs: Date.now() };
   }
 
-  async get() {
-    return this.entry;
+  override async read<K extends keyof Reads>(_: K, keys: EntryKey[]) {
+    return new Map(keys.map((key) => [keyName(key), this.entry])) as Found<Reads[K]>;
   }
-  async head() {
-    return this.entry;
+  override async known() {
+    return this.rows;
   }
-  async put() {
-    return this.entry.version;
+  override async put() {}
+  override async change(changes: Change[]) {
+    return new Map(changes.map(({ key, revision }) => [keyName(key), revision]));
   }
-  async delete() {
-    return true;
-  }
-  async expire() {
-    return { outcome: "absent" } as const;
-  }
-  async persist() {
-    return false;
-  }
-  async ping() {}
-  async getMany(keys: EntryKey[]) {
-    return new Map(keys.map((key) => [keyName(key), this.entry]));
-  }
-  async confirmMany() {
-    return new Map<string, Entry>();
-  }
-  async putMany() {}
-  async deleteMany() {}
 }
 
 /** Answers at once: a row for each key asked for, made once, and two shards. */
 class StubDatabase implements Database {
-  last: Statement = { name: "", sql: "", params: [], writes: false };
   private readonly rows = new Map<string, object>();
 
   constructor(private readonly value: Buffer) {}
 
   async execute<T>(statement: Statement): Promise<T> {
-    this.last = statement;
-    if (statement.name === "shards") {
-      return ["-80", "80-"].map((Shard) => ({ Keyspace: "kv", TabletType: "PRIMARY", State: "SERVING", Shard })) as T;
-    }
-    if (statement.writes) return { affectedRows: 1, insertId: 0 } as T;
-    return statement.params.filter(Buffer.isBuffer).map((key) => this.row(key)) as T;
+    return this.answer(statement) as T;
   }
 
   async close() {}
+
+  private answer({ name, params }: Statement): unknown {
+    switch (name) {
+      case "vindex":
+        return [vindex(params)];
+      case "shards":
+        return ["kv/-80", "kv/80-"].map((Shards) => ({ Shards }));
+      case "get":
+        return this.rowsOf(params.slice(1));
+      case "find":
+        return [...this.rowsOf(params), { clock: Date.now() }];
+      case "touch":
+        // Four of each change and then its key.
+        return [{}, {}, this.rowsOf(params.slice(-params.length / 5)), {}];
+      default:
+        return { affectedRows: 1, insertId: 0 };
+    }
+  }
+
+  private rowsOf(keys: unknown[]): object[] {
+    return keys.map((key) => this.row(key as Buffer));
+  }
 
   private row(id: Buffer): object {
     const name = id.toString("latin1");
     const { value } = this;
     const row = this.rows.get(name) ?? {
-      ...{ id, version: Buffer.alloc(16), content_type: "text/plain", metadata: null },
+      ...{ id, version: Buffer.alloc(REVISION_BYTES, 1), content_type: "text/plain", metadata: null },
       ...{ expires_at: null, ttl_ms: null, value },
     };
     this.rows.set(name, row);
     return row;
   }
+}
+
+/** What is told of the vindex, and where by it the key is, which comes last. */
+function vindex(params: unknown[]): object {
+  const keyspaceId = Buffer.alloc(8);
+  keyspaceId.writeBigUInt64LE(Bun.hash.xxHash64(params.at(-1) as Buffer | string));
+  return { Columns: "key", Name: "xxhash", keyspace_id: keyspaceId };
 }

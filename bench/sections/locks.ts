@@ -1,5 +1,6 @@
 // Which locks each statement takes, and in which order, as MySQL itself lists them.
 
+import { urlOfShard } from "../../src/database/url.ts";
 import { findParts, mysqlVersion } from "../../vitess/parts.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
 import { barTable, none } from "../bars.ts";
@@ -17,7 +18,7 @@ export async function locks(rig: Rig): Promise<Findings> {
   const primary = tablets.find(({ shard, role }) => shard === shards[0] && role === "primary");
   const socket = primary?.mysqlSocket as string;
   const cases = await measureStatements(socket, keysOfOneShard(3));
-  const orders = await measureOrder(url, socket, keysOfOneShard(ROWS));
+  const orders = await measureOrder(urlOfShard(url, shards[0] as string), socket, keysOfOneShard(ROWS));
   const bars = [
     none("locks of gaps between rows", locksIn(cases).filter(isGap).length),
     none("locks that reads of live keys take", locksIn(cases.filter(({ call }) => READS.includes(call))).length),
@@ -28,7 +29,7 @@ export async function locks(rig: Rig): Promise<Findings> {
   ];
   return {
     versions: { vitess: VITESS_VERSION, mysql: mysqlVersion(await findParts(rig.signal)) },
-    method: `performance_schema.data_locks of a shard's primary. At a statement's end: run by the store in a transaction at that server, looked at before its commit, after another session has asked for all rows without waiting, so that locks are listed that a new row has by itself; X is exclusive, S shared, both of rows alone and not of the gaps between them. In the middle: a statement of ${ROWS} rows through vtgate, given in the opposite order, while another session holds the one in the middle.`,
+    method: `performance_schema.data_locks of a shard's primary. At a statement's end: run by the store in a transaction at that server, looked at before its commit, after another session has asked for all rows without waiting, so that locks are listed that a new row has by itself; X is exclusive, S shared, both of rows alone and not of the gaps between them. In the middle: a statement of ${ROWS} rows in a session at the shard, given in the opposite order, while another session holds the one in the middle.`,
     data: { cases, orders, bars },
     markdown: [
       ...["## At its end", statementTable(cases)],

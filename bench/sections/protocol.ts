@@ -3,10 +3,12 @@
 import { inArray, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/mysql2";
 import { createPool, type Pool, type PoolOptions } from "mysql2/promise";
-import type { Database, Statement } from "../../src/database/connect.ts";
+import type { Database } from "../../src/database/connect.ts";
 import { entries } from "../../src/database/schema.ts";
-import { SqlStore } from "../../src/store/sql.ts";
-import { type EntryKey, newVersion } from "../../src/store/store.ts";
+import type { Put, Statement } from "../../src/database/statements.ts";
+import { Table } from "../../src/database/table.ts";
+import type { EntryKey } from "../../src/store/store.ts";
+import { newRevision } from "../../src/store/version.ts";
 import { step } from "../../vitess/progress.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
@@ -93,12 +95,12 @@ function sqlWay(name: string, pool: Pool, how: "query" | "execute"): Way {
     },
     close: () => pool.end(),
   };
-  const store = new SqlStore(database, { deadlineMs: DEADLINE_MS });
+  const rows = new Table(database);
   const later = () => performance.now() + DEADLINE_MS;
   return {
     name,
-    get: (keys) => store.getMany(keys, later()),
-    put: (keys) => store.putMany(newEntries(keys), later()),
+    get: (keys) => rows.read("entries", keys, later()),
+    put: (keys) => rows.put(newPuts(keys), later()),
   };
 }
 
@@ -123,21 +125,21 @@ function drizzleWay(name: string, pool: Pool): Way {
       db
         .insert(entries)
         .values(
-          newEntries(keys).map(({ version: hex, entry, key: each }) => ({
+          newPuts(keys).map(({ revision, content, key: each }) => ({
             key: each,
-            version: Buffer.from(hex, "hex"),
+            version: Buffer.from(revision, "hex"),
             expiresAt: null,
-            contentType: entry.contentType,
-            metadata: entry.metadata,
-            value: entry.value,
+            contentType: content.contentType,
+            metadata: content.metadata,
+            value: content.value,
           })),
         )
         .onDuplicateKeyUpdate({ set: replaced }),
   };
 }
 
-function newEntries(keys: EntryKey[]) {
-  return keys.map((key) => ({ key, version: newVersion(), entry: ENTRY }));
+function newPuts(keys: EntryKey[]): Put[] {
+  return keys.map((key) => ({ key, revision: newRevision(), expiry: "never", content: ENTRY }));
 }
 
 function roundsOf({ options }: Rig): number {

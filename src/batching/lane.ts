@@ -1,32 +1,34 @@
-// Calls of one kind to one shard: while a statement is under way they gather, and become the next one.
+// Calls of one kind to one shard: while a batch is under way they gather, and become the next one.
 
-import { StoreError } from "../store/error.ts";
-import type { Call } from "./admission.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Batch, Rest, Waiting } from "./batch.ts";
 
-export interface LaneOptions<T, R> {
-  /** Statements under way at once. */
+export interface LaneOptions<W> {
+  /** Batches under way at once. */
   inFlight: number;
+  /** Of the distinct keys of a batch, and of the bytes of the last call on each. */
   maxRows: number;
   maxBytes: number;
-  /** Sends one statement for all of them and settles each, or throws what is true for all. */
-  send: (batch: Waiting<T, R>[], deadline: number) => Promise<void>;
+  /** Settles each call, or returns it. */
+  send: (batch: Batch<W>, deadline: number) => Promise<Rest<W>>;
+  /** Takes back what has to be done again, and what waits behind it: it may be another lane's by now. */
+  again: (waiting: W[]) => void;
+  /** Told that the database did not take a batch. */
+  onFailure: () => void;
 }
 
-export interface Waiting<T, R> {
-  /** Names the key. */
-  id: string;
-  item: T;
-  call: Call<R>;
-}
+const RETRY_DELAY_MS = { first: 10, most: 250 };
 
-export class Lane<T, R> {
-  private queue: Waiting<T, R>[] = [];
+export class Lane<W extends Waiting<never>> {
+  private queue: W[] = [];
   private underWay = 0;
   private scheduled = false;
+  /** In a row. */
+  private failures = 0;
 
-  constructor(private readonly options: LaneOptions<T, R>) {}
+  constructor(private readonly options: LaneOptions<W>) {}
 
-  add(waiting: Waiting<T, R>) {
+  add(waiting: W) {
     this.queue.push(waiting);
     this.schedule();
   }
@@ -39,7 +41,7 @@ export class Lane<T, R> {
       this.scheduled = false;
       while (this.underWay < this.options.inFlight) {
         const batch = this.take();
-        if (batch.length === 0) return;
+        if (batch.size === 0) return;
         this.underWay += 1;
         this.send(batch).finally(() => {
           this.underWay -= 1;
@@ -49,37 +51,50 @@ export class Lane<T, R> {
     });
   }
 
-  /** The oldest calls that fit one statement; those whose deadline has passed have had their answer, or are about to. */
-  private take(): Waiting<T, R>[] {
-    const batch: Waiting<T, R>[] = [];
+  /** The oldest calls that fit one batch; those whose deadline has passed have had their answer, or are about to. */
+  private take(): Batch<W> {
+    const { maxRows, maxBytes } = this.options;
+    const batch: Batch<W> = new Map();
+    const now = performance.now();
     let bytes = 0;
     let taken = 0;
-    const now = performance.now();
-    for (; taken < this.queue.length && batch.length < this.options.maxRows; taken++) {
-      const waiting = this.queue[taken] as Waiting<T, R>;
-      if (waiting.call.settled || waiting.call.deadline <= now) continue;
-      bytes += waiting.call.bytes;
-      if (bytes > this.options.maxBytes && batch.length > 0) break;
-      waiting.call.sent = true;
-      batch.push(waiting);
+    for (; taken < this.queue.length; taken++) {
+      const waiting = this.queue[taken] as W;
+      const { call, id } = waiting;
+      if (call.settled || call.deadline <= now) continue;
+      const others = batch.get(id);
+      const more = call.bytes - (others?.at(-1)?.call.bytes ?? 0);
+      if (batch.size > 0 && (bytes + more > maxBytes || (!others && batch.size >= maxRows))) break;
+      bytes += more;
+      if (others) others.push(waiting);
+      else batch.set(id, [waiting]);
     }
     this.queue = this.queue.slice(taken);
     return batch;
   }
 
-  private async send(batch: Waiting<T, R>[]) {
-    const deadline = batch.reduce((latest, { call }) => Math.max(latest, call.deadline), 0);
-    try {
-      await this.options.send(batch, deadline);
-    } catch (error) {
-      // The database refused the statement, for one entry's sake perhaps: nothing was changed, and the others can do
-      // without it.
-      if (batch.length > 1 && error instanceof StoreError && error.code === "internal") {
-        const half = Math.ceil(batch.length / 2);
-        await Promise.all([this.send(batch.slice(0, half)), this.send(batch.slice(half))]);
-      } else {
-        for (const { call } of batch) call.reject(error);
-      }
+  private async send(batch: Batch<W>) {
+    const { again, failed } = await this.options.send(batch, latestDeadline(batch));
+    this.failures = failed ? this.failures + 1 : 0;
+    if (again.length === 0) return;
+    if (failed) {
+      this.options.onFailure();
+      await sleep(retryDelayMs(this.failures));
     }
+    const behind = this.queue;
+    this.queue = [];
+    this.options.again(again.concat(behind));
   }
+}
+
+/** Longer each time, and never quite what others wait. */
+export function retryDelayMs(failures: number): number {
+  const { first, most } = RETRY_DELAY_MS;
+  return Math.min(most, first * 2 ** (failures - 1)) * (0.5 + Math.random());
+}
+
+function latestDeadline(batch: Batch<Waiting<never>>): number {
+  let latest = 0;
+  for (const calls of batch.values()) for (const { call } of calls) if (call.deadline > latest) latest = call.deadline;
+  return latest;
 }

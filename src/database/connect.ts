@@ -6,23 +6,18 @@ import { StoreError } from "../store/error.ts";
 import { Addresses } from "./addresses.ts";
 import type { Backend } from "./backend.ts";
 import { keepsSession, storeError } from "./errors.ts";
+import type { Statement } from "./statements.ts";
 import { urlsOf } from "./url.ts";
-
-export interface Statement {
-  /** Named so in logs. */
-  name: string;
-  sql: string;
-  params: unknown[];
-  /** Whether it can change anything: then a lost answer leaves its outcome unknown. */
-  writes: boolean;
-}
 
 export type Rows = RowDataPacket[];
 export type Written = ResultSetHeader;
 
 export interface Database {
-  /** Runs one statement in a transaction of its own. Throws `StoreError`, at the latest when `timeoutMs` have passed. */
-  execute<T extends Rows | Written>(statement: Statement, timeoutMs: number): Promise<T>;
+  /**
+   * Runs one statement in a transaction of its own, or a packet of several, whose answers are then an array. Throws
+   * `StoreError`, at the latest when `timeoutMs` have passed.
+   */
+  execute<T>(statement: Statement, timeoutMs: number): Promise<T>;
   /** Closes idle connections at once and others when their statement ends. */
   close(): Promise<void>;
 }
@@ -35,6 +30,8 @@ export interface ConnectOptions {
   connections: number;
   /** Calls that may wait for a connection; one more fails with `overloaded`. */
   queueLimit: number;
+  /** Whether packets of several statements are sent. */
+  packets?: boolean;
   /** Told of each statement that is sent; what it returns is called when that has been answered without an error. */
   observe?: (statement: string) => () => void;
   /** For runtimes in which no code may be made from text, as mysql2 does to read rows faster. */
@@ -55,7 +52,15 @@ const CLOSE_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 
 /** Connections are opened when first needed; nothing is contacted yet. */
-export function connect({ url, backend, connections, queueLimit, disableEval, observe }: ConnectOptions): Database {
+export function connect({
+  url,
+  backend,
+  connections,
+  queueLimit,
+  disableEval,
+  packets,
+  observe,
+}: ConnectOptions): Database {
   const addresses = new Addresses(url);
   const pool = createPool({
     // What the URLs have in common.
@@ -65,6 +70,7 @@ export function connect({ url, backend, connections, queueLimit, disableEval, ob
     connectionLimit: connections,
     queueLimit,
     disableEval,
+    multipleStatements: packets,
     supportBigNumbers: true,
   });
   const told = new WeakSet<PoolConnection>();
@@ -94,7 +100,7 @@ export function connect({ url, backend, connections, queueLimit, disableEval, ob
   }
 
   return {
-    async execute<T extends Rows | Written>(statement: Statement, timeoutMs: number) {
+    async execute<T>(statement: Statement, timeoutMs: number) {
       const deadline = performance.now() + timeoutMs;
       const connection = await ready(deadline).catch((error) => {
         throw storeError(error, "connecting", statement.writes);
@@ -110,9 +116,10 @@ export function connect({ url, backend, connections, queueLimit, disableEval, ob
         connection.release();
         return result as T;
       } catch (error) {
-        if (keepsSession(error)) connection.release();
+        // What a packet has begun is undone with its session.
+        if (statement.commitAt === undefined && keepsSession(error)) connection.release();
         else connection.destroy();
-        throw storeError(error, "sent", statement.writes);
+        throw storeError(error, isUncommitted(error, statement) ? "uncommitted" : "sent", statement.writes);
       }
     },
     close: () => {
@@ -139,11 +146,20 @@ function acquire(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
   });
 }
 
-function query(connection: PoolConnection, { sql, params }: Statement, timeoutMs: number): Promise<unknown> {
+/** Fails with mysql2's error, to which the number of statements is added that were answered before. */
+function query(connection: PoolConnection, { sql, params, commitAt }: Statement, timeoutMs: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    connection.query({ sql, values: params, timeout: Math.max(1, timeoutMs) }, (error, result) => {
-      if (error) reject(error);
+    let answered = 0;
+    const command = connection.query({ sql, values: params, timeout: Math.max(1, timeoutMs) }, (error, result) => {
+      if (error) reject(Object.assign(error, { answered }));
       else resolve(result);
     });
+    if (commitAt !== undefined) command.on("fields", () => (answered += 1));
   });
+}
+
+/** Whether the server, which stops at a packet's first error, has refused a statement before the one that commits. */
+function isUncommitted(error: unknown, { commitAt = 0 }: Statement): boolean {
+  const { sqlState, answered = commitAt } = error as { sqlState?: string; answered?: number };
+  return sqlState !== undefined && answered < commitAt;
 }

@@ -3,8 +3,8 @@
 
 import { StoreError } from "../store/error.ts";
 
-/** How far a statement got when it failed. */
-export type Phase = "connecting" | "sent";
+/** How far a statement got when it failed; a packet is uncommitted until its last statement, which commits it. */
+export type Phase = "connecting" | "uncommitted" | "sent";
 
 /** What is read of a mysql2 error. Its own message can quote the statement, so it is matched but never kept. */
 interface DriverError {
@@ -30,8 +30,8 @@ const NOT_APPLIED = new Set([
   2003, // the same, over TCP
 ]);
 
-/** The statement itself is wrong: unknown table or column, denied, malformed, out of range. */
-const REFUSED_SQL_STATES = new Set(["42000", "42S02", "42S22", "22001", "22003", "22007", "28000"]);
+/** The statement itself is wrong: unknown table or column, denied, malformed, out of range, a key that is there. */
+const REFUSED_SQL_STATES = new Set(["42000", "42S02", "42S22", "22001", "22003", "22007", "23000", "28000"]);
 
 /**
  * vtgate gives most failures of its own as error 1105 with a text. These mean that no tablet has executed the
@@ -93,7 +93,7 @@ export function storeError(error: unknown, phase: Phase, writes: boolean): Store
   if (message.includes(SEVERAL_SHARDS_TEXT)) return new StoreError("internal", "rows of several shards");
   if (REFUSED_SQL_STATES.has(sqlState) || message.startsWith(SYNTAX_ERROR_TEXT))
     return new StoreError("internal", reason);
-  const harmless = phase === "connecting" || !writes;
+  const harmless = phase !== "sent" || !writes;
   return new StoreError(harmless ? "unavailable" : "outcome_unknown", reason);
 }
 

@@ -2,7 +2,7 @@
 
 import { bigint, customType, index, mysqlTable, varchar } from "drizzle-orm/mysql-core";
 import { CONTENT_TYPE_BYTES, KEY_BYTES, METADATA_BYTES, NAMESPACE_BYTES } from "../limits.ts";
-import { VERSION_BYTES } from "../store/store.ts";
+import { REVISION_BYTES } from "../store/version.ts";
 
 // Drizzle's own varbinary goes through strings, which corrupts bytes, and it has no BLOB.
 const varbinary = customType<{ data: Buffer; config: { length: number }; configRequired: true }>({
@@ -18,8 +18,8 @@ export const entries = mysqlTable(
   {
     /** `namespace/key`; Vitess shards by its xxhash. */
     key: varbinary("key", { length: NAMESPACE_BYTES + 1 + KEY_BYTES }).primaryKey(),
-    /** Random and new with every write of the value. */
-    version: binary("version", { length: VERSION_BYTES }).notNull(),
+    /** New with every change of the row: see `store/version.ts`. */
+    version: binary("version", { length: REVISION_BYTES }).notNull(),
     /** Epoch milliseconds by the clock of the shard's primary; NULL never expires. */
     expiresAt: bigint("expires_at", { mode: "number" }),
     contentType: varchar("content_type", { length: CONTENT_TYPE_BYTES }).notNull(),

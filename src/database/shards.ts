@@ -1,7 +1,6 @@
-// Which shards there are and which of them a key is in, as far as is known: to put keys of one shard into one statement,
-// and to sweep each by itself. Under a stale map vtgate refuses a write to several shards, whose rows then go one by one,
-// and spreads a read: that costs speed. But such a read fails with any of its shards, so a map is only taken when it is
-// whole.
+// Which shards there are and which of them a key is in: statements are sent to the shard of their keys. A shard's name
+// says its range, and a shard that a resharding has taken away serves nothing any more, so a stale map leads to a refusal
+// and never to another shard's rows. But a wrong hash would: it is compared with the keyspace's own at the start.
 
 import type { EntryKey } from "../store/store.ts";
 import { type Backend, SHOW_SHARDS, servingShards } from "./backend.ts";
@@ -30,6 +29,8 @@ export interface Shards {
   /** The shards that serve; one without a name is the whole of a plain MySQL. */
   names: () => string[];
   shardOf: (key: EntryKey) => string;
+  /** Looks again now, since a shard may have gone. Never fails: what was known last is the best guess. */
+  refresh: () => Promise<void>;
 }
 
 /**
@@ -37,29 +38,52 @@ export interface Shards {
  * as bytes. On a plain MySQL there is one shard.
  */
 export async function watchShards(database: Database, { backend, keyspace, hash }: ShardsOptions): Promise<Shards> {
-  if (backend === "mysql") return { names: () => [""], shardOf: () => "" };
+  if (backend === "mysql") return { names: () => [""], shardOf: () => "", refresh: async () => {} };
   const scratch = new DataView(new ArrayBuffer(8));
   const keyspaceId = (key: Uint8Array) => {
     scratch.setBigUint64(0, hash(key), true);
     return scratch.getBigUint64(0, false);
   };
+  await requireHash(database, keyspace, keyspaceId);
   let shards: Shard[] = [];
-  const refresh = async () => {
+  const look = async () => {
     const statement = { name: "shards", sql: SHOW_SHARDS, params: [], writes: false };
     const rows = await database.execute<Rows>(statement, QUERY_TIMEOUT_MS);
     // While the cluster comes up, shards may be missing: what was known last is the best guess.
     shards = wholeMap(servingShards(rows, keyspace)) ?? shards;
   };
-  await refresh();
-  // The same while vtgate can't be asked.
-  setInterval(() => refresh().catch(() => {}), REFRESH_MS).unref?.();
+  await look();
+  let looking: Promise<void> | undefined;
+  const refresh = () => {
+    looking ??= look()
+      // The same while vtgate can't be asked.
+      .catch(() => {})
+      .finally(() => {
+        looking = undefined;
+      });
+    return looking;
+  };
+  setInterval(refresh, REFRESH_MS).unref?.();
   return {
     names: () => shards.map(({ name }) => name),
+    refresh,
     shardOf: (key) => {
       if (shards.length < 2) return shards[0]?.name ?? "";
       return shardAt(shards, keyspaceId(key)).name;
     },
   };
+}
+
+/** Throws unless the keyspace places a key where this process does, by the vindex that its VSchema names for entries. */
+async function requireHash(database: Database, keyspace: string, keyspaceId: (key: Uint8Array) => bigint) {
+  const ask = (sql: string, params: unknown[]) =>
+    database.execute<Rows>({ name: "vindex", sql, params, writes: false }, QUERY_TIMEOUT_MS);
+  const [vindex] = await ask("SHOW VSCHEMA VINDEXES ON ??.entries", [keyspace]);
+  const key = Buffer.from("sample/key");
+  const [row] = await ask("SELECT keyspace_id FROM ?? WHERE id = ?", [String(vindex?.Name), key]);
+  if (vindex?.Columns !== "key" || row?.keyspace_id?.readBigUInt64BE() !== keyspaceId(key)) {
+    throw new Error("the VSchema of the keyspace must shard entries by xxhash of their key");
+  }
 }
 
 /** The one of all shards, in order, whose range has the keyspace id: there may be tens of thousands. */

@@ -2,7 +2,8 @@
 
 import type { Context } from "hono";
 import { ETAGS } from "../limits.ts";
-import type { Condition, Version } from "../store/store.ts";
+import type { Condition } from "../store/store.ts";
+import { isVersion, type Version } from "../store/version.ts";
 import { badRequest } from "./problem.ts";
 
 interface EntityTag {
@@ -48,7 +49,7 @@ export function evaluateRead(c: Context, version: Version): "send" | "not_modifi
 }
 
 function versions(tags: EntityTag[]): Version[] {
-  return tags.map((tag) => tag.opaque).filter((opaque) => /^[0-9a-f]{32}$/.test(opaque));
+  return tags.map((tag) => tag.opaque).filter(isVersion);
 }
 
 function parse(c: Context, header: string): "*" | EntityTag[] | undefined {

@@ -1,9 +1,10 @@
 // The sweep where nothing runs for long, as on Workers: all shards together for a while, and again a minute later.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 import { Lease, leaseKey } from "./lease.ts";
 import { Pace } from "./pace.ts";
-import type { BatchStore, ExpiredKey, ExpiredStore } from "./store.ts";
+import type { Store } from "./store.ts";
 import { sweepStep } from "./sweep.ts";
 
 /** Of a minute, so that one is over before the next begins. */
@@ -25,24 +26,24 @@ export interface Swept {
 }
 
 /** Reclaims what has expired, unless another does so by cron: null. Throws `StoreError`. */
-export async function sweepForAWhile(store: BatchStore & ExpiredStore): Promise<Swept | null> {
+export async function sweepForAWhile(store: Store, expired: ExpiredRows): Promise<Swept | null> {
   const lease = new Lease(store, leaseKey("sweep"), LEASE_MS);
   if (!(await lease.take(""))) return null;
   try {
-    return await sweep(store, performance.now() + SWEEP_MS);
+    return await sweep(expired, performance.now() + SWEEP_MS);
   } finally {
     // It expires by itself.
     await lease.release().catch(() => {});
   }
 }
 
-async function sweep(store: ExpiredStore, end: number): Promise<Swept> {
+async function sweep(expired: ExpiredRows, end: number): Promise<Swept> {
   const pace = new Pace();
   const swept = { steps: 0, deleted: 0, more: true };
   let last: ExpiredKey | null = null;
   while (swept.steps < STEPS) {
     const begun = performance.now();
-    const step = await sweepStep(store, { rows: pace.rows, ms: STEP_MS }, last);
+    const step = await sweepStep(expired, { rows: pace.rows, ms: STEP_MS }, last);
     const pauseMs = pace.pauseAfter(step, performance.now() - begun, 0, () => NO_PRESSURE);
     last = step.last;
     swept.steps += 1;

@@ -4,13 +4,14 @@
 // As with every lease, a holder that is stopped for long may wake up and not know yet that it has lost it. Whatever is
 // done under one must be harmless when two do it.
 
-import { type BatchStore, type EntryKey, entryKey, type Version } from "./store.ts";
+import { type EntryKey, entryKey, type Store } from "./store.ts";
+import type { Version } from "./version.ts";
 
 /** No namespace of a client's holds a dot (NAMESPACE_PATTERN). */
 const NAMESPACE = ".lease";
 
 /** Bounds a call of a holder's, which must not wait for longer than it has left. */
-const CALL_MS = 3_000;
+export const LEASE_CALL_MS = 3_000;
 
 /** The entry of a lease. */
 export function leaseKey(name: string): EntryKey {
@@ -31,7 +32,8 @@ export class Lease {
   private until = 0;
 
   constructor(
-    private readonly store: BatchStore,
+    /** Its deadline is LEASE_CALL_MS, or shorter than a lease. */
+    private readonly store: Store,
     private readonly key: EntryKey,
     /** How long it is held without being renewed. */
     private readonly ttlMs: number,
@@ -44,7 +46,7 @@ export class Lease {
 
   /** Who has it, be it this process; null if nobody has. Throws `StoreError`. */
   async read(): Promise<LeaseState | null> {
-    const entry = await this.store.get(this.key, performance.now() + CALL_MS);
+    const entry = await this.store.get(this.key);
     return entry && { note: entry.value.toString(), remainingMs: entry.expiry?.ttlMs ?? 0 };
   }
 
@@ -62,7 +64,7 @@ export class Lease {
   async release() {
     const { version } = this;
     this.version = null;
-    if (version !== null) await this.store.delete(this.key, [version], performance.now() + CALL_MS);
+    if (version !== null) await this.store.delete(this.key, [version]);
   }
 
   private async write(note: string, condition: { ifNoneMatch: "*" } | { ifMatch: Version[] }): Promise<boolean> {
@@ -73,7 +75,7 @@ export class Lease {
       metadata: null,
       expiry: { afterMs: this.ttlMs },
     };
-    this.version = await this.store.put(this.key, entry, condition, sent + CALL_MS);
+    this.version = await this.store.put(this.key, entry, condition);
     this.until = sent + this.ttlMs;
     return this.version !== null;
   }

@@ -3,10 +3,11 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 import { StoreError } from "./error.ts";
 import { Lease, type LeaseState } from "./lease.ts";
 import { Pace, type Pressure } from "./pace.ts";
-import type { BatchStore, EntryKey, ExpiredKey, ExpiredStore } from "./store.ts";
+import type { EntryKey, Store } from "./store.ts";
 import { type SweepStep, sweepStep } from "./sweep.ts";
 import { COUNTED_ROWS, emptyReport, parseReport, type SweepReport, type SweepStatus } from "./sweep-report.ts";
 
@@ -23,7 +24,7 @@ const FAILED_MS = 1_000;
 
 /** A connection to the shard's primary. */
 export interface Primary {
-  store: ExpiredStore;
+  expired: ExpiredRows;
   /** Does something when no other shard of the same machine is swept. */
   turn: <T>(work: () => Promise<T>) => Promise<T>;
   close: () => Promise<void>;
@@ -31,7 +32,7 @@ export interface Primary {
 
 export interface ShardSweepOptions {
   /** Has the lease. */
-  store: BatchStore;
+  store: Store;
   leaseKey: EntryKey;
   open: () => Primary;
   pressure: () => Pressure;
@@ -124,7 +125,10 @@ export class ShardSweep {
     const until = performance.now() + TERM_MS * (0.5 + Math.random());
     const end = () => lost.abort();
     try {
-      await Promise.all([this.sweepUntil(primary, over, until).finally(end), this.keepLease(primary.store, over, end)]);
+      await Promise.all([
+        this.sweepUntil(primary, over, until).finally(end),
+        this.keepLease(primary.expired, over, end),
+      ]);
     } finally {
       this.isBusy = false;
       this.heldUntil = 0;
@@ -133,7 +137,7 @@ export class ShardSweep {
   }
 
   /** Beside the sweep, so that no step or pause is too long for the lease. */
-  private async keepLease(store: ExpiredStore, over: AbortSignal, onLost: () => void) {
+  private async keepLease(expired: ExpiredRows, over: AbortSignal, onLost: () => void) {
     let waitMs = RENEW_MS;
     for (;;) {
       await pause(waitMs, over);
@@ -141,7 +145,7 @@ export class ShardSweep {
       waitMs = RENEW_MS;
       try {
         if (!(await this.lease.renew(this.note(this.report)))) onLost();
-        if (this.isBusy) this.report.backlogRows = await store.countExpired(COUNTED_ROWS, performance.now() + STEP_MS);
+        if (this.isBusy) this.report.backlogRows = await expired.count(COUNTED_ROWS, performance.now() + STEP_MS);
       } catch (error) {
         this.warn(error);
         if (this.lease.remainingMs === 0) onLost();
@@ -151,7 +155,7 @@ export class ShardSweep {
   }
 
   /** Returns when it is over, or when the term is and nothing is left to do. */
-  private async sweepUntil({ store, turn }: Primary, over: AbortSignal, until: number) {
+  private async sweepUntil({ expired, turn }: Primary, over: AbortSignal, until: number) {
     const pace = new Pace();
     let passBegun = Number.NEGATIVE_INFINITY;
     let last: ExpiredKey | null = null;
@@ -161,10 +165,10 @@ export class ShardSweep {
       // Also if the step fails: from the beginning, where those are that are not purged yet, it may fail again.
       if (isPassOver) passBegun = begun;
       try {
-        if (!this.isAgeKnown) await this.measureAge(store);
+        if (!this.isAgeKnown) await this.measureAge(expired);
         const from: ExpiredKey | null = isPassOver ? null : last;
         const step: SweepStep | null = await turn(async () =>
-          over.aborted ? null : await this.step(store, pace.rows, from),
+          over.aborted ? null : await this.step(expired, pace.rows, from),
         );
         if (!step) return;
         last = step.last;
@@ -184,16 +188,16 @@ export class ShardSweep {
     }
   }
 
-  private async step(store: ExpiredStore, rows: number, from: ExpiredKey | null): Promise<SweepStep> {
+  private async step(expired: ExpiredRows, rows: number, from: ExpiredKey | null): Promise<SweepStep> {
     const begun = performance.now();
-    const step = await sweepStep(store, { rows, ms: STEP_MS }, from);
+    const step = await sweepStep(expired, { rows, ms: STEP_MS }, from);
     this.report.stepMs = Math.round(performance.now() - begun);
     return step;
   }
 
   /** What was left behind by whoever swept before, where nobody has told. */
-  private async measureAge(store: ExpiredStore) {
-    const [oldest] = await store.findExpired(1, null, performance.now() + STEP_MS);
+  private async measureAge(expired: ExpiredRows) {
+    const [oldest] = await expired.find(1, null, performance.now() + STEP_MS);
     this.reclaimedUntil = performance.now() - (oldest?.ageMs ?? 0);
     this.isAgeKnown = true;
   }

@@ -1,6 +1,6 @@
 // What a store promises: read this page first. Every layer below is a Store, and every layer above uses one.
 
-import { randomBytes } from "node:crypto";
+import type { Version } from "./version.ts";
 
 /** An entry's primary key, `namespace/key` as bytes. Made by `entryKey` only. */
 export type EntryKey = Buffer & { readonly brand: unique symbol };
@@ -18,27 +18,6 @@ export function keyName(key: Buffer): string {
   return key.toString("latin1");
 }
 
-/** Identifies one write of one value, in hexadecimal; no two writes share one, whatever was deleted in between. */
-export type Version = string;
-
-/** Bytes of a version. */
-export const VERSION_BYTES = 16;
-
-/** Random bytes are drawn for many versions at once: one draw costs about as much as a statement's row. */
-const POOL_VERSIONS = 256;
-let pool = "";
-let used = 0;
-
-export function newVersion(): Version {
-  if (used === pool.length) {
-    pool = randomBytes(POOL_VERSIONS * VERSION_BYTES).toString("hex");
-    used = 0;
-  }
-  const version = pool.slice(used, used + 2 * VERSION_BYTES);
-  used += version.length;
-  return version;
-}
-
 /** Everything about an entry but its value. */
 export interface EntryInfo {
   version: Version;
@@ -54,10 +33,14 @@ export interface Entry extends EntryInfo {
   value: Buffer;
 }
 
-export interface NewEntry {
+/** What a PUT gives an entry. */
+export interface Content {
   value: Buffer;
   contentType: string;
   metadata: string | null;
+}
+
+export interface NewEntry extends Content {
   expiry: NewExpiry;
 }
 
@@ -90,6 +73,11 @@ export type ExpireResult =
   | { outcome: "absent" }
   | { outcome: "condition_failed" };
 
+/** Who waits for an answer, such as an `AbortSignal`: of one that has gone, a call that was not sent yet is dropped. */
+export interface Caller {
+  readonly aborted: boolean;
+}
+
 /**
  * A linearizable map from keys to entries, in which an expired entry is absent to every call from its
  * millisecond on. Times are judged by the clock of the shard's primary, never by the caller's.
@@ -99,79 +87,23 @@ export type ExpireResult =
  * have happened, or may yet, and there is no trace of it.
  */
 export interface Store {
-  get(key: EntryKey): Promise<Entry | null>;
+  get(key: EntryKey, caller?: Caller): Promise<Entry | null>;
 
   /** The entry without its value. */
-  head(key: EntryKey): Promise<EntryInfo | null>;
+  head(key: EntryKey, caller?: Caller): Promise<EntryInfo | null>;
 
   /** Writes the entry and returns its new version, or null when the condition does not hold. */
-  put(key: EntryKey, entry: NewEntry, condition?: Condition): Promise<Version | null>;
+  put(key: EntryKey, entry: NewEntry, condition?: Condition, caller?: Caller): Promise<Version | null>;
 
   /** Removes the entry, if any; false when `ifMatch` does not hold. */
-  delete(key: EntryKey, ifMatch?: Condition["ifMatch"]): Promise<boolean>;
+  delete(key: EntryKey, ifMatch?: Condition["ifMatch"], caller?: Caller): Promise<boolean>;
 
   /** Changes when a live entry expires; its version stays. */
-  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition): Promise<ExpireResult>;
+  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition, caller?: Caller): Promise<ExpireResult>;
 
   /** Makes a live entry permanent; false when there is none. */
-  persist(key: EntryKey): Promise<boolean>;
+  persist(key: EntryKey, caller?: Caller): Promise<boolean>;
 
   /** Asks the database for a sign of life. */
   ping(): Promise<void>;
-}
-
-/** An entry that has expired and whose row is still there. */
-export interface ExpiredKey {
-  key: EntryKey;
-  /** When it expired, in epoch milliseconds, and how long ago that is, both by the clock of the shard's primary. */
-  atMs: number;
-  ageMs: number;
-}
-
-/** What reclaiming needs of a shard, or of a database of one shard; of all shards together it is an approximation. */
-export interface ExpiredStore {
-  /**
-   * The expired entries that come first after the given one, at most `limit`, in the order of their expiry and then of
-   * their keys; without any lock. Some may have been extended, overwritten or reclaimed by the time the caller sees
-   * them.
-   */
-  findExpired(limit: number, after: ExpiredKey | null, deadline: number): Promise<ExpiredKey[]>;
-  /** How many there are, counted no further than `limit`. */
-  countExpired(limit: number, deadline: number): Promise<number>;
-  /** Deletes the rows of those keys that are expired at that moment, and returns how many these were. */
-  reclaim(keys: EntryKey[], deadline: number): Promise<number>;
-}
-
-/** An unconditional write, with the version that it will have. */
-export interface Put {
-  key: EntryKey;
-  version: Version;
-  /** Its expiry is not `keep`. */
-  entry: NewEntry;
-}
-
-/**
- * A store that does many calls in one statement; keys of a call are distinct. `deadline` is an instant as
- * performance.now() counts and bounds a call in the store's own deadline's place.
- */
-export interface BatchStore extends Store {
-  get(key: EntryKey, deadline?: number): Promise<Entry | null>;
-  head(key: EntryKey, deadline?: number): Promise<EntryInfo | null>;
-  put(key: EntryKey, entry: NewEntry, condition?: Condition, deadline?: number): Promise<Version | null>;
-  delete(key: EntryKey, ifMatch?: Condition["ifMatch"], deadline?: number): Promise<boolean>;
-  expire(key: EntryKey, expiry: ExpiryTime, condition?: ExpireCondition, deadline?: number): Promise<ExpireResult>;
-  persist(key: EntryKey, deadline?: number): Promise<boolean>;
-  /**
-   * What `get` would give, by `keyName`; absent keys are missing. "expired" where `confirmMany` has to be asked, "large"
-   * where fewer keys at once would do.
-   */
-  getMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | "expired" | "large">>;
-  /**
-   * The same for keys that were found expired, absent ones as null: their rows are gone. Missing where only `get` can
-   * tell, because it may have to wait for a writer, which is no other key's business.
-   */
-  confirmMany(keys: EntryKey[], deadline: number): Promise<Map<string, Entry | null>>;
-  /** Writes all entries. Where an error leaves the outcome open, it is open for each entry by itself. */
-  putMany(puts: Put[], deadline: number): Promise<void>;
-  deleteMany(keys: EntryKey[], deadline: number): Promise<void>;
 }

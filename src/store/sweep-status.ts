@@ -1,12 +1,14 @@
 // The state of every shard's sweep, asked of the database itself and not of a server: so it is true also when no server
 // runs.
 
+import { directStore } from "../batching/direct.ts";
 import { inspectBackend } from "../database/backend.ts";
 import { connect, type Database } from "../database/connect.ts";
+import { ExpiredRows } from "../database/expired.ts";
 import { watchShards } from "../database/shards.ts";
+import { Table } from "../database/table.ts";
 import { keyspaceOf, urlOfShard } from "../database/url.ts";
-import { Lease } from "./lease.ts";
-import { SqlStore } from "./sql.ts";
+import { LEASE_CALL_MS, Lease } from "./lease.ts";
 import type { EntryKey } from "./store.ts";
 import { COUNTED_ROWS, emptyReport, parseReport, type SweepStatus } from "./sweep-report.ts";
 import { sweepLeaseKey } from "./sweeper.ts";
@@ -44,12 +46,12 @@ export async function readSweepStatus(url: string): Promise<Map<string, SweepSta
 
 async function readShard(key: EntryKey, database: Database, primary: Database): Promise<SweepStatus> {
   const deadline = performance.now() + DEADLINE_MS;
-  const store = new SqlStore(primary, { deadlineMs: DEADLINE_MS });
-  const held = await new Lease(new SqlStore(database, { deadlineMs: DEADLINE_MS }), key, 0).read();
-  const [oldest] = await store.findExpired(1, null, deadline);
+  const expired = new ExpiredRows(primary);
+  const held = await new Lease(directStore(new Table(database), LEASE_CALL_MS), key, 0).read();
+  const [oldest] = await expired.find(1, null, deadline);
   return {
     ...((held && parseReport(held.note)) ?? emptyReport("")),
     oldestAgeMs: oldest?.ageMs ?? 0,
-    backlogRows: await store.countExpired(COUNTED_ROWS, deadline),
+    backlogRows: await expired.count(COUNTED_ROWS, deadline),
   };
 }

@@ -5,7 +5,7 @@
 // those that are expired still. A DELETE by the expiry itself would lock index entries before rows, where every upsert
 // locks rows before index entries: a cycle.
 
-import type { ExpiredKey, ExpiredStore } from "./store.ts";
+import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 
 export interface SweepBudget {
   /** Rows that are looked at. */
@@ -27,16 +27,16 @@ export interface SweepStep {
 
 /** One step of a pass over the expired entries. Throws `StoreError`; a step that failed may be made again. */
 export async function sweepStep(
-  store: ExpiredStore,
+  expired: ExpiredRows,
   { rows, ms }: SweepBudget,
   after: ExpiredKey | null = null,
 ): Promise<SweepStep> {
   const deadline = performance.now() + ms;
-  const found = await store.findExpired(rows, after, deadline);
+  const found = await expired.find(rows, after, deadline);
   const keys = found.map(({ key }) => key);
   return {
     seen: found.length,
-    deleted: keys.length > 0 ? await store.reclaim(keys, deadline) : 0,
+    deleted: keys.length > 0 ? await expired.reclaim(keys, deadline) : 0,
     oldestAgeMs: found[0]?.ageMs ?? 0,
     last: found.length < rows ? null : (found.at(-1) ?? null),
   };

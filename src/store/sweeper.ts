@@ -1,14 +1,16 @@
 // The sweep of a server: one task for each shard that there is, as shards come and go.
 
 import type { Logger } from "pino";
+import { directStore } from "../batching/direct.ts";
 import type { Backend } from "../database/backend.ts";
 import { connect, type Database, type Rows } from "../database/connect.ts";
+import { ExpiredRows } from "../database/expired.ts";
 import { replicaLag, type Shards } from "../database/shards.ts";
+import { Table } from "../database/table.ts";
 import { keyspaceOf, urlOfShard } from "../database/url.ts";
 import type { Latency } from "./latency.ts";
-import { leaseKey } from "./lease.ts";
+import { LEASE_CALL_MS, leaseKey } from "./lease.ts";
 import { pause, ShardSweep } from "./shard-sweep.ts";
-import { SqlStore } from "./sql.ts";
 import type { EntryKey } from "./store.ts";
 import type { SweepStatus } from "./sweep-report.ts";
 import { Turns } from "./turns.ts";
@@ -89,7 +91,7 @@ export class Sweeper {
     const lagSeconds =
       backend === "vitess" ? sampled(LAG_MS, 0, () => replicaLag(this.questions, keyspaceOf(url), shard)) : () => 0;
     return new ShardSweep({
-      store: new SqlStore(this.leases, { deadlineMs: 0 }),
+      store: directStore(new Table(this.leases), LEASE_CALL_MS),
       leaseKey: sweepLeaseKey(shard, shards),
       holder,
       log: log.child({ shard }),
@@ -98,7 +100,7 @@ export class Sweeper {
         // Until it is known which it is, a machine of its own.
         const machine = sampled(MACHINE_MS, `of ${shard}`, () => machineOf(primary));
         return {
-          store: new SqlStore(primary, { deadlineMs: 0 }),
+          expired: new ExpiredRows(primary),
           turn: (work) => this.turns.take(machine(), () => this.counted(work)),
           close: () => primary.close(),
         };

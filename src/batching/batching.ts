@@ -1,0 +1,111 @@
+// The Store of a server: calls that arrive while a batch is under way become the next one.
+//
+// Why this is linearizable, given that statements are:
+//  1. A call joins a batch only before that is sent, and is answered only after what it says is in the database. So its
+//     effect lies between its beginning and its end, as if it had been sent alone.
+//  2. Hence a read that begins after a write was acknowledged is in a statement sent after that write was done.
+//  3. Several reads of a key in one batch see one row: as if they had happened at the same instant.
+//  4. Writes of a key in one batch happen one after the other at the instant at which their outcome is written, or, where
+//     they change nothing, at which the row was read: see `writes.ts`.
+//  5. A batch is for one shard, and each of its statements happens as a whole or not at all. A shard that has gone takes
+//     none, and its calls then go to the shards that have its rows.
+
+import type { Reads, Table } from "../database/table.ts";
+import { LARGE_BATCH_ROWS } from "../limits.ts";
+import type { EntryKey, Store } from "../store/store.ts";
+import { Admission, type AdmissionOptions } from "./admission.ts";
+import type { Batch, Rest, Waiting } from "./batch.ts";
+import { storeOver } from "./calls.ts";
+import { Lane } from "./lane.ts";
+import { applyReads, lookFor, type ReadCall } from "./reads.ts";
+import { applyWrites, type WriteCall } from "./writes.ts";
+
+export interface BatchingOptions extends AdmissionOptions {
+  /** Batches of reads of a kind, and of writes, under way at once in a shard. */
+  inFlight: { reads: number; writes: number };
+  /** Most rows, and bytes of their keys and values, in one statement. */
+  batchRows: number;
+  batchBytes: number;
+}
+
+/** What it needs to know of the database. */
+export interface Shards {
+  shardOf: (key: EntryKey) => string;
+  tableAt: (shard: string) => Table;
+  /** Told that a shard did not take a batch: it may have gone. */
+  refresh: () => void;
+  ping: () => Promise<void>;
+}
+
+export interface BatchingStore extends Store {
+  /** Whether it turns away every call at present. */
+  isFull: () => boolean;
+  /** See `Admission.reserve`. */
+  reserve: (bytes: number) => () => void;
+}
+
+/** Statements for large values at once in a shard: each carries a few of them only. */
+const LARGE_STATEMENTS = 4;
+
+/** Of one shard. */
+interface Lanes {
+  entries: Lane<ReadCall<Reads["entries"]>>;
+  infos: Lane<ReadCall<Reads["infos"]>>;
+  writes: Lane<WriteCall>;
+}
+
+export function batchingStore(shards: Shards, options: BatchingOptions): BatchingStore {
+  const admission = new Admission(options);
+  const lanesOfShards = new Map<string, Lanes>();
+  const lanesOf = (key: EntryKey): Lanes => {
+    const shard = shards.shardOf(key);
+    let lanes = lanesOfShards.get(shard);
+    if (!lanes) {
+      lanes = openLanes(shard);
+      lanesOfShards.set(shard, lanes);
+    }
+    return lanes;
+  };
+
+  function openLanes(shard: string): Lanes {
+    const { inFlight, batchRows, batchBytes: maxBytes } = options;
+    type Sizes = { inFlight: number; maxRows: number };
+    const lane = <W extends Waiting<never>>(
+      { inFlight, maxRows }: Sizes,
+      send: (batch: Batch<W>, deadline: number) => Promise<Rest<W>>,
+      add: (waiting: W) => void,
+    ) => {
+      const again = (waiting: W[]) => waiting.forEach(add);
+      return new Lane<W>({ inFlight, maxRows, maxBytes, send, again, onFailure: shards.refresh });
+    };
+    const reads = <K extends keyof Reads>(kind: K, sizes: Sizes, onLarge: (read: ReadCall<Reads[K]>) => void) => {
+      type Read = ReadCall<Reads[K]>;
+      const add = (read: Read) => lanesOf(read.key)[kind].add(read as never);
+      const onExpired = (read: Read) => lanesOf(read.key).writes.add(lookFor(read, () => add(read)));
+      const find = (keys: EntryKey[], deadline: number) => shards.tableAt(shard).read(kind, keys, deadline);
+      return lane<Read>(sizes, (batch, deadline) => applyReads({ find, onExpired, onLarge }, batch, deadline), add);
+    };
+    const none = () => {};
+    const full = { inFlight: inFlight.reads, maxRows: batchRows };
+    // Values too large for their share of a full statement go with fewer others, and at last alone.
+    const alone = reads("entries", { inFlight: LARGE_STATEMENTS, maxRows: 1 }, none);
+    const few = reads("entries", { inFlight: LARGE_STATEMENTS, maxRows: LARGE_BATCH_ROWS }, (read) => alone.add(read));
+    return {
+      entries: reads("entries", full, (read) => few.add(read)),
+      infos: reads("infos", full, none),
+      writes: lane<WriteCall>(
+        { inFlight: inFlight.writes, maxRows: batchRows },
+        (batch, deadline) => applyWrites(shards.tableAt(shard), batch, deadline),
+        (write) => lanesOf(write.key).writes.add(write),
+      ),
+    };
+  }
+
+  const store = storeOver({
+    admit: (bytes, caller) => admission.admit(bytes, caller),
+    read: (kind, read) => lanesOf(read.key)[kind].add(read as never),
+    write: (write) => lanesOf(write.key).writes.add(write),
+    ping: shards.ping,
+  });
+  return { ...store, isFull: () => admission.full, reserve: (bytes) => admission.reserve(bytes) };
+}

@@ -1,0 +1,45 @@
+// The Store's methods as two kinds of call, reads and writes, whichever way these take.
+
+import type { Reads } from "../database/table.ts";
+import type { Answer, Write } from "../store/decide.ts";
+import { type Caller, type Content, type EntryKey, type ExpireResult, keyName, type Store } from "../store/store.ts";
+import { newRevision, type Version } from "../store/version.ts";
+import type { Settling } from "./call.ts";
+import type { WriteCall } from "./writes.ts";
+
+/** A way that calls take. */
+export interface Way {
+  /** Lets a call with so many bytes in, or throws `overloaded`. */
+  admit<R>(bytes: number, caller?: Caller): Settling<R> & { promise: Promise<R> };
+  read<K extends keyof Reads>(kind: K, waiting: { key: EntryKey; id: string; call: Settling<Reads[K] | null> }): void;
+  write(waiting: WriteCall): void;
+  ping(): Promise<void>;
+}
+
+export function storeOver(way: Way): Store {
+  const read = <K extends keyof Reads>(kind: K, key: EntryKey, caller?: Caller) => {
+    const call = way.admit<Reads[K] | null>(key.length, caller);
+    way.read(kind, { key, id: keyName(key), call });
+    return call.promise;
+  };
+  const write = <A extends Answer>(key: EntryKey, write: Write<Content>, caller?: Caller, bytes = 0) => {
+    const call = way.admit<Answer>(key.length + bytes, caller);
+    way.write({ key, id: keyName(key), write, call });
+    return call.promise as Promise<A>;
+  };
+  return {
+    get: (key, caller) => read("entries", key, caller),
+    head: (key, caller) => read("infos", key, caller),
+    put: (key, content, condition = {}, caller) => {
+      const { value, contentType, metadata, expiry } = content;
+      const bytes = value.length + contentType.length + (metadata?.length ?? 0);
+      const put = { kind: "put", revision: newRevision(), content, expiry, condition } as const;
+      return write<Version | null>(key, put, caller, bytes);
+    },
+    delete: (key, ifMatch, caller) => write<boolean>(key, { kind: "delete", ifMatch }, caller),
+    expire: (key, expiry, condition = {}, caller) =>
+      write<ExpireResult>(key, { kind: "expire", revision: newRevision(), expiry, condition }, caller),
+    persist: (key, caller) => write<boolean>(key, { kind: "persist", revision: newRevision() }, caller),
+    ping: () => way.ping(),
+  };
+}

@@ -1,0 +1,45 @@
+// The Store where calls can't wait for one another, as on Workers: each is a batch of one, by the same code.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Reads, Table } from "../database/table.ts";
+import type { EntryKey, Store } from "../store/store.ts";
+import type { Batch, Rest, Waiting } from "./batch.ts";
+import { Call } from "./call.ts";
+import { storeOver } from "./calls.ts";
+import { retryDelayMs } from "./lane.ts";
+import { applyReads, lookFor, type ReadCall } from "./reads.ts";
+import { applyWrites, type WriteCall } from "./writes.ts";
+
+/** Every call settles within `deadlineMs`. */
+export function directStore(table: Table, deadlineMs: number): Store {
+  const write = (waiting: WriteCall) => perform(waiting, (batch, deadline) => applyWrites(table, batch, deadline));
+  const read = <K extends keyof Reads>(kind: K, waiting: ReadCall<Reads[K]>) => {
+    type Read = ReadCall<Reads[K]>;
+    const find = (keys: EntryKey[], deadline: number) => table.read(kind, keys, deadline);
+    const onExpired = (read: Read) => write(lookFor(read, () => start(read)));
+    const start = (read: Read) =>
+      perform(read, (batch, deadline) => applyReads({ find, onExpired, onLarge: () => {} }, batch, deadline));
+    start(waiting);
+  };
+  return storeOver({
+    admit: (bytes, caller) => new Call(performance.now() + deadlineMs, bytes, caller),
+    read,
+    write,
+    ping: () => table.ping(performance.now() + deadlineMs),
+  });
+}
+
+/** Settles the call, or has it settled by whom it was handed over to. */
+async function perform<R, W extends Waiting<R>>(
+  waiting: W,
+  send: (batch: Batch<W>, deadline: number) => Promise<Rest<W>>,
+) {
+  const { call, id } = waiting;
+  for (let failures = 0; !call.settled; ) {
+    if (performance.now() >= call.deadline) return call.expire();
+    const { again, failed } = await send(new Map([[id, [waiting]]]), call.deadline);
+    if (again.length === 0) return;
+    failures = failed ? failures + 1 : 0;
+    if (failed) await sleep(retryDelayMs(failures));
+  }
+}

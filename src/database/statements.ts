@@ -1,0 +1,189 @@
+// Every SQL text about entries, as it is sent. Each has a name, and is for rows of one shard.
+//
+// Locks. A transaction has one statement that locks, and that locks its rows in the order of their keys, which callers
+// give: so no two can wait for each other.
+//
+// Time. SYSDATE, unlike NOW, is read while a statement holds a row's lock, not when it begins to wait for it.
+
+import type { Content, EntryKey, NewExpiry } from "../store/store.ts";
+import type { Revision } from "../store/version.ts";
+
+/** Text with its parameters, for one statement or for a packet of several. */
+export interface Statement {
+  /** Named so in logs. */
+  name: string;
+  sql: string;
+  params: unknown[];
+  /** Whether it can change anything: then a lost answer leaves its outcome unknown. */
+  writes: boolean;
+  /** Which statement of a packet commits it, counted from 0: an error of an earlier one means that nothing was changed. */
+  commitAt?: number;
+}
+
+/** A row as an unconditional PUT writes it: a relative expiry counts from when the row is locked. */
+export interface Put {
+  key: EntryKey;
+  revision: Revision;
+  expiry: NewExpiry;
+  content: Content;
+}
+
+/** A row as it was decided, to be written only where the row still has the revision that was read. */
+export interface Change {
+  key: EntryKey;
+  /** What it must have, or null where there must be no row. */
+  guard: Revision | null;
+  revision: Revision;
+  expiresAtMs: number | null;
+  /** Undefined leaves it as it is. */
+  content: Content | undefined;
+}
+
+/** Epoch milliseconds by the clock of the shard's primary. */
+const CLOCK = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)";
+/** The same, read once at a statement's beginning: for looking rows up in an index. It decides nothing. */
+const CLOCK_ONCE = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)";
+/**
+ * MySQL reads a small table as a whole rather than look up many keys, and a statement that locks would then wait for
+ * other writers' rows. Vitess passes this on.
+ */
+const BY_KEY = "/*+ INDEX(entries PRIMARY) */";
+const INFO = `version, content_type, metadata, expires_at, expires_at - ${CLOCK} AS ttl_ms`;
+const COLUMNS = "(`key`, version, expires_at, content_type, metadata, value)";
+const REPLACE =
+  "AS fresh ON DUPLICATE KEY UPDATE version = fresh.version, expires_at = fresh.expires_at, content_type = fresh.content_type, metadata = fresh.metadata, value = fresh.value";
+const LEAVE = "ON DUPLICATE KEY UPDATE version = entries.version";
+
+/** Entries, with at most so many bytes of each value. */
+export function selectEntries(keys: EntryKey[], valueBytes: number): Statement {
+  return read("get", `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, LEFT(value, ?) AS value FROM entries`, keys, [
+    valueBytes,
+  ]);
+}
+
+export function selectInfos(keys: EntryKey[]): Statement {
+  return read("head", `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, LENGTH(value) AS value_bytes FROM entries`, keys);
+}
+
+/** What writes are decided on; the last row is the clock. */
+export function selectRows(keys: EntryKey[]): Statement {
+  const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, NULL AS clock FROM entries`;
+  return read("find", rows, keys, [], ` UNION ALL SELECT NULL, NULL, NULL, ${CLOCK}`);
+}
+
+/** With locks, so as to wait for writers that are still at work. */
+export function selectRevisions(keys: EntryKey[]): Statement {
+  return read("look_back", `SELECT ${BY_KEY} \`key\` AS id, version FROM entries`, keys, [], " FOR SHARE");
+}
+
+/** A sign of life: no key is empty. */
+export function selectNothing(): Statement {
+  return read("ping", "SELECT expires_at FROM entries", [Buffer.of() as EntryKey]);
+}
+
+export function upsert(puts: Put[]): Statement {
+  const params: unknown[] = [];
+  const rows = puts.map(({ key, revision, expiry, content }) => {
+    params.push(key, bytesOf(revision));
+    let expiresAt = "NULL";
+    if (typeof expiry !== "string") {
+      expiresAt = "afterMs" in expiry ? `${CLOCK} + ?` : "?";
+      params.push("afterMs" in expiry ? expiry.afterMs : expiry.atMs);
+    }
+    pushContent(params, content);
+    return `(?, ?, ${expiresAt}, ?, ?, ?)`;
+  });
+  return {
+    name: "put",
+    sql: `INSERT INTO entries ${COLUMNS} VALUES ${rows.join(", ")} ${REPLACE}`,
+    params,
+    writes: true,
+  };
+}
+
+export function remove(keys: EntryKey[]): Statement {
+  return { ...read("delete", `DELETE ${BY_KEY} FROM entries`, keys), writes: true };
+}
+
+/** Rows that must not be there yet: by itself one that is fails with a duplicate key, among others it is left alone. */
+export function insert(changes: Change[]): Statement {
+  const params: unknown[] = [];
+  for (const { key, revision, expiresAtMs, content } of changes) {
+    params.push(key, bytesOf(revision), expiresAtMs);
+    pushContent(params, content as Content);
+  }
+  const rows = changes.map(() => "(?, ?, ?, ?, ?, ?)").join(", ");
+  const sql = `INSERT INTO entries ${COLUMNS} VALUES ${rows}`;
+  if (changes.length === 1) return { name: "create", sql, params, writes: true };
+  return packet("create", `${sql} ${LEAVE}`, params, changes);
+}
+
+/**
+ * Rows that must have the revision they are guarded by; all of the changes have a content, or none. Several rows need a
+ * session at their shard, since vtgate has no plan for a join with values.
+ */
+export function update(changes: Change[]): Statement {
+  const withContent = changes[0]?.content !== undefined;
+  const name = withContent ? "replace" : "touch";
+  const columns = ["version", "expires_at", ...(withContent ? ["content_type", "metadata", "value"] : [])];
+  const params: unknown[] = [];
+  const single = changes.length === 1;
+  for (const { key, guard, revision, expiresAtMs, content } of changes) {
+    if (!single) params.push(key, bytesOf(guard as Revision));
+    params.push(bytesOf(revision), expiresAtMs);
+    if (content) pushContent(params, content);
+    if (single) params.push(key, bytesOf(guard as Revision));
+  }
+  if (single) {
+    const assignments = columns.map((column) => `${column} = ?`).join(", ");
+    const sql = `UPDATE entries SET ${assignments} WHERE \`key\` = ? AND version = ?`;
+    return { name, sql, params, writes: true };
+  }
+  const row = `ROW(?, ?, ${columns.map(() => "?").join(", ")})`;
+  const rows = changes.map(() => row).join(", ");
+  const assignments = columns.map((column) => `entries.${column} = fresh.${column}`).join(", ");
+  // The order of the join is the order of locking.
+  const sql = `UPDATE /*+ JOIN_FIXED_ORDER() INDEX(entries PRIMARY) */ (VALUES ${rows}) AS fresh (id, guard, ${columns.join(", ")}) JOIN entries ON entries.\`key\` = fresh.id AND entries.version = fresh.guard SET ${assignments}`;
+  return packet(name, sql, params, changes);
+}
+
+/** Where its keys are of several shards after all, each of these commits for itself: no lock outlives its statement. */
+export function removeExpired(keys: EntryKey[]): Statement {
+  const sql = `DELETE ${BY_KEY} /*vt+ MULTI_SHARD_AUTOCOMMIT=1 */ FROM entries`;
+  return read("reclaim", sql, keys, [], ` AND expires_at <= ${CLOCK}`);
+}
+
+/** The first of the expired, from the index alone and without locks; `after` is where an earlier look has ended. */
+export function selectExpired(limit: number, after: { key: EntryKey; atMs: number } | null): Statement {
+  const past = `expires_at <= ${CLOCK_ONCE}`;
+  const where = after ? `(expires_at = ? AND \`key\` > ?) OR (expires_at > ? AND ${past})` : past;
+  const sql = `SELECT \`key\` AS id, expires_at, ${CLOCK_ONCE} - expires_at AS age_ms FROM entries WHERE ${where} ORDER BY expires_at, \`key\` LIMIT ?`;
+  const params = after ? [after.atMs, after.key, after.atMs, limit] : [limit];
+  return { name: "find_expired", sql, params, writes: false };
+}
+
+export function countExpired(limit: number): Statement {
+  const sql = `SELECT COUNT(*) AS count FROM (SELECT 1 FROM entries WHERE expires_at <= ${CLOCK_ONCE} LIMIT ?) AS found`;
+  return { name: "count_expired", sql, params: [limit], writes: false };
+}
+
+function read(name: string, head: string, keys: EntryKey[], before: unknown[] = [], tail = ""): Statement {
+  const where = keys.length === 1 ? "`key` = ?" : `\`key\` IN (${"?, ".repeat(keys.length - 1)}?)`;
+  return { name, sql: `${head} WHERE ${where}${tail}`, params: [...before, ...keys], writes: false };
+}
+
+/** A transaction of one statement that tells, before it commits, which revisions its rows have. */
+function packet(name: string, sql: string, params: unknown[], changes: Change[]): Statement {
+  const keys = changes.map(({ key }) => key);
+  const told = read(name, "SELECT `key` AS id, version FROM entries", keys);
+  return { name, sql: `BEGIN; ${sql}; ${told.sql}; COMMIT`, params: [...params, ...keys], writes: true, commitAt: 3 };
+}
+
+/** Text goes as bytes, like everything else, so that no mode or character set of a session can change it. */
+function pushContent(params: unknown[], { contentType, metadata, value }: Content) {
+  params.push(Buffer.from(contentType), metadata === null ? null : Buffer.from(metadata), value);
+}
+
+function bytesOf(revision: Revision): Buffer {
+  return Buffer.from(revision, "hex");
+}

@@ -1,0 +1,166 @@
+// The table of entries, in one shard or wherever vtgate's plan leads: runs its statements and reads their answers. Errors
+// are `StoreError`s, and nothing is tried again here.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { BATCH_READ_BYTES } from "../limits.ts";
+import { StoreError } from "../store/error.ts";
+import { type Entry, type EntryInfo, type EntryKey, keyName } from "../store/store.ts";
+import { isRemoved, type Revision, versionOf } from "../store/version.ts";
+import type { Database, Rows, Written } from "./connect.ts";
+import type { Change, Put, Statement } from "./statements.ts";
+import * as statements from "./statements.ts";
+
+/**
+ * What a read finds, by `keyName`; what is missing is absent. An entry that has expired is not called absent while its
+ * row is there, because it could come back: its row may be in the middle of being extended, by a write that judged it in
+ * time and has not committed; and the next primary's clock may be behind.
+ */
+export type Found<T> = Map<string, T | "expired" | "large">;
+
+/** What can be read. */
+export interface Reads {
+  entries: Entry;
+  infos: EntryInfo;
+}
+
+/** What writes are decided on. */
+export interface Known {
+  rows: Map<string, { revision: Revision; expiresAtMs: number | null }>;
+  /** Epoch milliseconds by the clock of the shard's primary. */
+  clockMs: number;
+}
+
+/** Before each look for what a lost statement has done: it is under way, or cut off with whom it was sent through. */
+const LOOK_AGAIN_MS = [0, 50, 200, 500];
+
+const DUPLICATE_KEY = "ER_DUP_ENTRY";
+
+export class Table {
+  constructor(
+    /** Leads to a shard's primary. Without one, several rows can only be read, put or deleted. */
+    private readonly database: Database,
+    /** Follows the rows to another shard, if need be; the same where there is only one way. */
+    private readonly anywhere: Database = database,
+  ) {}
+
+  read<K extends keyof Reads>(kind: K, keys: EntryKey[], deadline: number): Promise<Found<Reads[K]>> {
+    const found = kind === "entries" ? this.entries(keys, deadline) : this.infos(keys, deadline);
+    return found as Promise<Found<Reads[K]>>;
+  }
+
+  /** Values larger than their share of an answer are "large": fewer keys at once would do, and one alone always does. */
+  private async entries(keys: EntryKey[], deadline: number): Promise<Found<Entry>> {
+    const valueBytes = Math.floor(BATCH_READ_BYTES / keys.length);
+    // One byte more tells a value that was cut off from one that just fits.
+    const rows = await this.run<Rows>(statements.selectEntries(keys, valueBytes + 1), deadline);
+    return foundIn(rows, (row) => {
+      if (row.value.length > valueBytes) return "large";
+      return Object.assign(infoOf(row, row.value.length), { value: row.value as Buffer });
+    });
+  }
+
+  private async infos(keys: EntryKey[], deadline: number): Promise<Found<EntryInfo>> {
+    const rows = await this.run<Rows>(statements.selectInfos(keys), deadline);
+    return foundIn(rows, (row) => infoOf(row, row.value_bytes));
+  }
+
+  async known(keys: EntryKey[], deadline: number): Promise<Known> {
+    const rows = await this.run<Rows>(statements.selectRows(keys), deadline);
+    const clock = rows.pop();
+    return {
+      clockMs: Number(clock?.clock),
+      rows: new Map(
+        rows.map((row) => [keyName(row.id), { revision: hexOf(row.version), expiresAtMs: row.expires_at }]),
+      ),
+    };
+  }
+
+  /** Writes the rows, whatever is there. */
+  async put(puts: Put[], deadline: number): Promise<void> {
+    await this.run<Written>(statements.upsert(inOrder(puts)), deadline);
+  }
+
+  /** Deletes the rows, whatever is there. */
+  async remove(keys: EntryKey[], deadline: number): Promise<void> {
+    await this.run<Written>(statements.remove(keys.toSorted(Buffer.compare)), deadline);
+  }
+
+  /**
+   * Makes each change whose guard holds, all of them in one transaction, and returns the revisions that the rows have in
+   * it, by `keyName`: what has its change's revision was changed. Of a single change whose guard does not hold nothing
+   * is returned. All changes are guarded by a revision and all have a content or none has, or all are guarded by null.
+   */
+  async change(changes: Change[], deadline: number): Promise<Map<string, Revision>> {
+    const statement = (changes[0]?.guard === null ? statements.insert : statements.update)(inOrder(changes));
+    if (statement.commitAt !== undefined) {
+      const results = await this.run<[Written, Written, Rows, Written]>(statement, deadline);
+      return revisionsIn(results[2]);
+    }
+    const [{ key, revision }] = changes as [Change];
+    const made = new Map([[keyName(key), revision]]);
+    try {
+      // The revision is new, so a row that was found is a row that was changed.
+      return (await this.run<Written>(statement, deadline)).affectedRows > 0 ? made : new Map();
+    } catch (error) {
+      if (error instanceof StoreError && error.reason.startsWith(DUPLICATE_KEY)) return new Map();
+      throw error;
+    }
+  }
+
+  /**
+   * Looks for what a statement has written whose answer was lost, and returns the revisions of the rows once one of them
+   * has its own, which proves that the statement was applied as a whole; null if none has. It is asked with locks, so as
+   * to wait for the statement if it is still at work, and not only once, for it may not have begun.
+   */
+  async lookBack(written: (Put | Change)[], deadline: number): Promise<Map<string, Revision> | null> {
+    const sorted = inOrder(written);
+    const statement = statements.selectRevisions(sorted.map(({ key }) => key));
+    for (const pauseMs of LOOK_AGAIN_MS) {
+      await sleep(pauseMs);
+      const rows = await this.run<Rows>(statement, deadline, this.anywhere).catch(() => []);
+      const found = revisionsIn(rows);
+      if (sorted.some(({ key, revision }) => found.get(keyName(key)) === revision)) return found;
+    }
+    return null;
+  }
+
+  async ping(deadline: number): Promise<void> {
+    await this.run<Rows>(statements.selectNothing(), deadline);
+  }
+
+  private run<T>(statement: Statement, deadline: number, database = this.database): Promise<T> {
+    return database.execute<T>(statement, deadline - performance.now());
+  }
+}
+
+function foundIn<T>(rows: Rows, read: (row: Rows[number]) => T | "large"): Found<T> {
+  const found: Found<T> = new Map();
+  for (const row of rows) {
+    // One that was deleted is gone by every clock.
+    if (isRemoved(hexOf(row.version))) continue;
+    found.set(keyName(row.id), row.ttl_ms !== null && row.ttl_ms <= 0 ? "expired" : read(row));
+  }
+  return found;
+}
+
+function infoOf(row: Rows[number], valueBytes: number): EntryInfo {
+  return {
+    version: versionOf(hexOf(row.version)),
+    contentType: row.content_type,
+    metadata: row.metadata,
+    valueBytes,
+    expiry: row.expires_at === null ? null : { atMs: row.expires_at, ttlMs: row.ttl_ms },
+  };
+}
+
+function revisionsIn(rows: Rows): Map<string, Revision> {
+  return new Map(rows.map((row) => [keyName(row.id), hexOf(row.version)]));
+}
+
+function inOrder<T extends { key: EntryKey }>(rows: T[]): T[] {
+  return rows.toSorted((a, b) => Buffer.compare(a.key, b.key));
+}
+
+function hexOf(bytes: Buffer): Revision {
+  return bytes.toString("hex");
+}

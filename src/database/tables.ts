@@ -1,0 +1,42 @@
+// The table in each shard: sessions that lead to a shard's primary, opened when first needed and closed when it has gone.
+
+import { type ConnectOptions, connect, type Database } from "./connect.ts";
+import type { Shards } from "./shards.ts";
+import { Table } from "./table.ts";
+import { urlOfShard } from "./url.ts";
+
+export class Tables {
+  private readonly open = new Map<string, { database: Database; table: Table }>();
+
+  constructor(
+    /** Of each shard's own sessions. */
+    private readonly options: ConnectOptions,
+    /** Leads by vtgate's plan. */
+    private readonly anywhere: Database,
+    private readonly shards: Shards,
+  ) {}
+
+  at(shard: string): Table {
+    const known = this.open.get(shard);
+    if (known) return known.table;
+    this.closeGone();
+    const database = connect({ ...this.options, url: urlOfShard(this.options.url, shard), packets: true });
+    const table = new Table(database, this.anywhere);
+    this.open.set(shard, { database, table });
+    return table;
+  }
+
+  async close() {
+    await Promise.all([...this.open.values()].map(({ database }) => database.close()));
+  }
+
+  /** Others come when some go, so this is the time to look. What is under way there ends first. */
+  private closeGone() {
+    const names = new Set(this.shards.names());
+    for (const [shard, { database }] of this.open) {
+      if (names.has(shard)) continue;
+      this.open.delete(shard);
+      database.close();
+    }
+  }
+}

@@ -1,0 +1,216 @@
+// What writes mean, case by case; `test/property.test.ts` holds a real server against the same function.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { type Answer, decide, isBlind, isLive, type Row, type Write } from "./decide.ts";
+import type { ExpireCondition } from "./store.ts";
+import { isRemoved, isVersion, newRevision, removed, versionOf } from "./version.ts";
+
+const NOW = 1_000_000;
+const row = (expiresAtMs: number | null = null): Row<string> => ({
+  revision: newRevision(),
+  expiresAtMs,
+  content: "old",
+});
+const put = (more: Partial<Write<string> & { kind: "put" }> = {}): Write<string> & { kind: "put" } => ({
+  ...{ kind: "put", revision: newRevision(), content: "new", expiry: "never", condition: {} },
+  ...more,
+});
+const expire = (expiry: { afterMs: number } | { atMs: number }, condition: ExpireCondition = {}): Write<string> => ({
+  ...{ kind: "expire", revision: newRevision(), expiry, condition },
+});
+const persist = (): Write<string> => ({ kind: "persist", revision: newRevision() });
+
+describe("versions", () => {
+  test("no two revisions share their version or their change, and only versions are taken for such", () => {
+    const revisions = Array.from({ length: 2_000 }, () => newRevision());
+    expect(new Set(revisions.map(versionOf)).size).toBe(2_000);
+    expect(new Set(revisions.map((revision) => revision.slice(20))).size).toBe(2_000);
+    expect(revisions.map(versionOf).every(isVersion)).toBe(true);
+    expect(["", "abc", "G".repeat(20), "0".repeat(32), newRevision()].some(isVersion)).toBe(false);
+  });
+
+  test("a removed row is told by its revision, which is new each time", () => {
+    const [one, other] = [removed(newRevision()), removed(newRevision())];
+    expect([isRemoved(one), isRemoved(other), isRemoved(newRevision())]).toEqual([true, true, false]);
+    expect(one).not.toBe(other);
+  });
+});
+
+describe("put", () => {
+  test("replaces value, version and expiry, and answers the version", () => {
+    const write = put({ expiry: { afterMs: 5 } });
+    expect(decide(row(NOW + 1), write, NOW)).toEqual({
+      row: { revision: write.revision, expiresAtMs: NOW + 5, content: "new" },
+      answer: versionOf(write.revision),
+    });
+  });
+
+  test("keeps the expiry that a live entry has, and no other", () => {
+    const keep = put({ expiry: "keep" });
+    expect(decide(row(NOW + 1), keep, NOW).row?.expiresAtMs).toBe(NOW + 1);
+    expect(decide(row(NOW), keep, NOW).row?.expiresAtMs).toBe(null);
+    expect(decide(row(), keep, NOW).row?.expiresAtMs).toBe(null);
+    expect(decide(null, keep, NOW).row?.expiresAtMs).toBe(null);
+  });
+
+  test.each([
+    ["If-None-Match: *", "there", { ifNoneMatch: "*" as const }, false],
+    ["If-None-Match: *", "absent", { ifNoneMatch: "*" as const }, true],
+    ["If-None-Match: *", "expired", { ifNoneMatch: "*" as const }, true],
+    ["If-None-Match: *", "removed", { ifNoneMatch: "*" as const }, true],
+    ["If-Match: *", "there", { ifMatch: "*" as const }, true],
+    ["If-Match: *", "absent", { ifMatch: "*" as const }, false],
+    ["If-Match: *", "expired", { ifMatch: "*" as const }, false],
+    ["If-Match: *", "removed", { ifMatch: "*" as const }, false],
+    ["If-Match: another", "there", { ifMatch: [versionOf(newRevision())] }, false],
+    ["If-None-Match: another", "there", { ifNoneMatch: [versionOf(newRevision())] }, true],
+    ["If-Match: none", "there", { ifMatch: [] }, false],
+    ["If-None-Match: none", "there", { ifNoneMatch: [] }, true],
+  ])("%s on a key that is %s", (_, what, condition, holds) => {
+    const rows = {
+      there: row(),
+      absent: null,
+      expired: row(NOW),
+      removed: { ...row(), revision: removed(newRevision()) },
+    };
+    const found = rows[what as keyof typeof rows];
+    const { row: after, answer } = decide(found, put({ condition }), NOW);
+    expect(answer !== null).toBe(holds);
+    expect(after?.content).toBe(holds ? "new" : what === "there" ? "old" : undefined);
+  });
+
+  test("If-Match names the version and not the revision: a change of the expiry leaves it", () => {
+    const before = row();
+    const touched = decide(before, expire({ afterMs: 5 }), NOW).row as Row<string>;
+    expect(touched.revision).not.toBe(before.revision);
+    const condition = { ifMatch: [versionOf(before.revision)] };
+    expect(decide(touched, put({ condition }), NOW).answer).not.toBe(null);
+  });
+});
+
+describe("delete", () => {
+  test("removes what is there and changes nothing where nothing is", () => {
+    expect(decide(row(), { kind: "delete" }, NOW)).toEqual({ row: null, answer: true });
+    expect(decide(null, { kind: "delete" }, NOW)).toEqual({ row: null, answer: true });
+    expect(decide(null, { kind: "delete", ifMatch: "*" }, NOW)).toEqual({ row: null, answer: false });
+    const there = row();
+    expect(decide(there, { kind: "delete", ifMatch: [] }, NOW)).toEqual({ row: there, answer: false });
+    expect(decide(there, { kind: "delete", ifMatch: [versionOf(there.revision)] }, NOW).row).toBe(null);
+  });
+});
+
+describe("expire, as Redis has it", () => {
+  const later = { afterMs: 100 };
+  test.each([
+    [undefined, null, true],
+    [undefined, NOW + 50, true],
+    ["nx", null, true],
+    ["nx", NOW + 50, false],
+    ["xx", null, false],
+    ["xx", NOW + 50, true],
+    ["gt", null, false],
+    ["gt", NOW + 50, true],
+    ["gt", NOW + 100, false],
+    ["gt", NOW + 150, false],
+    ["lt", null, true],
+    ["lt", NOW + 50, false],
+    ["lt", NOW + 100, false],
+    ["lt", NOW + 150, true],
+  ] as const)("%s on an expiry of %s", (condition, current, holds) => {
+    const before = row(current);
+    const { row: after, answer } = decide(before, expire(later, { if: condition }), NOW);
+    if (holds) {
+      expect(answer).toEqual({ outcome: "set", atMs: NOW + 100, ttlMs: 100 });
+      expect(after).toMatchObject({ expiresAtMs: NOW + 100, content: "old" });
+      expect(versionOf(after?.revision as string)).toBe(versionOf(before.revision));
+    } else {
+      expect(answer).toEqual({ outcome: "condition_failed" });
+      expect(after).toBe(before);
+    }
+  });
+
+  test("an instant that is past removes the entry for everyone who comes after", () => {
+    const { row: after, answer } = decide(row(), expire({ atMs: 1 }), NOW);
+    expect(answer).toEqual({ outcome: "set", atMs: 1, ttlMs: 0 });
+    expect(decide(after, { kind: "look" }, NOW).answer).toBe(false);
+  });
+
+  test("what is absent, or has expired at this very millisecond, has no expiry", () => {
+    for (const found of [null, row(NOW)]) {
+      expect(decide(found, expire(later), NOW).answer).toEqual({ outcome: "absent" });
+      expect(decide(found, persist(), NOW)).toEqual({ row: null, answer: false });
+    }
+  });
+
+  test("persist takes the expiry away, and leaves an entry without one as it is", () => {
+    expect(decide(row(NOW + 1), persist(), NOW)).toMatchObject({ row: { expiresAtMs: null }, answer: true });
+    const permanent = row();
+    expect(decide(permanent, persist(), NOW).row).toBe(permanent);
+  });
+});
+
+const versionless = fc.constantFrom<Write<string>>({ kind: "delete" }, { kind: "look" });
+const instants = fc.oneof(
+  fc.record({ afterMs: fc.integer({ min: 1, max: 50 }) }),
+  fc.record({ atMs: fc.integer({ min: NOW - 50, max: NOW + 50 }) }),
+);
+const conditions = fc.record(
+  { ifMatch: fc.constantFrom("*" as const, []), ifNoneMatch: fc.constantFrom("*" as const, []) },
+  { requiredKeys: [] },
+);
+const writes: fc.Arbitrary<Write<string>> = fc.oneof(
+  versionless,
+  fc
+    .record({
+      content: fc.string(),
+      expiry: fc.oneof(instants, fc.constantFrom("never", "keep")),
+      condition: conditions,
+    })
+    .map((more) => put(more as never)),
+  fc
+    .record({ expiry: instants, if: fc.constantFrom(undefined, "nx", "xx", "gt", "lt") })
+    .map(({ expiry, if: condition }) => expire(expiry, { if: condition as never })),
+  fc.constant(0).map(persist),
+);
+
+describe("whatever is written", () => {
+  const outcomes = (found: Row<string> | null, all: Write<string>[]) => {
+    const answers: Answer[] = [];
+    let now = found;
+    for (const write of all) {
+      const decision = decide(now, write, NOW);
+      answers.push(decision.answer);
+      now = decision.row;
+    }
+    return { row: now, answers };
+  };
+
+  test("a write that does not look at the row does the same to every row", () => {
+    fc.assert(
+      fc.property(writes.filter(isBlind), fc.constantFrom(null, row(), row(NOW), row(NOW + 9)), (write, found) => {
+        const onNothing = decide(null, write, NOW);
+        expect(decide(found, write, NOW)).toEqual(onNothing);
+      }),
+    );
+  });
+
+  test("a row that is not live is as good as none, and every change has a revision of its own", () => {
+    fc.assert(
+      fc.property(fc.array(writes, { minLength: 1, maxLength: 12 }), (all) => {
+        expect(outcomes(row(NOW), all)).toEqual(outcomes(null, all));
+        const seen = new Set<string>();
+        let now: Row<string> | null = row(NOW + 20);
+        for (const write of all) {
+          const next: Row<string> | null = decide(now, write, NOW).row;
+          if (next && next !== now) {
+            expect(seen.has(next.revision)).toBe(false);
+            seen.add(next.revision);
+          }
+          if (next) expect(next === now || isLive(next, NOW) || next.expiresAtMs !== null).toBe(true);
+          now = next;
+        }
+      }),
+    );
+  });
+});

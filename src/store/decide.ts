@@ -1,0 +1,108 @@
+// What each write does to a row: the one definition of what writes mean. Pure, so that batches, tests and models share it.
+
+import type { Condition, ExpireCondition, ExpireResult, ExpiryTime, NewExpiry } from "./store.ts";
+import { changed, isRemoved, type Revision, type Version, versionOf } from "./version.ts";
+
+/** What a row holds. No decision looks at the content, so it can be anything that stands for it. */
+export interface Row<C> {
+  revision: Revision;
+  /** Epoch milliseconds; null never expires. */
+  expiresAtMs: number | null;
+  content: C;
+}
+
+/** A write, with the revision that was drawn for it. */
+export type Write<C> =
+  | { kind: "put"; revision: Revision; content: C; expiry: NewExpiry; condition: Condition }
+  | { kind: "delete"; ifMatch?: Condition["ifMatch"] }
+  | { kind: "expire"; revision: Revision; expiry: ExpiryTime; condition: ExpireCondition }
+  | { kind: "persist"; revision: Revision }
+  /** Changes nothing, but makes sure that an entry that is found expired never comes back. Answers whether one lives. */
+  | { kind: "look" };
+
+/** What a write answers: a PUT its version, or null where its condition does not hold; others see `Store`. */
+export type Answer = Version | null | boolean | ExpireResult;
+
+export interface Decision<C> {
+  /** What is there afterwards, null if nothing; the very same object as before if the write changes nothing. */
+  row: Row<C> | null;
+  answer: Answer;
+}
+
+/** Decides a write on what is there at `nowMs`, by the clock of the shard's primary. A row that is not live is none. */
+export function decide<C>(found: Row<C> | null, write: Write<C>, nowMs: number): Decision<C> {
+  const row = found && isLive(found, nowMs) ? found : null;
+  switch (write.kind) {
+    case "put":
+      return put(row, write, nowMs);
+    case "delete":
+      return matches(write.ifMatch, row) ? { row: null, answer: true } : { row, answer: false };
+    case "expire":
+      return expire(row, write, nowMs);
+    case "persist":
+      if (!row || row.expiresAtMs === null) return { row, answer: row !== null };
+      return { row: { ...row, revision: changed(row.revision, write.revision), expiresAtMs: null }, answer: true };
+    case "look":
+      return { row, answer: row !== null };
+  }
+}
+
+export function isLive({ revision, expiresAtMs }: Row<unknown>, nowMs: number): boolean {
+  return !isRemoved(revision) && (expiresAtMs === null || expiresAtMs > nowMs);
+}
+
+/** Whether a write does the same whatever is there: then the row need not be known. */
+export function isBlind(write: Write<unknown>): boolean {
+  if (write.kind === "delete") return write.ifMatch === undefined;
+  if (write.kind !== "put" || write.expiry === "keep") return false;
+  return write.condition.ifMatch === undefined && write.condition.ifNoneMatch === undefined;
+}
+
+function put<C>(row: Row<C> | null, write: Write<C> & { kind: "put" }, nowMs: number): Decision<C> {
+  const { revision, content, expiry, condition } = write;
+  const { ifMatch, ifNoneMatch } = condition;
+  const fails = ifNoneMatch !== undefined && row !== null && matches(ifNoneMatch, row);
+  if (fails || !matches(ifMatch, row)) return { row, answer: null };
+  const kept = row?.expiresAtMs ?? null;
+  const expiresAtMs = expiry === "keep" ? kept : expiry === "never" ? null : instantOf(expiry, nowMs);
+  return { row: { revision, expiresAtMs, content }, answer: versionOf(revision) };
+}
+
+function expire<C>(row: Row<C> | null, write: Write<C> & { kind: "expire" }, nowMs: number): Decision<C> {
+  if (!row) return { row, answer: { outcome: "absent" } };
+  const { expiry, condition, revision } = write;
+  const atMs = instantOf(expiry, nowMs);
+  if (!matches(condition.ifMatch, row) || !allows(condition.if, row.expiresAtMs, atMs)) {
+    return { row, answer: { outcome: "condition_failed" } };
+  }
+  return {
+    row: { ...row, revision: changed(row.revision, revision), expiresAtMs: atMs },
+    answer: { outcome: "set", atMs, ttlMs: Math.max(0, atMs - nowMs) },
+  };
+}
+
+/** As Redis's EXPIRE has it: no expiry is infinitely far away. */
+function allows(condition: ExpireCondition["if"], current: number | null, next: number): boolean {
+  switch (condition) {
+    case undefined:
+      return true;
+    case "nx":
+      return current === null;
+    case "xx":
+      return current !== null;
+    case "gt":
+      return current !== null && next > current;
+    case "lt":
+      return current === null || next < current;
+  }
+}
+
+/** Whether If-Match holds; it does where it is not given. */
+function matches(versions: "*" | Version[] | undefined, row: Row<unknown> | null): boolean {
+  if (versions === undefined) return true;
+  return row !== null && (versions === "*" || versions.includes(versionOf(row.revision)));
+}
+
+function instantOf(expiry: ExpiryTime, nowMs: number): number {
+  return "afterMs" in expiry ? nowMs + expiry.afterMs : expiry.atMs;
+}

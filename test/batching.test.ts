@@ -1,0 +1,118 @@
+// Batches over real shards: the map of shards, and what depends on locks.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { batchingStore } from "../src/batching/batching.ts";
+import { directStore } from "../src/batching/direct.ts";
+import { connect } from "../src/database/connect.ts";
+import { shardAt, watchShards, wholeMap } from "../src/database/shards.ts";
+import { Table } from "../src/database/table.ts";
+import { Tables } from "../src/database/tables.ts";
+import { urlOfShard } from "../src/database/url.ts";
+import { entryKey, type NewEntry } from "../src/store/store.ts";
+import { shardNames } from "../vitess/topology.ts";
+import { targets, whileLocked } from "./targets.ts";
+
+const OPTIONS = {
+  inFlight: { reads: 1, writes: 1 },
+  batchRows: 100,
+  batchBytes: 10_000,
+  maxCalls: 1000,
+  maxBytes: 100_000,
+  deadlineMs: 10_000,
+};
+
+const key = (name: string) => entryKey("ns", name);
+const entry = (value: string): NewEntry => ({
+  value: Buffer.from(value),
+  contentType: "text/plain",
+  metadata: null,
+  expiry: "never",
+});
+
+describe("the map of shards", () => {
+  test("is taken when it leaves nothing out and nothing twice", () => {
+    const names = (shards: string[]) => wholeMap(shards)?.map(({ name }) => name);
+    expect(names(["80-", "-40", "40-80"])).toEqual(["-40", "40-80", "80-"]);
+    expect(names(["0"])).toEqual(["0"]);
+    expect(names(["-"])).toEqual(["-"]);
+    expect(names([])).toBeUndefined();
+    expect(names(["-40", "80-"])).toBeUndefined();
+    expect(names(["-40", "40-80"])).toBeUndefined();
+    expect(names(["40-80", "80-"])).toBeUndefined();
+    expect(names(["-80", "80-", "80-c0", "c0-"])).toBeUndefined();
+  });
+
+  test("finds the shard of each end of each range", () => {
+    const shards = wholeMap(shardNames(256)) ?? [];
+    expect(shards.length).toBe(256);
+    for (const shard of shards) {
+      for (const id of [shard.start, shard.end - 1n]) expect(shardAt(shards, id)).toBe(shard);
+    }
+  });
+});
+
+describe("over Vitess", async () => {
+  const url = targets.vitess.databaseUrl;
+  const options = { url, backend: "vitess", connections: 8, queueLimit: 100 } as const;
+  const database = connect(options);
+  const keyspace = targets.vitess.status.vtgates[0].database;
+  const shards = await watchShards(database, {
+    backend: "vitess",
+    keyspace,
+    hash: (bytes) => Bun.hash.xxHash64(bytes),
+  });
+  const tables = new Tables(options, database, shards);
+  const direct = directStore(new Table(database), 10_000);
+  const names = Array.from({ length: 50 }, (_, i) => `batched-${Date.now()}-${i}`);
+  afterAll(() => Promise.all([database.close(), tables.close()]));
+
+  const batching = (shardOf = shards.shardOf) =>
+    batchingStore(
+      { shardOf, tableAt: (shard) => tables.at(shard), refresh: shards.refresh, ping: async () => {} },
+      OPTIONS,
+    );
+
+  test("the map of shards is vtgate's own", async () => {
+    await Promise.all(names.map((name) => direct.put(key(name), entry(name))));
+    for (const shard of targets.vitess.status.shards) {
+      const there = connect({ ...options, url: urlOfShard(url, shard) });
+      const found = await new Table(there).read("infos", names.map(key), performance.now() + 5_000);
+      const expected = names.filter((name) => shards.shardOf(key(name)) === shard).map((name) => `ns/${name}`);
+      expect([...found.keys()].toSorted()).toEqual(expected.toSorted());
+      await there.close();
+    }
+  });
+
+  test("a hash that is not the keyspace's own is noticed before a row is written to the wrong shard", async () => {
+    const other = watchShards(database, { backend: "vitess", keyspace, hash: (bytes) => Bun.hash.xxHash64(bytes, 1n) });
+    await expect(other).rejects.toThrow("xxhash");
+  });
+
+  test("a shard that is not there takes nothing, and its calls go to the one that is", async () => {
+    let isStale = true;
+    const store = batching((each) => (isStale ? "-20" : shards.shardOf(each)));
+    const writes = names.map((name) => store.put(key(name), entry(`new ${name}`), { ifMatch: "*" }));
+    setTimeout(() => {
+      isStale = false;
+    }, 300);
+    const versions = await Promise.all(writes);
+    const found = await Promise.all(names.map((name) => store.get(key(name))));
+    expect(found.map((each) => each?.version)).toEqual(versions as string[]);
+    expect(found.map((each) => each?.value.toString())).toEqual(names.map((name) => `new ${name}`));
+  });
+
+  test("a read that must wait for a writer keeps no other read waiting", async () => {
+    const store = batching();
+    const name = `locked-${Date.now()}`;
+    const gone = `gone-${name}`;
+    for (const each of [name, gone]) await store.put(key(each), { ...entry("v"), expiry: { atMs: 1000 } });
+    await whileLocked(`${targets.vitess.url}/v1/kv/ns/${name}`, async (unlock) => {
+      const locked = store.get(key(name));
+      const others = names.map((each) => store.get(key(each)));
+      expect(await Promise.race([locked, Promise.all(others).then(() => "others")])).toBe("others");
+      await unlock();
+      expect(await locked).toBe(null);
+      expect(await store.get(key(gone))).toBe(null);
+    });
+  });
+});
