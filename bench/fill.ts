@@ -7,7 +7,7 @@ import type { Put } from "../src/database/statements.ts";
 import { Table } from "../src/database/table.ts";
 import { BATCH_BYTES } from "../src/limits.ts";
 import type { EntryKey, NewExpiry } from "../src/store/store.ts";
-import { newRevision } from "../src/store/version.ts";
+import { newRevision, newVersion } from "../src/store/version.ts";
 import { step } from "../vitess/progress.ts";
 import { again } from "./again.ts";
 import { figure } from "./report.ts";
@@ -66,7 +66,7 @@ function* batches(
     const shard = shardOf(key);
     const puts = pending.get(shard) ?? [];
     pending.set(shard, puts);
-    puts.push({ key, revision: newRevision(), expiry, content: { ...ENTRY, value } });
+    puts.push({ key, revision: newRevision(newVersion()), expiry, content: { ...ENTRY, value } });
     if (puts.length === STATEMENT_ROWS || puts.length * value.length >= BATCH_BYTES) {
       pending.delete(shard);
       yield puts;

@@ -6,7 +6,7 @@ import { directStore } from "../src/batching/direct.ts";
 import { connect, type Database } from "../src/database/connect.ts";
 import { Table } from "../src/database/table.ts";
 import { entryKey, keyName } from "../src/store/store.ts";
-import { newRevision } from "../src/store/version.ts";
+import { newRevision, newVersion } from "../src/store/version.ts";
 import { targets, until } from "./targets.ts";
 
 const { databaseUrl, socket } = targets.mysql;
@@ -73,7 +73,7 @@ test("writers of neighbouring keys that are deleted under their hands are all do
   // On most machines there is one within seconds; what a caller sees is the same either way.
   while ((await deadlocks()) === before && Date.now() < end) {
     await table.put(
-      keys.map((key) => ({ key, revision: newRevision(), expiry: "never" as const, content: CONTENT })),
+      keys.map((key) => ({ key, revision: newRevision(newVersion()), expiry: "never" as const, content: CONTENT })),
       performance.now() + DEADLINE_MS,
     );
     await root.beginTransaction();

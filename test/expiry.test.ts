@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
-import { isRemoved } from "../src/store/version.ts";
+import { versionOf } from "../src/store/version.ts";
 import { type RunningServer, SHIFTED_SERVER, startServer } from "./server.ts";
 import { call, connectToPrimaryOf, freshKeyUrl, rowKey, SERVERS, targets } from "./targets.ts";
 
@@ -130,7 +130,7 @@ describe("whoever is told that an entry has expired, is told so after its row sa
 
   async function hasEntry(url: string) {
     const [[row]] = await database.query<RowDataPacket[]>("SELECT version FROM entries WHERE `key` = ?", [rowKey(url)]);
-    return row !== undefined && !isRemoved(row.version.toString("hex"));
+    return row !== undefined && versionOf(row.version.toString("hex")) !== null;
   }
 
   test.each([

@@ -7,7 +7,7 @@ import { connectOnce } from "../src/database/backend.ts";
 import { connect } from "../src/database/connect.ts";
 import { Table } from "../src/database/table.ts";
 import { entryKey, type NewExpiry } from "../src/store/store.ts";
-import { newRevision } from "../src/store/version.ts";
+import { newRevision, newVersion } from "../src/store/version.ts";
 import type { ClusterStatus } from "../vitess/status.ts";
 import { clear, cluster, statusOf } from "./cluster-cli.ts";
 import { FAILOVER_DIR } from "./folders.ts";
@@ -72,7 +72,7 @@ describe("in the middle of a sweep", () => {
       for (let from = 0; from < names.length; from += STATEMENT_ROWS) {
         const puts = names.slice(from, from + STATEMENT_ROWS).map((name, i) => ({
           key: entryKey(namespace, name),
-          revision: newRevision(),
+          revision: newRevision(newVersion()),
           expiry: expiryOf(from + i),
           content: { value: Buffer.from("v"), contentType: "text/plain", metadata: null },
         }));

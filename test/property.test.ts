@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { type Answer, decide, isLive, type Row, type Write } from "../src/store/decide.ts";
 import type { ExpireResult } from "../src/store/store.ts";
-import { newRevision, versionOf } from "../src/store/version.ts";
+import { newVersion } from "../src/store/version.ts";
 import { BACKENDS, call, targets } from "./targets.ts";
 
 const RUNS = 60;
@@ -146,8 +146,7 @@ class Conversation {
   private decide(key: number, write: Write<Content>): Answer {
     const before = this.live(key);
     const { row, answer } = decide(before, write, Date.now());
-    if (before && (!row || versionOf(row.revision) !== versionOf(before.revision)))
-      this.stale.set(key, this.tagOf(before));
+    if (before && row?.version !== before.version) this.stale.set(key, this.tagOf(before));
     this.rows.set(key, row);
     return answer;
   }
@@ -171,7 +170,7 @@ class Conversation {
     });
     const decided = this.decide(key, {
       kind: "put",
-      revision: newRevision(),
+      version: newVersion(),
       content: { value, metadata },
       expiry: expiry === "keep" ? "keep" : expiry ? { atMs: instant(expiry, index) } : "never",
       condition: {
@@ -205,14 +204,14 @@ class Conversation {
     });
     const expiry = { atMs: instant(operation.expiry, index) };
     const condition = { if: operation.if ?? undefined, ifMatch: this.versions(key, tag) };
-    const decided = this.decide(key, { kind: "expire", revision: newRevision(), expiry, condition }) as ExpireResult;
+    const decided = this.decide(key, { kind: "expire", expiry, condition }) as ExpireResult;
     expect(answer.status).toBe({ absent: 404, condition_failed: 412, set: 200 }[decided.outcome]);
     if (decided.outcome === "set") expectNear((await answer.json()) as TtlAnswer, decided.atMs);
   }
 
   private async persist({ key }: Operation & { op: "persist" }) {
     const answer = await call(`${this.url(key)}/ttl`, { method: "DELETE" });
-    const decided = this.decide(key, { kind: "persist", revision: newRevision() });
+    const decided = this.decide(key, { kind: "persist" });
     expect(answer.status).toBe(decided ? 204 : 404);
   }
 
@@ -240,8 +239,8 @@ class Conversation {
     return row && isLive(row, Date.now()) ? row : null;
   }
 
-  private tagOf({ revision }: Model): string {
-    return this.tags.get(versionOf(revision)) ?? "";
+  private tagOf({ version }: Model): string {
+    return this.tags.get(version) ?? "";
   }
 
   private tag(key: number, which: string): string {
@@ -256,7 +255,7 @@ class Conversation {
   private versions(key: number, tag: string | undefined): "*" | string[] | undefined {
     const row = this.live(key);
     if (tag === "*" || tag === undefined) return tag;
-    return row && this.tagOf(row) === tag ? [versionOf(row.revision)] : [];
+    return row && this.tagOf(row) === tag ? [row.version] : [];
   }
 }
 

@@ -4,7 +4,7 @@ import { inspectBackend } from "../../src/database/backend.ts";
 import { connect } from "../../src/database/connect.ts";
 import { Table } from "../../src/database/table.ts";
 import { urlOfShard } from "../../src/database/url.ts";
-import { newRevision } from "../../src/store/version.ts";
+import { newRevision, newVersion } from "../../src/store/version.ts";
 import { step } from "../../vitess/progress.ts";
 import { clusterGroups, withCores } from "../cpu.ts";
 import { repeat } from "../repeat.ts";
@@ -56,7 +56,7 @@ export async function measureStatements(rig: Rig): Promise<StatementCost[]> {
       const run: Record<Operation, () => Promise<unknown>> = {
         put: () =>
           entries.put(
-            keys.map((key) => ({ key, revision: newRevision(), expiry: "never", content })),
+            keys.map((key) => ({ key, revision: newRevision(newVersion()), expiry: "never", content })),
             later(),
           ),
         get: () => entries.read("entries", keys, later()),

@@ -4,7 +4,7 @@ import type { Connection } from "mysql2/promise";
 import { connect } from "../../src/database/connect.ts";
 import type { Change } from "../../src/database/statements.ts";
 import type { EntryKey, NewEntry } from "../../src/store/store.ts";
-import { newRevision } from "../../src/store/version.ts";
+import { newRevision, newVersion } from "../../src/store/version.ts";
 import { until } from "../../vitess/until.ts";
 import { table } from "../report.ts";
 import { ENTRY } from "../store.ts";
@@ -25,7 +25,7 @@ const each =
   ({ store }, keys) =>
     Promise.all(keys.map((key) => work(store, key)));
 const creation = (key: EntryKey): Change => ({
-  ...{ key, guard: null, revision: newRevision(), expiresAtMs: null },
+  ...{ key, guard: null, revision: newRevision(newVersion()), expiresAtMs: null },
   content: ENTRY,
 });
 

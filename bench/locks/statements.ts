@@ -5,7 +5,7 @@ import type { Database } from "../../src/database/connect.ts";
 import { ExpiredRows } from "../../src/database/expired.ts";
 import { Table } from "../../src/database/table.ts";
 import type { EntryKey, NewEntry } from "../../src/store/store.ts";
-import { newRevision, type Version, versionOf } from "../../src/store/version.ts";
+import { newVersion, type Version } from "../../src/store/version.ts";
 import { table } from "../report.ts";
 import { ENTRY } from "../store.ts";
 import { type Lock, LockSession } from "./session.ts";
@@ -37,7 +37,7 @@ export const later = () => performance.now() + DEADLINE_MS;
 const WITH_TTL: NewEntry = { ...ENTRY, expiry: { afterMs: 3_600_000 } };
 export const EXPIRED: NewEntry = { ...ENTRY, expiry: { atMs: 1 } };
 const MINUTE = { afterMs: 60_000 };
-const other = versionOf(newRevision());
+const other = newVersion();
 
 export function subjectOver(database: Database): Subject {
   const entries = new Table(database);

@@ -13,7 +13,7 @@ import { type Found, type Known, type Reads, Table } from "../../src/database/ta
 import { keyOf } from "../../src/http/key.ts";
 import { BATCH_BYTES } from "../../src/limits.ts";
 import { type Entry, type EntryKey, entryKey, keyName, type NewEntry, type Store } from "../../src/store/store.ts";
-import { changed, newRevision, REVISION_BYTES, versionOf } from "../../src/store/version.ts";
+import { newRevision, newVersion, REVISION_BYTES } from "../../src/store/version.ts";
 import { step } from "../../vitess/progress.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
@@ -83,10 +83,10 @@ async function makeLayers(): Promise<Layer[]> {
   const batch = keys.slice(0, BATCH_ROWS);
   const value = Buffer.from(VALUE);
   const entry: NewEntry = { value, contentType: "text/plain", metadata: null, expiry: "never" };
-  const puts = batch.map((key) => ({ key, revision: newRevision(), expiry: entry.expiry, content: entry }));
+  const puts = batch.map((key) => ({ key, revision: newRevision(newVersion()), expiry: entry.expiry, content: entry }));
   const changes = batch.map((key) => {
-    const guard = newRevision();
-    return { key, guard, revision: changed(guard, newRevision()), expiresAtMs: Date.now(), content: undefined };
+    const guard = { revision: newRevision(newVersion()), expiresAtMs: null, lives: true };
+    return { key, guard, revision: newRevision(newVersion()), expiresAtMs: Date.now(), content: undefined };
   });
   const expiry = { afterMs: DEADLINE_MS };
   const later = () => performance.now() + DEADLINE_MS;
@@ -153,7 +153,7 @@ async function makeLayers(): Promise<Layer[]> {
   return [
     each("keyOf: the key of a URL", (i) => keyOf({ url: url(i) })),
     each("entryKey: a namespace and a key as bytes", (i) => entryKey("bench", names[i] as string)),
-    each("newRevision", () => newRevision()),
+    each("newVersion", () => newVersion()),
     each("shardOf: the shard of a key, of two", (i) => shardOf(key(i))),
     each("a Request, GET, made for the rows below", (i) => new Request(url(i))),
     each("a Request, PUT, made for the rows below", (i) => put(url(i))),
@@ -178,7 +178,7 @@ async function makeLayers(): Promise<Layer[]> {
 }
 
 function stubEntry(value: Buffer): Entry {
-  const version = versionOf(newRevision());
+  const version = newVersion();
   return { value, valueBytes: value.length, version, contentType: "text/plain", metadata: null, expiry: null };
 }
 
@@ -196,7 +196,7 @@ function stubStore(value: Buffer): Store {
   };
 }
 
-/** Has the keys and keeps nothing: whatever is written has been, and is not there afterwards. */
+/** Has the keys, takes every change and keeps nothing. */
 class StubTable extends Table {
   private readonly rows: Known;
 
@@ -206,7 +206,7 @@ class StubTable extends Table {
     private readonly entry: Entry,
   ) {
     super(database);
-    const row = () => ({ revision: newRevision(), expiresAtMs: null });
+    const row = () => ({ revision: newRevision(newVersion()), expiresAtMs: null });
     this.rows = { rows: new Map(keys.map((key) => [keyName(key), row()])), clockMs: Date.now() };
   }
 
@@ -245,7 +245,7 @@ class StubDatabase implements Database {
       case "find":
         return [...this.rowsOf(params), { clock: Date.now() }];
       case "touch":
-        // Four of each change and then its key.
+        // Of each change four parameters, and at the end its key.
         return [{}, {}, this.rowsOf(params.slice(-params.length / 5)), {}];
       default:
         return { affectedRows: 1, insertId: 0 };

@@ -8,7 +8,7 @@ import { entries } from "../../src/database/schema.ts";
 import type { Put, Statement } from "../../src/database/statements.ts";
 import { Table } from "../../src/database/table.ts";
 import type { EntryKey } from "../../src/store/store.ts";
-import { newRevision } from "../../src/store/version.ts";
+import { newRevision, newVersion } from "../../src/store/version.ts";
 import { step } from "../../vitess/progress.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
@@ -139,7 +139,7 @@ function drizzleWay(name: string, pool: Pool): Way {
 }
 
 function newPuts(keys: EntryKey[]): Put[] {
-  return keys.map((key) => ({ key, revision: newRevision(), expiry: "never", content: ENTRY }));
+  return keys.map((key) => ({ key, revision: newRevision(newVersion()), expiry: "never", content: ENTRY }));
 }
 
 function roundsOf({ options }: Rig): number {

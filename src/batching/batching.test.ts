@@ -7,7 +7,7 @@ import type { Found, Known, Reads, Table } from "../database/table.ts";
 import { LARGE_BATCH_ROWS } from "../limits.ts";
 import { StoreError, type StoreErrorCode } from "../store/error.ts";
 import { type EntryKey, entryKey, keyName, type NewEntry } from "../store/store.ts";
-import { isRemoved, type Revision, versionOf } from "../store/version.ts";
+import { newRevision, newVersion, type Revision, versionOf } from "../store/version.ts";
 import { type BatchingOptions, batchingStore, type Shards } from "./batching.ts";
 
 const OPTIONS: BatchingOptions = {
@@ -46,6 +46,7 @@ interface Sent {
 class FakeTable {
   readonly sent: Sent[] = [];
   readonly rows = new Map<string, Stored>();
+  clockMs = NOW;
   /** Keys whose values are larger than their share of a statement. */
   readonly large = new Set<string>();
 
@@ -65,10 +66,11 @@ class FakeTable {
       const found = new Map();
       for (const each of keys) {
         const row = this.rows.get(keyName(each));
-        if (!row || isRemoved(row.revision)) continue;
+        const version = row && versionOf(row.revision);
+        if (!row || !version) continue;
         const isPast = row.expiresAtMs !== null && row.expiresAtMs <= NOW;
         const value = Buffer.from(row.value);
-        const info = { version: versionOf(row.revision), value, valueBytes: value.length };
+        const info = { version, value, valueBytes: value.length };
         found.set(keyName(each), isPast ? "expired" : this.large.has(named(each)) ? "large" : info);
       }
       return found;
@@ -80,7 +82,7 @@ class FakeTable {
         const row = this.rows.get(keyName(each));
         return row ? [[keyName(each), { revision: row.revision, expiresAtMs: row.expiresAtMs }] as const] : [];
       });
-      return { rows: new Map(found), clockMs: NOW };
+      return { rows: new Map(found), clockMs: this.clockMs };
     });
   }
   put(puts: Put[]) {
@@ -107,7 +109,7 @@ class FakeTable {
     return this.defer(name, keys, () => {
       for (const { key, guard, revision, expiresAtMs, content } of changes) {
         const row = this.rows.get(keyName(key));
-        if ((row?.revision ?? null) !== guard) continue;
+        if (row?.revision !== guard?.revision || row?.expiresAtMs !== guard?.expiresAtMs) continue;
         const value = content?.value.toString() ?? row?.value ?? "";
         this.rows.set(keyName(key), { revision, expiresAtMs, value });
       }
@@ -324,7 +326,7 @@ describe("writes of all kinds", () => {
     const expire = store.expire(key("a"), { afterMs: 7 });
     await table.expectNext("known");
     const next = store.expire(key("a"), { afterMs: 9 }, { if: "gt" });
-    const theirs = "ab".repeat(16);
+    const theirs = newRevision(newVersion());
     table.rows.set(keyName(key("a")), { revision: theirs, expiresAtMs: null, value: "theirs" });
     await table.expectNext("replace", "known", "touch");
     expect(await swap).toBe(null);
@@ -341,7 +343,7 @@ describe("writes of all kinds", () => {
     await table.expectNext("known", "touch");
     expect(await deleted).toBe(true);
     const row = table.rows.get(keyName(key("a"))) as Stored;
-    expect([isRemoved(row.revision), row.expiresAtMs]).toEqual([true, NOW]);
+    expect([versionOf(row.revision), row.expiresAtMs]).toEqual([null, NOW]);
     const calls = [store.persist(key("a")), store.put(key("a"), entry("new"), { ifNoneMatch: "*" })];
     await table.expectNext("known", "replace");
     expect(await Promise.all(calls)).toEqual([false, expect.any(String)]);
@@ -364,13 +366,13 @@ describe("an entry that a read finds expired", () => {
     // The second look came too late for the first one's batch.
     await table.expectNext("known", "touch", "known");
     expect(await Promise.all(reads)).toEqual([null, null, null]);
-    expect(isRemoved(table.rows.get(keyName(key("a")))?.revision as string)).toBe(true);
+    expect(versionOf(table.rows.get(keyName(key("a")))?.revision as string)).toBe(null);
   });
 
   test("is what it is by then, where a writer was first", async () => {
     const { table, reads } = await expired();
     await table.expectNext("known");
-    table.rows.set(keyName(key("a")), { revision: "ab".repeat(16), expiresAtMs: null, value: "extended" });
+    table.rows.set(keyName(key("a")), { revision: newRevision(newVersion()), expiresAtMs: null, value: "extended" });
     await table.expectNext("touch", "known", "entries", "infos");
     expect(await Promise.all(reads)).toMatchObject([{ value: Buffer.from("extended") }, null, { valueBytes: 8 }]);
   });
@@ -440,6 +442,25 @@ describe("errors", () => {
     expect(table.sent).toEqual([]);
   });
 
+  test("an attempt that may still come is kept from it, before an answer says that nothing is changed", async () => {
+    const { table, store } = make();
+    store.put(key("a"), entry("v", { atMs: NOW + 10 }));
+    await table.expectNext("put");
+    const persist = store.expire(key("a"), { afterMs: 5 }, { if: "lt" });
+    await table.expectNext("known");
+    const late = table.sent.shift();
+    const first = table.rows.get(keyName(key("a"))) as Stored;
+    late?.end("outcome_unknown", false);
+    while (table.sent.length === 0) await settle();
+    table.clockMs = NOW + 8;
+    await table.expectNext("known", "touch");
+    expect(await persist).toEqual({ outcome: "condition_failed" });
+    const after = table.rows.get(keyName(key("a"))) as Stored;
+    expect(after).toMatchObject({ expiresAtMs: NOW + 10, value: "v" });
+    expect(after.revision).not.toBe(first.revision);
+    expect(versionOf(after.revision)).toBe(versionOf(first.revision));
+  });
+
   test("a guarded change whose answer is lost, and whose row has been changed since, is unknown", async () => {
     const { table, store } = make();
     store.put(key("a"), entry("v"));
@@ -447,7 +468,7 @@ describe("errors", () => {
     const persist = codeOf(store.expire(key("a"), { afterMs: 5 }));
     await table.expectNext("known");
     table.sent.shift()?.end("outcome_unknown", true);
-    table.rows.set(keyName(key("a")), { revision: "ab".repeat(16), expiresAtMs: null, value: "theirs" });
+    table.rows.set(keyName(key("a")), { revision: newRevision(newVersion()), expiresAtMs: null, value: "theirs" });
     while (table.sent.length === 0) await settle();
     await table.expectNext("known");
     expect(await persist).toBe("outcome_unknown");

@@ -3,7 +3,7 @@
 import type { Reads } from "../database/table.ts";
 import type { Answer, Write } from "../store/decide.ts";
 import { type Caller, type Content, type EntryKey, type ExpireResult, keyName, type Store } from "../store/store.ts";
-import { newRevision, type Version } from "../store/version.ts";
+import { newVersion, type Version } from "../store/version.ts";
 import type { Settling } from "./call.ts";
 import type { WriteCall } from "./writes.ts";
 
@@ -33,13 +33,13 @@ export function storeOver(way: Way): Store {
     put: (key, content, condition = {}, caller) => {
       const { value, contentType, metadata, expiry } = content;
       const bytes = value.length + contentType.length + (metadata?.length ?? 0);
-      const put = { kind: "put", revision: newRevision(), content, expiry, condition } as const;
+      const put = { kind: "put", version: newVersion(), content, expiry, condition } as const;
       return write<Version | null>(key, put, caller, bytes);
     },
     delete: (key, ifMatch, caller) => write<boolean>(key, { kind: "delete", ifMatch }, caller),
     expire: (key, expiry, condition = {}, caller) =>
-      write<ExpireResult>(key, { kind: "expire", revision: newRevision(), expiry, condition }, caller),
-    persist: (key, caller) => write<boolean>(key, { kind: "persist", revision: newRevision() }, caller),
+      write<ExpireResult>(key, { kind: "expire", expiry, condition }, caller),
+    persist: (key, caller) => write<boolean>(key, { kind: "persist" }, caller),
     ping: () => way.ping(),
   };
 }

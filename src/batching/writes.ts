@@ -1,19 +1,19 @@
 // A batch of writes of all kinds, in one shard.
 //
 // Of a key whose writes do not depend on what is there, the last is sent. For the others the rows are read without
-// locks, the writes are decided on them one after the other, and what comes out is written only where the row still has
-// the revision that was read; where it has not, another server was first, and the writes are decided again. So a
+// locks, the writes are decided on them one after the other, and what comes out is written only where the row still is
+// what was read; where it is not, another server was first, and the writes are decided again. So a
 // thousand callers of one key cost a row, and no lock is held while this process thinks.
 //
 // Every change leaves a revision of its own in the row. Whoever finds one that it has tried to leave there knows that
 // this attempt has happened, be its answer lost or wrong.
 
-import type { Change, Put } from "../database/statements.ts";
+import type { Change, Put, StoredRow } from "../database/statements.ts";
 import type { Known, Table } from "../database/table.ts";
-import { type Answer, decide, isBlind, type Row, type Write } from "../store/decide.ts";
+import { type Answer, decide, isBlind, isLive, type Row, type Write } from "../store/decide.ts";
 import { StoreError } from "../store/error.ts";
 import type { Content } from "../store/store.ts";
-import { isRemoved, newRevision, type Revision, removed } from "../store/version.ts";
+import { newRevision, type Revision, versionOf } from "../store/version.ts";
 import { afterFailure, type Batch, DONE, isUnknown, type Rest, together, type Waiting } from "./batch.ts";
 
 export interface WriteCall extends Waiting<Answer> {
@@ -110,25 +110,29 @@ function planOf(calls: WriteCall[], { rows, clockMs }: Known): Plan | undefined 
   const [{ key, id }] = calls as [WriteCall];
   const stored = rows.get(id);
   const pending = calls.filter((waiting) => !isSettledBy(waiting, stored?.revision));
-  const before = stored && !isRemoved(stored.revision) ? { ...stored, content: undefined } : null;
-  let row: Row<Content | undefined> | null = before;
+  const before = stored ? rowOf(stored) : null;
+  let row = before;
   const answers = pending.map(({ write }) => {
     const decision = decide(row, write, clockMs);
     row = decision.row;
     return decision.answer;
   });
-  if (row === before) {
+  // Where an earlier attempt may still come, a revision of one's own keeps it from doing so.
+  if (row === before && !pending.some(({ unsure }) => unsure !== undefined)) {
     for (const [i, { call }] of pending.entries()) call.resolve(answers[i] as Answer);
     return undefined;
   }
-  const after = row ?? removal(before, clockMs);
-  return { calls: pending, answers, change: { key, guard: stored?.revision ?? null, ...after } };
+  const guard = stored ? { ...stored, lives: before !== null && isLive(before, clockMs) } : null;
+  const revision = newRevision(row ? row.version : null);
+  // An entry that is no more leaves a row without a version, for the sweep.
+  const expiresAtMs = row ? row.expiresAtMs : Math.min(stored?.expiresAtMs ?? clockMs, clockMs);
+  return { calls: pending, answers, change: { key, guard, revision, expiresAtMs, content: row?.content } };
 }
 
-/** What an entry leaves that is no more: a row without a version, for the sweep. */
-function removal(before: Row<undefined> | null, clockMs: number): Row<undefined> {
-  const expiresAtMs = Math.min(before?.expiresAtMs ?? clockMs, clockMs);
-  return { revision: removed(newRevision()), expiresAtMs, content: undefined };
+/** Without its content, which stays as it is unless a PUT brings another. */
+function rowOf({ revision, expiresAtMs }: StoredRow): Row<Content | undefined> | null {
+  const version = versionOf(revision);
+  return version === null ? null : { version, expiresAtMs, content: undefined };
 }
 
 /** Makes changes of one kind, and settles or returns their calls. */
@@ -151,7 +155,7 @@ async function make(table: Table, plans: Plan[], deadline: number, retry: Retry)
       return afterFailure(calls, error, retry);
     }
     if (changes[0]?.guard !== null) {
-      for (const { calls, change } of plans) for (const waiting of calls) waiting.unsure = change.guard as Revision;
+      for (const { calls, change } of plans) for (const waiting of calls) waiting.unsure = change.guard?.revision;
       return { again: calls, failed: true };
     }
     // Where nothing was there before, nothing being there now proves nothing, and a second attempt might be one too many.
@@ -182,6 +186,6 @@ function isSettledBy({ call, tried, unsure }: WriteCall, revision: Revision | un
 }
 
 function putOf({ key, write }: WriteCall): Put {
-  const { revision, expiry, content } = write as Write<Content> & { kind: "put" };
-  return { key, revision, expiry, content };
+  const { version, expiry, content } = write as Write<Content> & { kind: "put" };
+  return { key, revision: newRevision(version), expiry, content };
 }

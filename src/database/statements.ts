@@ -28,11 +28,17 @@ export interface Put {
   content: Content;
 }
 
-/** A row as it was decided, to be written only where the row still has the revision that was read. */
+/** What a row is known by. */
+export interface StoredRow {
+  revision: Revision;
+  expiresAtMs: number | null;
+}
+
+/** A row as it was decided, to be written only where the row still is what was read. */
 export interface Change {
   key: EntryKey;
-  /** What it must have, or null where there must be no row. */
-  guard: Revision | null;
+  /** What must be there, and not expired yet if it `lives`; null where there must be no row. */
+  guard: (StoredRow & { lives: boolean }) | null;
   revision: Revision;
   expiresAtMs: number | null;
   /** Undefined leaves it as it is. */
@@ -119,8 +125,8 @@ export function insert(changes: Change[]): Statement {
 }
 
 /**
- * Rows that must have the revision they are guarded by; all of the changes have a content, or none. Several rows need a
- * session at their shard, since vtgate has no plan for a join with values.
+ * Rows that must be there as their guards say; all of the changes have a content, or none. Several rows need a session at
+ * their shard, since vtgate has no plan for a join with values.
  */
 export function update(changes: Change[]): Statement {
   const withContent = changes[0]?.content !== undefined;
@@ -129,22 +135,29 @@ export function update(changes: Change[]): Statement {
   const params: unknown[] = [];
   const single = changes.length === 1;
   for (const { key, guard, revision, expiresAtMs, content } of changes) {
-    if (!single) params.push(key, bytesOf(guard as Revision));
+    const { revision: before, expiresAtMs: expiry, lives } = guard as NonNullable<typeof guard>;
+    const guarded = [key, bytesOf(before), expiry, lives];
+    if (!single) params.push(...guarded);
     params.push(bytesOf(revision), expiresAtMs);
     if (content) pushContent(params, content);
-    if (single) params.push(key, bytesOf(guard as Revision));
+    if (single) params.push(...guarded);
   }
   if (single) {
     const assignments = columns.map((column) => `${column} = ?`).join(", ");
-    const sql = `UPDATE entries SET ${assignments} WHERE \`key\` = ? AND version = ?`;
+    const sql = `UPDATE entries SET ${assignments} WHERE \`key\` = ? AND version = ? AND expires_at <=> ? AND ${notLate("?")}`;
     return { name, sql, params, writes: true };
   }
-  const row = `ROW(?, ?, ${columns.map(() => "?").join(", ")})`;
+  const row = `ROW(?, ?, ?, ?, ${columns.map(() => "?").join(", ")})`;
   const rows = changes.map(() => row).join(", ");
   const assignments = columns.map((column) => `entries.${column} = fresh.${column}`).join(", ");
   // The order of the join is the order of locking.
-  const sql = `UPDATE /*+ JOIN_FIXED_ORDER() INDEX(entries PRIMARY) */ (VALUES ${rows}) AS fresh (id, guard, ${columns.join(", ")}) JOIN entries ON entries.\`key\` = fresh.id AND entries.version = fresh.guard SET ${assignments}`;
+  const sql = `UPDATE /*+ JOIN_FIXED_ORDER() INDEX(entries PRIMARY) */ (VALUES ${rows}) AS fresh (id, guard, expiry, lives, ${columns.join(", ")}) JOIN entries ON entries.\`key\` = fresh.id AND entries.version = fresh.guard AND entries.expires_at <=> fresh.expiry AND ${notLate("fresh.lives")} SET ${assignments}`;
   return packet(name, sql, params, changes);
+}
+
+/** Whether what was alive when its row was read still is while the row is locked. */
+function notLate(lives: string): string {
+  return `(entries.expires_at IS NULL OR NOT ${lives} OR entries.expires_at > ${CLOCK})`;
 }
 
 /** Where its keys are of several shards after all, each of these commits for itself: no lock outlives its statement. */

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BATCH_READ_BYTES } from "../limits.ts";
 import { StoreError } from "../store/error.ts";
 import { type Entry, type EntryInfo, type EntryKey, keyName } from "../store/store.ts";
-import { isRemoved, type Revision, versionOf } from "../store/version.ts";
+import { type Revision, type Version, versionOf } from "../store/version.ts";
 import type { Database, Rows, Written } from "./connect.ts";
-import type { Change, Put, Statement } from "./statements.ts";
+import type { Change, Put, Statement, StoredRow } from "./statements.ts";
 import * as statements from "./statements.ts";
 
 /**
@@ -25,7 +25,7 @@ export interface Reads {
 
 /** What writes are decided on. */
 export interface Known {
-  rows: Map<string, { revision: Revision; expiresAtMs: number | null }>;
+  rows: Map<string, StoredRow>;
   /** Epoch milliseconds by the clock of the shard's primary. */
   clockMs: number;
 }
@@ -53,15 +53,15 @@ export class Table {
     const valueBytes = Math.floor(BATCH_READ_BYTES / keys.length);
     // One byte more tells a value that was cut off from one that just fits.
     const rows = await this.run<Rows>(statements.selectEntries(keys, valueBytes + 1), deadline);
-    return foundIn(rows, (row) => {
+    return foundIn(rows, (row, version) => {
       if (row.value.length > valueBytes) return "large";
-      return Object.assign(infoOf(row, row.value.length), { value: row.value as Buffer });
+      return Object.assign(infoOf(row, version, row.value.length), { value: row.value as Buffer });
     });
   }
 
   private async infos(keys: EntryKey[], deadline: number): Promise<Found<EntryInfo>> {
     const rows = await this.run<Rows>(statements.selectInfos(keys), deadline);
-    return foundIn(rows, (row) => infoOf(row, row.value_bytes));
+    return foundIn(rows, (row, version) => infoOf(row, version, row.value_bytes));
   }
 
   async known(keys: EntryKey[], deadline: number): Promise<Known> {
@@ -133,19 +133,20 @@ export class Table {
   }
 }
 
-function foundIn<T>(rows: Rows, read: (row: Rows[number]) => T | "large"): Found<T> {
+function foundIn<T>(rows: Rows, read: (row: Rows[number], version: Version) => T | "large"): Found<T> {
   const found: Found<T> = new Map();
   for (const row of rows) {
+    const version = versionOf(hexOf(row.version));
     // One that was deleted is gone by every clock.
-    if (isRemoved(hexOf(row.version))) continue;
-    found.set(keyName(row.id), row.ttl_ms !== null && row.ttl_ms <= 0 ? "expired" : read(row));
+    if (version === null) continue;
+    found.set(keyName(row.id), row.ttl_ms !== null && row.ttl_ms <= 0 ? "expired" : read(row, version));
   }
   return found;
 }
 
-function infoOf(row: Rows[number], valueBytes: number): EntryInfo {
+function infoOf(row: Rows[number], version: Version, valueBytes: number): EntryInfo {
   return {
-    version: versionOf(hexOf(row.version)),
+    version,
     contentType: row.content_type,
     metadata: row.metadata,
     valueBytes,

@@ -1,22 +1,22 @@
 // What each write does to a row: the one definition of what writes mean. Pure, so that batches, tests and models share it.
 
 import type { Condition, ExpireCondition, ExpireResult, ExpiryTime, NewExpiry } from "./store.ts";
-import { changed, isRemoved, type Revision, type Version, versionOf } from "./version.ts";
+import type { Version } from "./version.ts";
 
 /** What a row holds. No decision looks at the content, so it can be anything that stands for it. */
 export interface Row<C> {
-  revision: Revision;
+  version: Version;
   /** Epoch milliseconds; null never expires. */
   expiresAtMs: number | null;
   content: C;
 }
 
-/** A write, with the revision that was drawn for it. */
+/** A write; a PUT has the version that was drawn for it. */
 export type Write<C> =
-  | { kind: "put"; revision: Revision; content: C; expiry: NewExpiry; condition: Condition }
+  | { kind: "put"; version: Version; content: C; expiry: NewExpiry; condition: Condition }
   | { kind: "delete"; ifMatch?: Condition["ifMatch"] }
-  | { kind: "expire"; revision: Revision; expiry: ExpiryTime; condition: ExpireCondition }
-  | { kind: "persist"; revision: Revision }
+  | { kind: "expire"; expiry: ExpiryTime; condition: ExpireCondition }
+  | { kind: "persist" }
   /** Changes nothing, but makes sure that an entry that is found expired never comes back. Answers whether one lives. */
   | { kind: "look" };
 
@@ -29,7 +29,7 @@ export interface Decision<C> {
   answer: Answer;
 }
 
-/** Decides a write on what is there at `nowMs`, by the clock of the shard's primary. A row that is not live is none. */
+/** Decides a write on what is there at `nowMs`, by the clock of the shard's primary. A row that has expired is none. */
 export function decide<C>(found: Row<C> | null, write: Write<C>, nowMs: number): Decision<C> {
   const row = found && isLive(found, nowMs) ? found : null;
   switch (write.kind) {
@@ -41,14 +41,14 @@ export function decide<C>(found: Row<C> | null, write: Write<C>, nowMs: number):
       return expire(row, write, nowMs);
     case "persist":
       if (!row || row.expiresAtMs === null) return { row, answer: row !== null };
-      return { row: { ...row, revision: changed(row.revision, write.revision), expiresAtMs: null }, answer: true };
+      return { row: { ...row, expiresAtMs: null }, answer: true };
     case "look":
       return { row, answer: row !== null };
   }
 }
 
-export function isLive({ revision, expiresAtMs }: Row<unknown>, nowMs: number): boolean {
-  return !isRemoved(revision) && (expiresAtMs === null || expiresAtMs > nowMs);
+export function isLive({ expiresAtMs }: Pick<Row<unknown>, "expiresAtMs">, nowMs: number): boolean {
+  return expiresAtMs === null || expiresAtMs > nowMs;
 }
 
 /** Whether a write does the same whatever is there: then the row need not be known. */
@@ -59,24 +59,24 @@ export function isBlind(write: Write<unknown>): boolean {
 }
 
 function put<C>(row: Row<C> | null, write: Write<C> & { kind: "put" }, nowMs: number): Decision<C> {
-  const { revision, content, expiry, condition } = write;
+  const { version, content, expiry, condition } = write;
   const { ifMatch, ifNoneMatch } = condition;
   const fails = ifNoneMatch !== undefined && row !== null && matches(ifNoneMatch, row);
   if (fails || !matches(ifMatch, row)) return { row, answer: null };
   const kept = row?.expiresAtMs ?? null;
   const expiresAtMs = expiry === "keep" ? kept : expiry === "never" ? null : instantOf(expiry, nowMs);
-  return { row: { revision, expiresAtMs, content }, answer: versionOf(revision) };
+  return { row: { version, expiresAtMs, content }, answer: version };
 }
 
 function expire<C>(row: Row<C> | null, write: Write<C> & { kind: "expire" }, nowMs: number): Decision<C> {
   if (!row) return { row, answer: { outcome: "absent" } };
-  const { expiry, condition, revision } = write;
+  const { expiry, condition } = write;
   const atMs = instantOf(expiry, nowMs);
   if (!matches(condition.ifMatch, row) || !allows(condition.if, row.expiresAtMs, atMs)) {
     return { row, answer: { outcome: "condition_failed" } };
   }
   return {
-    row: { ...row, revision: changed(row.revision, revision), expiresAtMs: atMs },
+    row: { ...row, expiresAtMs: atMs },
     answer: { outcome: "set", atMs, ttlMs: Math.max(0, atMs - nowMs) },
   };
 }
@@ -100,7 +100,7 @@ function allows(condition: ExpireCondition["if"], current: number | null, next: 
 /** Whether If-Match holds; it does where it is not given. */
 function matches(versions: "*" | Version[] | undefined, row: Row<unknown> | null): boolean {
   if (versions === undefined) return true;
-  return row !== null && (versions === "*" || versions.includes(versionOf(row.revision)));
+  return row !== null && (versions === "*" || versions.includes(row.version));
 }
 
 function instantOf(expiry: ExpiryTime, nowMs: number): number {
