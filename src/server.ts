@@ -143,6 +143,7 @@ async function serve(
     backend,
     connections: config.KV_CONNECTIONS,
     queueLimit: config.KV_QUEUE_CALLS,
+    packets: true,
     observe: (statement: string) => latency.begin(statement),
   };
   const database = connect(connections);

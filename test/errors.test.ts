@@ -29,7 +29,7 @@ test.each([
     vtgate("VT09032: previous transaction failed. Issue a ROLLBACK"),
     "unavailable",
   ],
-  ["rows of several shards", vtgate("multi-db transaction attempted: [...]"), "internal"],
+  ["rows of several shards", vtgate("multi-db transaction attempted: [...]"), "unavailable"],
   [
     "a result too large",
     mysql(1153, "42000", "grpc: trying to send message larger than max (83886415 vs. 67108864)"),

@@ -50,6 +50,9 @@ const NOT_EXECUTED_TEXTS = [
   "primary buffer is full",
   "buffer full: request evicted",
   "context was canceled before failover finished",
+  // vtgate: the map of shards that grouped the rows is stale; what it has begun in several shards it has undone
+  "multi-db transaction attempted",
+  "does not exactly match shards",
   // vttablet: not in a state to take it, or not the one meant
   "operation not allowed in state",
   "wrong tablet type",
@@ -79,9 +82,6 @@ const NEEDS_ROLLBACK_TEXTS = ["issue ROLLBACK and retry the transaction", "previ
 /** vtgate's own words for a statement that it can't read, which come without a state of their own. */
 const SYNTAX_ERROR_TEXT = "syntax error at position";
 
-/** vtgate's words for a write to several shards, which it has undone: the map of shards that grouped its rows is stale. */
-const SEVERAL_SHARDS_TEXT = "multi-db transaction attempted";
-
 /** Turns whatever a query threw into a StoreError. `writes` says whether the statement could change anything. */
 export function storeError(error: unknown, phase: Phase, writes: boolean): StoreError {
   if (error instanceof StoreError) return error;
@@ -90,7 +90,6 @@ export function storeError(error: unknown, phase: Phase, writes: boolean): Store
   if (message === "Queue limit reached.") return new StoreError("overloaded", "connection queue is full");
   const passes = NOT_APPLIED.has(errno) || isTransientText(message);
   if (passes) return new StoreError("unavailable", reason);
-  if (message.includes(SEVERAL_SHARDS_TEXT)) return new StoreError("internal", "rows of several shards");
   if (REFUSED_SQL_STATES.has(sqlState) || message.startsWith(SYNTAX_ERROR_TEXT))
     return new StoreError("internal", reason);
   const harmless = phase !== "sent" || !writes;

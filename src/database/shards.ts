@@ -1,6 +1,6 @@
-// Which shards there are and which of them a key is in: statements are sent to the shard of their keys. A shard's name
-// says its range, and a shard that a resharding has taken away serves nothing any more, so a stale map leads to a refusal
-// and never to another shard's rows. But a wrong hash would: it is compared with the keyspace's own at the start.
+// Which shards there are and which of them a key is in, as far as is known: to put keys of one shard into one statement,
+// and to sweep each by itself. vtgate has the last word on where rows are, so a stale map leads to a refusal. But what is
+// sent to a range of keys is not checked key by key, so the hash is compared with the keyspace's own at the start.
 
 import type { EntryKey } from "../store/store.ts";
 import { type Backend, SHOW_SHARDS, servingShards } from "./backend.ts";

@@ -37,9 +37,9 @@ const DUPLICATE_KEY = "ER_DUP_ENTRY";
 
 export class Table {
   constructor(
-    /** Leads to a shard's primary. Without one, several rows can only be read, put or deleted. */
+    /** Leads to a shard. Without one, several rows can only be read, put or deleted. */
     private readonly database: Database,
-    /** Follows the rows to another shard, if need be; the same where there is only one way. */
+    /** Leads where vtgate's plan does; the same where there is only one way. */
     private readonly anywhere: Database = database,
   ) {}
 
@@ -67,6 +67,8 @@ export class Table {
   async known(keys: EntryKey[], deadline: number): Promise<Known> {
     const rows = await this.run<Rows>(statements.selectRows(keys), deadline);
     const clock = rows.pop();
+    // That is two clocks then, and each is good for its own rows only.
+    if (rows.at(-1)?.id === null) throw new StoreError("unavailable", "rows of several shards");
     return {
       clockMs: Number(clock?.clock),
       rows: new Map(
@@ -77,7 +79,7 @@ export class Table {
 
   /** Writes the rows, whatever is there. */
   async put(puts: Put[], deadline: number): Promise<void> {
-    await this.run<Written>(statements.upsert(inOrder(puts)), deadline);
+    await this.run<Written>(statements.upsert(inOrder(puts)), deadline, this.anywhere);
   }
 
   /** Deletes the rows, whatever is there. */
@@ -91,16 +93,18 @@ export class Table {
    * is returned. All changes are guarded by a revision and all have a content or none has, or all are guarded by null.
    */
   async change(changes: Change[], deadline: number): Promise<Map<string, Revision>> {
-    const statement = (changes[0]?.guard === null ? statements.insert : statements.update)(inOrder(changes));
+    const creates = changes[0]?.guard === null;
+    const statement = (creates ? statements.insert : statements.update)(inOrder(changes));
+    const database = creates ? this.anywhere : this.database;
     if (statement.commitAt !== undefined) {
-      const results = await this.run<[Written, Written, Rows, Written]>(statement, deadline);
+      const results = await this.run<[Written, Written, Rows, Written]>(statement, deadline, database);
       return revisionsIn(results[2]);
     }
     const [{ key, revision }] = changes as [Change];
     const made = new Map([[keyName(key), revision]]);
     try {
       // The revision is new, so a row that was found is a row that was changed.
-      return (await this.run<Written>(statement, deadline)).affectedRows > 0 ? made : new Map();
+      return (await this.run<Written>(statement, deadline, database)).affectedRows > 0 ? made : new Map();
     } catch (error) {
       if (error instanceof StoreError && error.reason.startsWith(DUPLICATE_KEY)) return new Map();
       throw error;

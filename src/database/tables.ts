@@ -1,9 +1,9 @@
-// The table in each shard: sessions that lead to a shard's primary, opened when first needed and closed when it has gone.
+// The table in each shard: sessions that lead to who serves its range, opened when first needed and closed when it has gone.
 
 import { type ConnectOptions, connect, type Database } from "./connect.ts";
 import type { Shards } from "./shards.ts";
 import { Table } from "./table.ts";
-import { urlOfShard } from "./url.ts";
+import { urlOfRange } from "./url.ts";
 
 export class Tables {
   private readonly open = new Map<string, { database: Database; table: Table }>();
@@ -20,7 +20,7 @@ export class Tables {
     const known = this.open.get(shard);
     if (known) return known.table;
     this.closeGone();
-    const database = connect({ ...this.options, url: urlOfShard(this.options.url, shard), packets: true });
+    const database = connect({ ...this.options, url: urlOfRange(this.options.url, shard) });
     const table = new Table(database, this.anywhere);
     this.open.set(shard, { database, table });
     return table;

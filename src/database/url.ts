@@ -20,14 +20,24 @@ export function keyspaceOf(list: string): string {
   return decodeURIComponent(new URL(urlsOf(list)[0]).pathname.slice(1));
 }
 
-/** The shard's primary, as a list of its own. */
+/** The shard's primary, whether or not the shard serves, as a list of its own. */
 export function urlOfShard(list: string, shard: string): string {
-  if (shard === "") return list;
+  return shard === "" ? list : withTarget(list, `:${shard}@primary`);
+}
+
+/**
+ * The primary that serves the shard's range of keyspace ids, as a list of its own. Where that is not one shard any more
+ * vtgate refuses what is written. It takes no INSERT there.
+ */
+export function urlOfRange(list: string, shard: string): string {
+  return shard.includes("-") ? withTarget(list, `[${shard}]@primary`) : list;
+}
+
+function withTarget(list: string, target: string): string {
   const targets = urlsOf(list).map((url) => {
-    const target = new URL(url);
+    const { pathname } = new URL(url);
     // Decoded where it is read.
-    target.pathname = `${target.pathname}${encodeURIComponent(`:${shard}@primary`)}`;
-    return target.href;
+    return Object.assign(new URL(url), { pathname: `${pathname}${encodeURIComponent(target)}` }).href;
   });
   return targets.join(",");
 }
