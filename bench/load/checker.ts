@@ -38,6 +38,8 @@ export class Operation {
   ttlMs = 0;
   /** The number of a put, from 1. */
   write = 0;
+  /** Which one, where a workload has several calls of a kind. */
+  form = 0;
   begun = 0;
   begunMs = 0;
   /** What was known of the key when the call began: see `Checker`. */

@@ -24,6 +24,7 @@ export class Template {
   bytes: Buffer = Buffer.of();
   /** The part of it that is the body. */
   body: Buffer = Buffer.of();
+  private key = 0;
   private keyAt = 0;
   private tagAt = 0;
   private tagBytes = 0;
@@ -34,6 +35,7 @@ export class Template {
   }
 
   setKey(key: number) {
+    this.key = key;
     putDigits(this.bytes, this.keyAt, KEY_DIGITS, key);
   }
 
@@ -57,6 +59,7 @@ export class Template {
     this.tagAt = beforeTag.length;
     this.bytes = Buffer.concat([Buffer.from(head), this.body]);
     this.body = this.bytes.subarray(head.length);
+    this.setKey(this.key);
   }
 }
 
