@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Histogram } from "hdr-histogram-js";
 import type { Calls } from "../load/calls.ts";
 import { connectionOptions } from "../load/connections.ts";
-import { Generator } from "../load/generator.ts";
+import { CODE_OF_HEAD, Generator } from "../load/generator.ts";
 import { sum, Tally } from "../load/tally.ts";
 
 /** Enough to fill the server's batches. */
@@ -37,8 +37,9 @@ export interface Driven {
   writes: Figures;
   all: Figures;
   measuredSeconds: number;
-  /** Of all calls, those of the warm-up too: right answers, and how many were turned away because there was no room. */
+  /** Of all calls, those of the warm-up too. */
   right: number;
+  /** Because there was no room; of a HEAD that is taken for the reason, because its answer can't tell. */
   turnedAway: number;
   /** Wrong answers, those that were errors, and calls without an answer; and what they were. */
   wrong: number;
@@ -72,7 +73,7 @@ export async function drive(options: DriveOptions, signal: AbortSignal): Promise
     both.add(reads);
     both.add(writes);
     const figures = (count: number, histogram: Histogram) => figuresOf((count * 1000) / measuredMs, histogram);
-    const { overloaded: turnedAway = 0, ...refused } = counts.refused;
+    const { overloaded = 0, [CODE_OF_HEAD]: heads = 0, ...refused } = counts.refused;
     const violations = Object.entries(counts.violations).filter(([, count]) => count > 0);
     const wrongs = { ...counts.errors, ...refused, ...Object.fromEntries(violations) };
     return {
@@ -81,7 +82,7 @@ export async function drive(options: DriveOptions, signal: AbortSignal): Promise
       all: figures(measured.reads + measured.writes, both),
       measuredSeconds: measuredMs / 1000,
       right: counts.reads + counts.writes - sum(counts.violations),
-      turnedAway,
+      turnedAway: overloaded + heads,
       wrong: sum(wrongs),
       wrongs,
       notStarted: counts.notStarted,

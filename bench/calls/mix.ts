@@ -9,7 +9,7 @@ import type { Rig } from "../rig.ts";
 import { KEYS } from "../system.ts";
 import { type Driven, drive } from "./drive.ts";
 import { MIXED } from "./kinds.ts";
-import { CONNECTIONS, idleCluster, type Part } from "./part.ts";
+import { CONNECTIONS, idleCluster, type Part, wrongLines } from "./part.ts";
 import { Script } from "./script.ts";
 
 const TIMES = 3;
@@ -68,7 +68,8 @@ export async function mixOverload(rig: Rig): Promise<Part> {
     { seconds: 2 * seconds, warmupSeconds: 0 },
     TIMES * peak.all.perSecond,
   );
-  const markdown = [phaseTable([peak, over]), shareTable(over)].join("\n\n");
+  const wrongs = wrongLines([peak, over].map((each) => [each.name, each.wrongs]));
+  const markdown = [phaseTable([peak, over]), ...wrongs, shareTable(over)].join("\n\n");
   return { data: { mix: [peak, over] }, bars: judge(peak, over), markdown };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Bar } from "../bars.ts";
 import { clusterGroups, untilIdle } from "../cpu.ts";
-import { median } from "../report.ts";
+import { figure, median } from "../report.ts";
 import type { Rig } from "../rig.ts";
 
 export const CONNECTIONS = 1_000;
@@ -25,6 +25,14 @@ export interface Version {
 export async function idleCluster(rig: Rig): Promise<() => Promise<void>> {
   const pids = Object.values(clusterGroups(await rig.cluster())).flat();
   return () => untilIdle(pids, IDLE_TIMEOUT_MS, rig.signal);
+}
+
+/** What went wrong, a line for each name; none where nothing did. */
+export function wrongLines(wrongs: [name: string, Record<string, number>][]): string[] {
+  return wrongs.flatMap(([name, counts]) => {
+    const each = Object.entries(counts).map(([what, count]) => `${figure(count)} × ${what}`);
+    return each.length > 0 ? [`Wrong, ${name}: ${each.join(", ")}.`] : [];
+  });
 }
 
 /** The median of a field over some of the measured rounds. */

@@ -12,7 +12,7 @@ import type { Rig } from "../rig.ts";
 import { KEYS, VALUE_BYTES } from "../system.ts";
 import { type Driven, drive, type Figures } from "./drive.ts";
 import * as kinds from "./kinds.ts";
-import { CONNECTIONS, idleCluster, medianOf, type Part } from "./part.ts";
+import { CONNECTIONS, idleCluster, medianOf, type Part, wrongLines } from "./part.ts";
 import { Script } from "./script.ts";
 
 /** Keys for calls that use them up: as many as plain PUTs would use, and some more. */
@@ -104,20 +104,24 @@ export async function underLoad(rig: Rig, url: string): Promise<Part> {
     }
   }
   const calls = loads.map((load) => summary(load, results.get(load) as Round[]));
-  return { data: { calls }, bars: judge(calls), markdown: callTable(calls) };
+  const wrongs = wrongLines(calls.map(({ call, wrongs }) => [call, wrongs]));
+  return { data: { calls }, bars: judge(calls), markdown: [callTable(calls), ...wrongs].join("\n\n") };
 }
 
 /** One kind of call: the medians of all rounds. */
 function summary(load: Load, rounds: Round[]) {
-  const { name, latency } = load;
+  const { name, least, latency } = load;
   const of = (field: (round: Round) => number) => medianOf(rounds, field);
   const isPlain = load === GET || load === PUT;
   const wrongs: Record<string, number> = {};
-  for (const round of rounds) for (const [what, count] of Object.entries(round.wrongs)) increment(wrongs, what, count);
+  for (const round of rounds) {
+    for (const [what, count] of Object.entries(round.wrongs)) increment(wrongs, what, count);
+    if (round.turnedAway > 0) increment(wrongs, "turned away", round.turnedAway);
+  }
   const sum = (field: (round: Round) => number) => rounds.reduce((all, round) => all + field(round), 0);
   return {
     call: name,
-    load,
+    ...{ least, latency },
     against: isPlain ? undefined : GROUPS.some((group) => group.includes(load) && group.includes(GET)) ? "GET" : "PUT",
     perSecond: of(({ counted }) => counted.perSecond),
     p50Ms: of(({ counted }) => counted.p50Ms),
@@ -137,10 +141,9 @@ function summary(load: Load, rounds: Round[]) {
 type Summary = ReturnType<typeof summary>;
 
 function judge(calls: Summary[]): Bar[] {
-  const each = calls.flatMap(({ call, load, against, ratio, latencyRatio }) => {
+  const each = calls.flatMap(({ call, least, latency, against, ratio, latencyRatio }) => {
     // Nothing is asked of plain DELETE, which is no other write than a PUT.
-    if (!against || load.name === kinds.DELETE.name) return [];
-    const { least, latency } = load;
+    if (!against || call === kinds.DELETE.name) return [];
     return [
       atLeast(`${call}, calls/s against ${against}`, least, ratio),
       ...(latency

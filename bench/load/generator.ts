@@ -16,6 +16,8 @@ const LAST_MS = 60_000;
 /** Where a 503 has no Retry-After. */
 const RETRY_AFTER_S = 1;
 const EXAMPLES = 10;
+/** In place of an error's code, which an answer to HEAD can't tell. */
+export const CODE_OF_HEAD = "to HEAD";
 
 /** A measurement of this process. */
 export interface Period {
@@ -186,8 +188,8 @@ export class Generator {
 
   /** An error. Gives the milliseconds that the server asks to wait. */
   private failed(connection: Connection): number {
-    const { status, bytes, bodyStart, bodyEnd } = connection.reader;
-    const code = codeOf(bytes.toString("utf8", bodyStart, bodyEnd));
+    const { status, toHead, bytes, bodyStart, bodyEnd } = connection.reader;
+    const code = toHead ? CODE_OF_HEAD : codeOf(bytes.toString("utf8", bodyStart, bodyEnd));
     // Any other answer than these leaves it open whether the write happened.
     if (["unavailable", "overloaded", "internal"].includes(code) || (status >= 400 && status < 500)) {
       this.calls.refused(connection.op);

@@ -36,7 +36,7 @@ export async function calls(rig: Rig): Promise<Findings> {
   const bars = [...parts.flatMap(([, part]) => part.bars), none(DEADLOCKS, found)];
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random of those without a call under way; all calls by the load simulator's generator in one process on the same cores. Each kind measured for ${seconds} s after ${warmupSeconds} s of warm-up, right before or after the plain PUT or GET that it is held against${rounds > 1 ? `; the median of ${rounds} rounds` : ""}. One connection: medians of at least three rounds.`,
+    method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random of those without a call under way; all calls by the load simulator's generator in one process on the same cores. Each kind measured for ${seconds} s after ${warmupSeconds} s of warm-up, right before or after the plain PUT or GET that it is held against${rounds > 1 ? `; the median of ${rounds} rounds` : ""}. One connection: medians of at least four rounds.`,
     data: { ...Object.assign({}, ...parts.map(([, part]) => part.data)), bars },
     markdown: [...parts.flatMap(([title, part]) => [`## ${title}`, part.markdown]), "## Bars", barTable(bars)].join(
       "\n\n",
