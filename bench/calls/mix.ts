@@ -2,7 +2,7 @@
 // more than others.
 
 import { step } from "../../vitess/progress.ts";
-import { atMost, type Bar, none } from "../bars.ts";
+import { atLeast, atMost, type Bar, none } from "../bars.ts";
 import { memoryMb } from "../memory.ts";
 import { figure, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
@@ -85,6 +85,8 @@ function shares({ offered, answered }: Script): Phase["kinds"] {
 function judge(peak: Phase, over: Phase): Bar[] {
   const what = `mix of all kinds at ${TIMES} times the load`;
   return [
+    // Otherwise it was no overload, and the others say nothing.
+    atLeast(`${what}: calls turned away`, 1, over.turnedAway),
     none(`${what}: errors other than being turned away`, peak.wrong + over.wrong),
     atMost(`${what}: slowest accepted call, s`, DEADLINE_SECONDS, over.slowestSeconds),
     atMost(`${what}: memory at most, against its most before`, 1.5, over.mostMemoryMb / peak.mostMemoryMb),
