@@ -3,10 +3,11 @@
 import { writeFileSync } from "node:fs";
 import { defineCommand, runMain } from "citty";
 import { step } from "../vitess/progress.ts";
+import { DISTRIBUTIONS } from "./load/keys.ts";
 import { DEFAULTS, dashed, LoadProblem } from "./load/options.ts";
 import { plots, table } from "./load/report.ts";
 import { runLoad } from "./load/run.ts";
-import { DISTRIBUTIONS, WORKLOADS } from "./load/workload.ts";
+import { WORKLOADS } from "./load/workload.ts";
 import { writePlot } from "./plot.ts";
 
 const text = (description: string, valueHint: string, fallback?: string | number) =>
@@ -15,7 +16,7 @@ const text = (description: string, valueHint: string, fallback?: string | number
 const args = {
   url: text("Server on this machine; several over one database with commas between them", "url", DEFAULTS.url),
   workload: text(
-    `${WORKLOADS.join(", ")}. a, b, c: YCSB's, 50, 95 and 100% reads; write: PUTs; expiring: PUTs with short TTLs; ttl: short TTLs, their changes, DELETEs; hot: one key (for each process), 50% reads`,
+    `${WORKLOADS.join(", ")}. a, b, c: YCSB's, 50, 95 and 100% reads; write: PUTs; expiring: PUTs with short TTLs; ttl: short TTLs, their changes, DELETEs; hot: one key (for each process), 50% reads; counters: read and increased by compare-and-swap; locks: taken by create-only PUTs with short TTLs, released by DELETEs`,
     "name",
     DEFAULTS.workload,
   ),

@@ -64,10 +64,13 @@ export class Rig {
     return this.runningCluster;
   }
 
-  /** The real server over the cluster, on a free port, with the default configuration except for what is given. */
-  async startServer(environment: Record<string, string> = {}): Promise<RunningServer> {
+  /**
+   * The real server over the cluster, or `program`, which is another version of it, on a free port, with the default
+   * configuration except for what is given.
+   */
+  async startServer(environment: Record<string, string> = {}, program?: string): Promise<RunningServer> {
     const { url } = await this.cluster();
-    return await this.keep(await startServer({ DATABASE_URL: url, ...environment }));
+    return await this.keep(await startServer({ DATABASE_URL: url, ...environment }, program));
   }
 
   /** Has a server make the table, for sections that send statements of their own. */

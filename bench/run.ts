@@ -6,6 +6,7 @@ import { withLock } from "../vitess/lock.ts";
 import { ClusterProblem } from "../vitess/problem.ts";
 import { type Findings, report } from "./report.ts";
 import { type Options, Rig } from "./rig.ts";
+import { calls } from "./sections/calls.ts";
 import { compare } from "./sections/compare.ts";
 import { expiry } from "./sections/expiry.ts";
 import { footprint } from "./sections/footprint.ts";
@@ -22,6 +23,7 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   layers,
   protocol,
   compare,
+  calls,
   scale,
   simulate,
   overload,

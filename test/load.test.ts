@@ -7,8 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
 import fc from "fast-check";
+import type { Calls } from "../bench/load/calls.ts";
 import { Checker, Operation } from "../bench/load/checker.ts";
+import { Counters } from "../bench/load/counters.ts";
 import { ProtocolError, ResponseReader } from "../bench/load/http-response.ts";
+import { Keys } from "../bench/load/keys.ts";
+import { LOCK_TTLS_MS, Locks } from "../bench/load/locks.ts";
 import { type LoadResult, runLoad } from "../bench/load/run.ts";
 import { FOREIGN, fillValue, MALFORMED, writeOf } from "../bench/load/value.ts";
 import { scrambledZipfian } from "../bench/load/zipfian.ts";
@@ -288,6 +292,259 @@ function answer(checker: Checker, op: Operation, found: number | undefined, nowM
   return undefined;
 }
 
+const contents = { namespace: "n", run: "0123abcd", valueBytes: 40 };
+const oneKey = new Keys("uniform", 1, { process: 0, processes: 1 });
+
+/** An answer with whatever of a tag and a value it has. */
+function answerOf(status: number, tag = "", value: Buffer = Buffer.of()): ResponseReader {
+  const reader = new ResponseReader();
+  const head = `HTTP/1.1 ${status} X\r\n${tag && `ETag: "${tag}"\r\n`}Content-Length: ${value.length}\r\n\r\n`;
+  reader.feed(Buffer.concat([Buffer.from(head), value]));
+  return reader;
+}
+
+function markedValue(write: number): Buffer {
+  const value = Buffer.alloc(contents.valueBytes);
+  fillValue(value, 0, contents.run, write);
+  return value;
+}
+
+describe("counters", () => {
+  /** The counter's calls, with the answers that the test gives. */
+  class Counter {
+    readonly calls = new Counters(oneKey, contents);
+
+    constructor() {
+      const op = new Operation();
+      this.calls.fill(op, 0);
+      this.calls.begin(op);
+      expect(this.calls.judge(op, answerOf(204, "1"))).toBe("true");
+    }
+
+    reads(value: number, op = new Operation()) {
+      this.calls.next(op);
+      this.calls.begin(op);
+      return { op, verdict: this.calls.judge(op, answerOf(200, `${value}`, markedValue(value))) };
+    }
+
+    /** Begins to replace what was read. */
+    swaps(op: Operation): Operation {
+      this.calls.next(op);
+      expect(this.calls.begin(op).toString()).toContain(`If-Match: "${op.write - 1}"\r\n`);
+      return op;
+    }
+
+    ends(op: Operation, status: number) {
+      return this.calls.judge(op, answerOf(status, status === 204 ? `${op.write}` : ""));
+    }
+
+    lastLook(value: number) {
+      const op = new Operation();
+      this.calls.last(op, 0);
+      this.calls.begin(op);
+      return this.calls.judge(op, answerOf(200, `${value}`, markedValue(value)));
+    }
+  }
+
+  test("increments add up", () => {
+    const counter = new Counter();
+    expect(counter.reads(1).verdict).toBe("true");
+    expect(counter.ends(counter.swaps(counter.reads(1).op), 204)).toBe("true");
+    expect(counter.reads(2).verdict).toBe("true");
+    expect(counter.lastLook(2)).toBe("true");
+  });
+
+  test("two that replace one value lose an increment", () => {
+    const counter = new Counter();
+    const swaps = [counter.reads(1).op, counter.reads(1).op].map((op) => counter.swaps(op));
+    for (const op of swaps) expect(counter.ends(op, 204)).toBe("true");
+    expect(counter.reads(2).verdict).toBe("stale");
+    expect(counter.lastLook(2)).toBe("lost");
+  });
+
+  test("an increment that was answered as not done must not show, one of unknown outcome may", () => {
+    const counter = new Counter();
+    const [first, second] = [counter.reads(1).op, counter.reads(1).op].map((op) => counter.swaps(op)) as [
+      Operation,
+      Operation,
+    ];
+    expect(counter.ends(first, 412)).toBe("true");
+    expect(counter.reads(2).verdict).toBe("true");
+    expect(counter.reads(1).verdict).toBe("true");
+    expect(counter.lastLook(3)).toBe("wrong");
+    counter.calls.refused(second);
+    expect(counter.reads(2).verdict).toBe("wrong");
+    expect(counter.lastLook(1)).toBe("true");
+  });
+
+  test("a condition fails only if somebody else can have been first", () => {
+    const counter = new Counter();
+    expect(counter.ends(counter.swaps(counter.reads(1).op), 412)).toBe("wrong");
+  });
+
+  test("a value that is missing is lost, another run's is wrong", () => {
+    const counter = new Counter();
+    const op = new Operation();
+    counter.calls.next(op);
+    counter.calls.begin(op);
+    expect(counter.calls.judge(op, answerOf(404))).toBe("lost");
+    const other = Buffer.alloc(contents.valueBytes);
+    fillValue(other, 0, "other678", 1);
+    expect(counter.calls.judge(op, answerOf(200, "1", other))).toBe("wrong");
+  });
+});
+
+describe("locks", () => {
+  /** A lock's calls, at times that the test sets, with the answers that it gives. */
+  class Lock {
+    nowMs = 10_000;
+    /** What runs before have left has expired. */
+    readonly calls = new Locks(oneKey, contents, 0);
+
+    begins(kind: "put" | "read" | "delete", op = new Operation()): Operation {
+      Object.assign(op, { kind, key: 0, ttlMs: 500 });
+      this.calls.begin(op, this.nowMs);
+      return op;
+    }
+
+    ends(op: Operation, status: number, value?: Buffer) {
+      return this.calls.judge(op, answerOf(status, `${op.write}`, value), this.nowMs);
+    }
+
+    /** Gives it to somebody. */
+    given(): Operation {
+      const op = this.begins("put");
+      expect(this.ends(op, 204)).toBe("true");
+      return op;
+    }
+  }
+
+  test("has one holder at a time", () => {
+    const lock = new Lock();
+    const holder = lock.given();
+    expect(lock.ends(lock.begins("put"), 412)).toBe("true");
+    const early = lock.begins("put");
+    expect(lock.ends(lock.begins("put"), 204)).toBe("shared");
+    lock.nowMs += 490;
+    expect(lock.ends(early, 204)).toBe("shared");
+    expect(holder.write).toBe(1);
+  });
+
+  test("may be given anew once its release has begun, or its TTL can have passed", () => {
+    const lock = new Lock();
+    lock.begins("delete", lock.given());
+    expect(lock.ends(lock.begins("put"), 204)).toBe("true");
+    lock.nowMs += 500;
+    expect(lock.ends(lock.begins("put"), 204)).toBe("true");
+  });
+
+  test("is not taken from its holder before its time", () => {
+    const lock = new Lock();
+    const holder = lock.given();
+    const look = lock.begins("read", holder);
+    expect(lock.ends(look, 200, markedValue(1))).toBe("true");
+    expect(lock.ends(look, 404)).toBe("lost");
+    lock.begins("put");
+    expect(lock.ends(look, 200, markedValue(2))).toBe("shared");
+    lock.nowMs += 490;
+    expect(lock.ends(lock.begins("delete", holder), 412)).toBe("lost");
+    lock.nowMs += 10;
+    expect(lock.ends(holder, 412)).toBe("true");
+  });
+
+  test("is not there after its time", () => {
+    const lock = new Lock();
+    const holder = lock.given();
+    lock.nowMs += 503;
+    expect(lock.ends(lock.begins("read", holder), 200, markedValue(1))).toBe("expired");
+    expect(lock.ends(lock.begins("delete", holder), 204)).toBe("expired");
+  });
+
+  test("is given to whoever wants it while nobody else does", () => {
+    const lock = new Lock();
+    expect(lock.ends(lock.begins("put"), 412)).toBe("expired");
+    expect(lock.ends(lock.begins("delete", lock.given()), 204)).toBe("true");
+    expect(lock.ends(lock.begins("put"), 412)).toBe("wrong");
+    const contended = lock.begins("put");
+    lock.begins("put");
+    expect(lock.ends(contended, 412)).toBe("true");
+  });
+});
+
+/** A true store of one key that reads requests as they are sent. */
+class TrueServer {
+  private entry: { value: Buffer; tag: number; untilMs: number } | undefined;
+  private tags = 0;
+
+  apply(request: string, nowMs: number): ResponseReader {
+    if (this.entry && this.entry.untilMs <= nowMs) this.entry = undefined;
+    const found = this.entry;
+    const ifMatch = /^If-Match: "(\d+)"\r$/m.exec(request)?.[1];
+    const fails = /^If-None-Match: \*\r$/m.test(request) ? found : ifMatch && ifMatch !== String(found?.tag);
+    if (fails) return answerOf(412);
+    if (request.startsWith("GET")) return found ? answerOf(200, `${found.tag}`, found.value) : answerOf(404);
+    if (request.startsWith("DELETE")) {
+      this.entry = undefined;
+      return answerOf(204);
+    }
+    const ttlMs = Number(/\?ttl_ms=(\d+)/.exec(request)?.[1] ?? Number.POSITIVE_INFINITY);
+    const value = Buffer.from(request.slice(request.indexOf("\r\n\r\n") + 4));
+    this.entry = { value, tag: ++this.tags, untilMs: nowMs + ttlMs };
+    return answerOf(204, `${this.tags}`);
+  }
+}
+
+test.each([
+  ["counters", () => new Counters(oneKey, contents)],
+  ["locks", () => new Locks(oneKey, contents, 1000)],
+])("%s accuse no true store, whatever the order of concurrent calls", (_, make: () => Calls) => {
+  const action = fc.record({
+    does: fc.constantFrom("begin", "begin", "happen", "end", "end", "end", "refuse", "forget"),
+    which: fc.nat(5),
+    passMs: fc.constantFrom(0, 0, 1, 5, 20, ...LOCK_TTLS_MS),
+  });
+  const property = fc.property(fc.array(action, { maxLength: 200, size: "max" }), (actions) => {
+    const calls = make();
+    const server = new TrueServer();
+    const idle = Array.from({ length: 6 }, () => new Operation());
+    const underWay: { op: Operation; request: string; answer?: ResponseReader; forgotten?: true }[] = [];
+    const verdicts = new Set<string>();
+    let nowMs = 1000;
+    for (const op of idle.slice(0, calls.keys)) {
+      calls.fill(op, 0);
+      verdicts.add(calls.judge(op, server.apply(calls.begin(op, nowMs).toString(), nowMs), nowMs));
+    }
+    for (const { does, which, passMs } of actions) {
+      nowMs += passMs;
+      const call = underWay[which % Math.max(underWay.length, 1)];
+      if (does === "begin") {
+        const op = idle.pop();
+        if (!op) continue;
+        calls.next(op);
+        underWay.push({ op, request: calls.begin(op, nowMs).toString() });
+      } else if (call && does === "refuse") {
+        if (call.answer || call.forgotten) continue;
+        calls.refused(call.op);
+        idle.push(call.op);
+        underWay.splice(underWay.indexOf(call), 1);
+      } else if (call) {
+        // It happens some time, or never, but its connection goes on.
+        if (does === "forget" && !call.forgotten) idle.push(call.op);
+        if (does === "forget") call.forgotten = true;
+        else call.answer ??= server.apply(call.request, nowMs);
+        if (does !== "end") continue;
+        if (!call.forgotten) {
+          verdicts.add(calls.judge(call.op, call.answer as ResponseReader, nowMs));
+          idle.push(call.op);
+        }
+        underWay.splice(underWay.indexOf(call), 1);
+      }
+    }
+    expect([...verdicts].filter((verdict) => verdict !== "true")).toEqual([]);
+  });
+  fc.assert(property, { numRuns: 2000 });
+});
+
 describe("value", () => {
   const expected = { key: 7, run: "0123abcd", valueBytes: 100 };
   const value = Buffer.alloc(100);
@@ -351,6 +608,17 @@ describe("response reader", () => {
     }
   });
 
+  test("finds an entity tag, and no body after HEAD", () => {
+    const reader = new ResponseReader();
+    reader.feed(withBody);
+    expect(reader.bytes.toString("latin1", reader.etagStart, reader.etagEnd)).toBe('"x"');
+    reader.toHead = true;
+    expect(reader.feed(withBody.subarray(0, -5))).toBe(true);
+    expect(reader.bodyStart).toBe(reader.bodyEnd);
+    reader.feed(Buffer.from("HTTP/1.1 204 No Content\r\nDate: now\r\n\r\n"));
+    expect(reader.etagStart).toBe(reader.etagEnd);
+  });
+
   test.each([
     ["another protocol", "HTTP/1.0 200 OK\r\n\r\n"],
     ["an interim answer", "HTTP/1.1 100 Continue\r\n\r\n"],
@@ -372,6 +640,8 @@ describe("runs", () => {
     ["a", { processes: 2, clients: [2, 8] }],
     ["ttl", { clients: [8] }],
     ["b", { clients: [8], rate: 50 }],
+    ["counters", { processes: 2, clients: [8] }],
+    ["locks", { clients: [8], keys: 3 }],
   ] as const)("workload %s finds no violation in the real server", async (workload, options) => {
     const result = await runLoad({
       ...short,
@@ -419,6 +689,43 @@ describe("runs", () => {
     expect(result.steps[0]?.violations).toMatchObject({ wrong: 0, lost: 0, expired: 0 });
     expect(result.steps[0]?.violations.stale).toBeGreaterThan(0);
     expect(result.examples[0]).toStartWith("stale: read of k0");
+  });
+
+  /** Runs a workload against a store of any number of keys that looks first, and writes a moment later. */
+  async function againstCareless(workload: "counters" | "locks"): Promise<LoadResult> {
+    const entries = new Map<string, { value: ArrayBuffer; tag: number }>();
+    let tags = 0;
+    const careless = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      async fetch(request) {
+        const { pathname } = new URL(request.url);
+        const found = entries.get(pathname);
+        const ifMatch = request.headers.get("If-Match");
+        if ((request.headers.has("If-None-Match") && found) || (ifMatch && ifMatch !== `"${found?.tag}"`)) {
+          return new Response("{}", { status: 412 });
+        }
+        if (request.method === "GET") return new Response(found?.value, { headers: { ETag: `"${found?.tag}"` } });
+        const value = await request.arrayBuffer();
+        await Bun.sleep(1);
+        const tag = ++tags;
+        if (request.method === "PUT") entries.set(pathname, { value, tag });
+        else entries.delete(pathname);
+        return new Response(null, { status: 204, headers: { ETag: `"${tag}"` } });
+      },
+    });
+    const result = await runLoad({ ...short, url: careless.url.href, workload, keys: 2, clients: [8] });
+    await careless.stop(true);
+    return result;
+  }
+
+  test("counters and locks of a server that does not swap in one step are caught", async () => {
+    const counters = await againstCareless("counters");
+    expect(counters.steps[0]?.violations.stale).toBeGreaterThan(0);
+    expect(counters.steps[0]?.violations.lost).toBe(2);
+    const locks = await againstCareless("locks");
+    expect(locks.steps[0]?.violations.shared).toBeGreaterThan(0);
+    expect(locks.examples.join()).toContain("shared: put of l");
   });
 
   test("another machine, and a server that is not there, are refused", async () => {

@@ -3,7 +3,7 @@
 
 import type { Connection } from "./connections.ts";
 
-/** What a generator asks. Only the fill wants to know how its calls ended. */
+/** What a generator asks. Only calls for each key once want to know how they ended. */
 export interface Arrivals {
   /** A connection is free: give it a call, or keep it for later. */
   free(connection: Connection, nowMs: number): void;
@@ -75,12 +75,12 @@ export function openLoop(rate: number, begin: Begin, notStarted: () => void): Ar
   };
 }
 
-/** Every key from 0 once, and again where that failed. `filled` is told how many keys are written. */
+/** Every key from 0 once, and again where that failed. */
 export function everyKey(keys: number, begin: (connection: Connection, key: number) => void) {
   const failed: number[] = [];
-  const filled = Promise.withResolvers<void>();
+  const allDone = Promise.withResolvers<void>();
   let begun = 0;
-  let written = 0;
+  let done = 0;
   return {
     patient: true,
     free(connection: Connection) {
@@ -88,13 +88,13 @@ export function everyKey(keys: number, begin: (connection: Connection, key: numb
       if (key !== undefined) begin(connection, key);
     },
     // The connection of a failed call is free again later, and then finds its key here.
-    ended({ op }: Connection, done: boolean) {
-      if (!done) failed.push(op.key);
-      else if (++written === keys) filled.resolve();
+    ended({ op }: Connection, well: boolean) {
+      if (!well) failed.push(op.key);
+      else if (++done === keys) allDone.resolve();
     },
-    hopeless: (error: string) => filled.reject(new Error(`The server refuses to store a value: ${error}.`)),
-    written: () => written,
-    filled: filled.promise,
+    hopeless: (error: string) => allDone.reject(new Error(`The server refuses a call that every key needs: ${error}.`)),
+    done: () => done,
+    allDone: allDone.promise,
   };
 }
 

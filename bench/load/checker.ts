@@ -16,13 +16,15 @@ export type Violation =
   /** No value, though nothing could have removed it. */
   | "lost"
   /** A value that had surely expired before the read began. */
-  | "expired";
+  | "expired"
+  /** A lock given to somebody while somebody else surely held it. */
+  | "shared";
 
 /**
  * The store counts in whole milliseconds, and so rounds an instant and the present by up to one each. Its clock, this
  * machine's, runs as fast as the monotonic one, but a step of it would be taken for a violation.
  */
-const TOLERANCE_MS = 2;
+export const TOLERANCE_MS = 2;
 
 /** In place of the end of a write that was answered as not done. */
 const REFUSED = -1;
@@ -36,6 +38,8 @@ export class Operation {
   ttlMs = 0;
   /** The number of a put, from 1. */
   write = 0;
+  /** Which one, where a workload has several calls of a kind. */
+  form = 0;
   begun = 0;
   begunMs = 0;
   /** What was known of the key when the call began: see `Checker`. */

@@ -5,7 +5,19 @@ import type { Socket, SocketHandler } from "bun";
 import { Operation } from "./checker.ts";
 import { ResponseReader } from "./http-response.ts";
 
+/** No other method begins with it. */
+const H = 0x48;
+
 const RETRY_MS = { first: 50, most: 2000 };
+
+/**
+ * An address has 28,000 ports towards one server, but where the local address is given they are searched one by one,
+ * so that opening takes ever longer when more than a part of them is taken.
+ */
+const CONNECTIONS_PER_ADDRESS = 5000;
+
+/** By all processes together: fewer than a listener's usual backlog of 512. */
+const OPENING_AT_ONCE = 256;
 
 interface Server {
   hostname: string;
@@ -18,6 +30,16 @@ export interface ConnectionOptions {
   /** Local addresses to connect from, 127.0.0.1 onwards. */
   addresses: number;
   openingAtOnce: number;
+}
+
+/** For one of the processes that have so many connections together. */
+export function connectionOptions(urls: string[], connections: number, processes = 1, addresses?: number) {
+  const servers = urls.map((url) => {
+    const { hostname, port } = new URL(url);
+    return { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
+  });
+  const needed = Math.ceil(Math.min(connections / CONNECTIONS_PER_ADDRESS, 254));
+  return { servers, addresses: addresses ?? needed, openingAtOnce: Math.ceil(OPENING_AT_ONCE / processes) };
 }
 
 export interface ConnectionEvents {
@@ -54,6 +76,7 @@ export class Connection {
   /** Sends a request, whose buffer may be reused afterwards. */
   send(request: Buffer) {
     this.busy = true;
+    this.reader.toHead = request[0] === H;
     const sent = (this.socket as Socket<Connection>).write(request);
     if (sent < request.length) this.unsent = Buffer.from(request.subarray(Math.max(sent, 0)));
   }

@@ -2,32 +2,22 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Arrivals, closedLoop, everyKey, NONE, openLoop } from "./arrivals.ts";
-import { Checker, type Violation } from "./checker.ts";
+import type { Calls } from "./calls.ts";
+import type { Violation } from "./checker.ts";
 import { type Connection, type ConnectionOptions, Connections } from "./connections.ts";
-import { Requests } from "./requests.ts";
 import { increment, record, Tally } from "./tally.ts";
-import { writeOf } from "./value.ts";
-import { type Distribution, type Share, Workload, type WorkloadName } from "./workload.ts";
 
 /** A call without an answer by then is given up: longer than a server that keeps its deadlines takes. */
 const CALL_MS = 30_000;
 /** How long calls under way may take to end once the time is up, and once the run is interrupted. */
 const DRAIN_MS = { normal: CALL_MS + 2000, interrupted: 1000 };
+/** How long a last look at every key may take. */
+const LAST_MS = 60_000;
 /** Where a 503 has no Retry-After. */
 const RETRY_AFTER_S = 1;
 const EXAMPLES = 10;
-
-export interface GeneratorOptions {
-  namespace: string;
-  run: string;
-  workload: WorkloadName;
-  distribution: Distribution;
-  reads?: number;
-  keys: number;
-  valueBytes: number;
-  share: Share;
-  connections: ConnectionOptions;
-}
+/** In place of an error's code, which an answer to HEAD can't tell. */
+export const CODE_OF_HEAD = "to HEAD";
 
 /** A measurement of this process. */
 export interface Period {
@@ -42,50 +32,39 @@ export class Generator {
   readonly tally = new Tally();
   /** Answers within the measured time. */
   measured = { reads: 0, writes: 0 };
-  calls = 0;
+  /** Answers of any kind. */
+  answers = 0;
   /** The first violations in words. */
   readonly examples: string[] = [];
   readonly connections: Connections;
 
-  private readonly workload: Workload;
-  private readonly requests: Requests;
-  private readonly checker: Checker;
-  private readonly expected: { key: number; run: string; valueBytes: number };
   private arrivals: Arrivals = NONE;
   private underWay = 0;
   private from = 0;
   private until = 0;
 
-  constructor(options: GeneratorOptions) {
-    const { namespace, run, valueBytes, keys, share } = options;
-    this.workload = new Workload(options.workload, options.distribution, keys, share, options.reads);
-    this.requests = new Requests({ namespace, run, valueBytes });
-    this.checker = new Checker(this.workload.keys);
-    this.expected = { key: 0, run, valueBytes };
-    this.connections = new Connections(options.connections, {
+  private exhausted = Promise.withResolvers<void>();
+  private readonly giveUpTimer = setInterval(() => this.giveUp(), 1000);
+
+  constructor(
+    private readonly calls: Calls,
+    options: ConnectionOptions,
+  ) {
+    this.connections = new Connections(options, {
       ready: (connection) => this.free(connection, performance.now()),
       answered: (connection) => this.answered(connection),
       broken: (connection, busy, reason) => this.broken(connection, busy, reason),
     });
-    setInterval(() => this.giveUp(), 1000);
   }
 
   /** Writes every key of this process; `report` is told how many are written. */
   async fill(report: (written: number) => void, signal: AbortSignal) {
-    const all = everyKey(this.workload.keys, (connection, key) => {
-      Object.assign(connection.op, { kind: "put", key, ttlMs: 0 });
-      this.send(connection, performance.now());
-    });
-    this.begin(all);
-    const timer = setInterval(() => report(all.written()), 200);
-    await Promise.race([all.filled, aborted(signal)]);
-    clearInterval(timer);
-    this.begin(NONE);
+    await this.eachKey((op, key) => this.calls.fill(op, key), report, signal);
   }
 
   /**
    * Runs one measurement and gives its length. `report` is called for each second, with the time since the beginning,
-   * and once more when the last call has ended, without one.
+   * and once more when the last call has ended, without one. It ends early when there are no calls left.
    */
   async measure({ warmupMs, measuredMs, rate }: Period, report: (atMs?: number) => void, signal: AbortSignal) {
     const startMs = performance.now();
@@ -93,8 +72,9 @@ export class Generator {
     this.until = this.from + measuredMs;
     this.measured = { reads: 0, writes: 0 };
     this.tally.reset();
+    this.exhausted = Promise.withResolvers();
     const next = (connection: Connection, intendedMs: number, nowMs: number) => {
-      this.workload.choose(connection.op);
+      if (!this.calls.next(connection.op)) return this.end(nowMs);
       connection.intendedMs = intendedMs;
       this.send(connection, nowMs);
     };
@@ -105,7 +85,7 @@ export class Generator {
     const interrupted = aborted(signal);
     for (let second = 1; performance.now() < this.until && !signal.aborted; second++) {
       const endMs = Math.min(startMs + second * 1000, this.until);
-      await Promise.race([sleep(Math.max(1, endMs - performance.now())), interrupted]);
+      await Promise.race([sleep(Math.max(1, endMs - performance.now())), interrupted, this.exhausted.promise]);
       report(performance.now() - startMs);
       this.tally.reset();
     }
@@ -113,8 +93,50 @@ export class Generator {
     this.begin(NONE);
     const drained = performance.now() + (signal.aborted ? DRAIN_MS.interrupted : DRAIN_MS.normal);
     while (this.underWay > 0 && performance.now() < drained) await sleep(10);
+    await this.lastLook(signal);
     report();
     return Math.max(0, this.until - this.from);
+  }
+
+  /** Of no use afterwards. */
+  close() {
+    clearInterval(this.giveUpTimer);
+    this.connections.resize(0);
+  }
+
+  private async lastLook(signal: AbortSignal) {
+    const { last, keys } = this.calls;
+    if (!last || signal.aborted) return;
+    const timeout = AbortSignal.timeout(LAST_MS);
+    const seen = await this.eachKey(last.bind(this.calls), () => {}, AbortSignal.any([signal, timeout]));
+    if (seen < keys) increment(this.tally.counts.errors, "key without a last look", keys - seen);
+  }
+
+  /** Makes a call for every key, again where it fails, and waits for all of them. */
+  private async eachKey(
+    make: (op: Connection["op"], key: number) => void,
+    report: (done: number) => void,
+    signal: AbortSignal,
+  ): Promise<number> {
+    if (this.calls.keys === 0) return 0;
+    const all = everyKey(this.calls.keys, (connection, key) => {
+      const nowMs = performance.now();
+      make(connection.op, key);
+      connection.intendedMs = nowMs;
+      this.send(connection, nowMs);
+    });
+    this.begin(all);
+    const timer = setInterval(() => report(all.done()), 200);
+    await Promise.race([all.allDone, aborted(signal)]);
+    clearInterval(timer);
+    this.begin(NONE);
+    return all.done();
+  }
+
+  /** There are no calls left. */
+  private end(nowMs: number) {
+    this.until = Math.min(this.until, nowMs);
+    this.exhausted.resolve();
   }
 
   private begin(arrivals: Arrivals) {
@@ -130,34 +152,26 @@ export class Generator {
 
   private send(connection: Connection, nowMs: number) {
     const { op } = connection;
-    this.checker.begin(op, nowMs);
     this.underWay += 1;
-    connection.send(this.requests.bytesOf(op, this.workload.globalKey(op.key)));
+    op.begunMs = nowMs;
+    connection.send(this.calls.begin(op, nowMs));
   }
 
   private answered(connection: Connection) {
     const nowMs = performance.now();
     const { op, reader } = connection;
-    const { status } = reader;
-    const { kind } = op;
     this.underWay -= 1;
-    this.calls += 1;
+    this.answers += 1;
     let pauseMs = 0;
-    let violation: Violation | undefined;
-    if (kind === "read" && status === 200) {
-      this.expected.key = this.workload.globalKey(op.key);
-      violation = this.checker.value(op, writeOf(reader.bytes, reader.bodyStart, reader.bodyEnd, this.expected));
-      this.succeeded(connection, nowMs);
-    } else if (status === 404 && (kind === "read" || kind === "expire" || kind === "persist")) {
-      violation = this.checker.absent(op, nowMs);
-      this.tally.counts.absent += 1;
-      this.succeeded(connection, nowMs);
-    } else if (kind !== "read" && status === (kind === "expire" ? 200 : 204)) {
-      this.checker.done(op, nowMs);
+    const verdict = this.calls.judge(op, reader, nowMs);
+    if (verdict === "error") pauseMs = this.failed(connection);
+    else {
+      if (reader.status === 404) this.tally.counts.absent += 1;
+      else if (reader.status === 412) this.tally.counts.conflicts += 1;
+      if (verdict !== "true") this.violated(connection, verdict);
       this.succeeded(connection, nowMs);
       this.arrivals.ended?.(connection, true);
-    } else pauseMs = this.failed(connection);
-    if (violation) this.violated(connection, violation);
+    }
     if (reader.closes) connection.cut("closed as announced");
     else if (pauseMs > 0 && this.arrivals.patient) this.pause(connection, pauseMs);
     else this.free(connection, nowMs);
@@ -174,11 +188,11 @@ export class Generator {
 
   /** An error. Gives the milliseconds that the server asks to wait. */
   private failed(connection: Connection): number {
-    const { status, bytes, bodyStart, bodyEnd } = connection.reader;
-    const code = codeOf(bytes.toString("utf8", bodyStart, bodyEnd));
+    const { status, toHead, bytes, bodyStart, bodyEnd } = connection.reader;
+    const code = toHead ? CODE_OF_HEAD : codeOf(bytes.toString("utf8", bodyStart, bodyEnd));
     // Any other answer than these leaves it open whether the write happened.
     if (["unavailable", "overloaded", "internal"].includes(code) || (status >= 400 && status < 500)) {
-      this.checker.refused(connection.op);
+      this.calls.refused(connection.op);
     }
     this.arrivals.ended?.(connection, false);
     if (status !== 503) {
@@ -213,7 +227,7 @@ export class Generator {
     this.tally.counts.violations[violation] += 1;
     if (this.examples.length >= EXAMPLES) return;
     const began = new Date(performance.timeOrigin + op.begunMs).toISOString();
-    this.examples.push(`${violation}: ${op.kind} of k${this.workload.globalKey(op.key)} that began at ${began}`);
+    this.examples.push(`${violation}: ${op.kind} of ${this.calls.nameOf(op.key)} that began at ${began}`);
   }
 
   private giveUp() {

@@ -13,6 +13,7 @@ const VERSION = Buffer.from("HTTP/1.1 ");
 const CONTENT_LENGTH = Buffer.from("content-length");
 const TRANSFER_ENCODING = Buffer.from("transfer-encoding");
 const CONNECTION = Buffer.from("connection");
+const ETAG = Buffer.from("etag");
 
 /** One answer at a time: `feed` chunks until it says that the answer is whole, then read the fields. */
 export class ResponseReader {
@@ -23,6 +24,11 @@ export class ResponseReader {
   bytes: Buffer = VERSION;
   bodyStart = 0;
   bodyEnd = 0;
+  /** Where its entity tag is; nowhere if both are the same. */
+  etagStart = 0;
+  etagEnd = 0;
+  /** To be set before an answer to HEAD: whatever length it states, it has no body. */
+  toHead = false;
 
   private partial: Buffer[] = [];
   private partialBytes = 0;
@@ -67,6 +73,8 @@ export class ResponseReader {
     let length = -1;
     let closes = false;
     let lineStart = 0;
+    this.etagStart = 0;
+    this.etagEnd = 0;
     for (let i = 0; ; i++) {
       while (i < end && bytes[i] !== LF) i++;
       if (i === end) {
@@ -81,13 +89,17 @@ export class ResponseReader {
         // Names are told apart by their length first: a look at the colon spares most comparisons.
         if (isHeader(bytes, lineStart, CONTENT_LENGTH)) length = lengthOf(bytes, lineStart, lineEnd, length);
         else if (isHeader(bytes, lineStart, TRANSFER_ENCODING)) throw new ProtocolError("a Transfer-Encoding");
-        else if (isHeader(bytes, lineStart, CONNECTION)) {
+        else if (isHeader(bytes, lineStart, ETAG)) {
+          this.etagStart = lineStart + ETAG.length + 1;
+          while (bytes[this.etagStart] === SPACE) this.etagStart++;
+          this.etagEnd = lineEnd;
+        } else if (isHeader(bytes, lineStart, CONNECTION)) {
           closes = bytes.toString("latin1", lineStart, lineEnd).toLowerCase().includes("close");
         }
       }
       lineStart = i + 1;
     }
-    const bodiless = this.status === 204 || this.status === 304;
+    const bodiless = this.toHead || this.status === 204 || this.status === 304;
     if (!bodiless && length === -1) throw new ProtocolError("a body without a Content-Length");
     this.closes = closes;
     this.bodyStart = lineStart + 2;

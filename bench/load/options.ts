@@ -2,8 +2,9 @@
 
 import { z } from "zod";
 import { NAMESPACE_PATTERN } from "../../src/limits.ts";
+import { DISTRIBUTIONS } from "./keys.ts";
 import { KEY_DIGITS, MARK_BYTES } from "./value.ts";
-import { DISTRIBUTIONS, WORKLOADS } from "./workload.ts";
+import { isCycle, WORKLOADS } from "./workload.ts";
 
 /** A sentence for whoever runs it: the options are wrong, or the server can't be reached. */
 export class LoadProblem extends Error {}
@@ -61,12 +62,6 @@ const schema = z.strictObject({
 export type LoadOptions = z.input<typeof schema>;
 export type CheckedOptions = z.output<typeof schema>;
 
-/**
- * An address has 28,000 ports towards one server, but where the local address is given they are searched one by one,
- * so that opening takes ever longer when more than a part of them is taken.
- */
-export const CONNECTIONS_PER_ADDRESS = 5000;
-
 /** Throws a LoadProblem that names each wrong option. */
 export function checkOptions(options: LoadOptions): CheckedOptions {
   const { success, data, error } = schema.safeParse(options);
@@ -75,6 +70,10 @@ export function checkOptions(options: LoadOptions): CheckedOptions {
       error.issues.map(({ path, message }) => `--${dashed(String(path[0]))}: ${message}`).join("\n"),
     );
   }
+  if (isCycle(data.workload) && data.reads !== undefined) {
+    throw new LoadProblem(`--reads: how often ${data.workload} read follows from their other calls.`);
+  }
+  if (data.workload === "counters" && !data.fill) throw new LoadProblem("--no-fill: counters have to be set first.");
   const fewest = Math.min(...data.clients);
   if (data.processes > fewest || data.processes > data.keys) {
     throw new LoadProblem(`--processes: ${data.processes} processes need as many clients and keys each.`);

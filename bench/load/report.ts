@@ -37,6 +37,7 @@ function remarks(step: StepResult): string[] {
   const parts = [
     ...(step.connections < step.clients ? [`${thousands(step.connections)} connections held`] : []),
     ...(step.absent > 0 ? [`${thousands(step.absent)} found no key`] : []),
+    ...(step.conflicts > 0 ? [`${thousands(step.conflicts)} found their condition not to hold`] : []),
     ...(step.notStarted > 0 ? [`${thousands(step.notStarted)} could not be started`] : []),
     ...each(step.refused),
     ...each(step.errors),

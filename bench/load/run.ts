@@ -5,22 +5,16 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism, release } from "node:os";
 import type { Histogram } from "hdr-histogram-js";
 import type { Violation } from "./checker.ts";
-import {
-  type CheckedOptions,
-  CONNECTIONS_PER_ADDRESS,
-  checkOptions,
-  type LoadOptions,
-  LoadProblem,
-} from "./options.ts";
+import { connectionOptions } from "./connections.ts";
+import { type CheckedOptions, checkOptions, type LoadOptions, LoadProblem } from "./options.ts";
 import { Processes } from "./processes.ts";
 import { sum, Tally } from "./tally.ts";
 import { RUN_CHARACTERS } from "./value.ts";
 import type { WorkerResult } from "./worker.ts";
+import { isHot } from "./workload.ts";
 
 /** Opening connections takes this long at most, and longer the more there are. */
 const CONNECT_MS = { base: 10_000, each: 2 };
-/** By all processes together: fewer than a listener's usual backlog of 512. */
-const OPENING_AT_ONCE = 256;
 /** Enough to fill the server's batches. */
 const FILLING_CONNECTIONS = 256;
 
@@ -46,6 +40,7 @@ export interface StepResult {
   writes: CallFigures;
   /** These count the warm-up too. */
   absent: number;
+  conflicts: number;
   refused: Record<string, number>;
   errors: Record<string, number>;
   violations: Record<Violation, number>;
@@ -129,27 +124,24 @@ async function reach(url: string) {
 
 async function prepare(processes: Processes, options: CheckedOptions) {
   const run = randomBytes(RUN_CHARACTERS / 2).toString("hex");
-  const servers = options.url.map((url) => {
-    const { hostname, port } = new URL(url);
-    return { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
-  });
-  const addresses =
-    options.addresses ?? Math.ceil(Math.min(Math.max(...options.clients) / CONNECTIONS_PER_ADDRESS, 254));
-  const openingAtOnce = Math.ceil(OPENING_AT_ONCE / processes.count);
+  const most = Math.max(...options.clients);
+  const connections = connectionOptions(options.url, most, processes.count, options.addresses);
   const { namespace, workload, distribution, reads, keys, valueBytes } = options;
   await processes.all((process) => ({
     do: "prepare",
-    options: {
+    calls: {
       ...{ namespace, run, workload, distribution, reads, keys, valueBytes },
       share: { process, processes: processes.count },
-      connections: { servers, addresses, openingAtOnce },
     },
+    connections,
   }));
 }
 
 async function fill(processes: Processes, { keys, workload }: CheckedOptions, step: Step) {
+  // Locks are not there before they are taken.
+  if (workload === "locks") return;
   await connect(processes, Math.max(processes.count, FILLING_CONNECTIONS), () => {});
-  const total = workload === "hot" ? processes.count : keys;
+  const total = isHot(workload) ? processes.count : keys;
   await step(`write ${thousands(total)} keys`, async (report) => {
     await processes.all(
       () => ({ do: "fill" }),
@@ -248,14 +240,14 @@ function stepResult(clients: number, seconds: SecondFigures[], total: Tally, res
     const count = add((result) => result[kind]);
     return { count, perSecond: measuredSeconds > 0 ? count / measuredSeconds : 0, latencyMs: latencies(total[kind]) };
   };
-  const { absent, refused, errors, violations, notStarted } = total.counts;
+  const { absent, conflicts, refused, errors, violations, notStarted } = total.counts;
   return {
     clients,
     connections: seconds.at(-1)?.connections ?? 0,
     measuredSeconds,
     reads: figures("reads"),
     writes: figures("writes"),
-    ...{ absent, refused, errors, violations, notStarted },
+    ...{ absent, conflicts, refused, errors, violations, notStarted },
     generatorMicrosecondsPerCall: add((result) => result.cpuMicroseconds) / Math.max(calls, 1),
     seconds,
   };

@@ -18,6 +18,8 @@ export interface Counts {
   writes: number;
   /** Reads and writes among them that found no such key. */
   absent: number;
+  /** Those whose condition did not hold, where a workload takes that for an answer. */
+  conflicts: number;
   /** By the code of a 503. */
   refused: Record<string, number>;
   /** Other errors by status and code, and broken connections by reason. */
@@ -41,7 +43,8 @@ export class Tally {
   readonly writes: Histogram = new Int32Histogram(1, MOST_US, DIGITS);
 
   add({ counts, reads, writes }: Tally) {
-    for (const name of ["reads", "writes", "absent", "notStarted"] as const) this.counts[name] += counts[name];
+    for (const name of ["reads", "writes", "absent", "conflicts", "notStarted"] as const)
+      this.counts[name] += counts[name];
     for (const group of ["refused", "errors", "violations"] as const) {
       for (const [name, count] of Object.entries(counts[group])) increment(this.counts[group], name, count);
     }
@@ -88,9 +91,10 @@ function noCounts(): Counts {
     reads: 0,
     writes: 0,
     absent: 0,
+    conflicts: 0,
     refused: {},
     errors: {},
-    violations: { wrong: 0, stale: 0, lost: 0, expired: 0 },
+    violations: { wrong: 0, stale: 0, lost: 0, expired: 0, shared: 0 },
     notStarted: 0,
   };
 }

@@ -1,11 +1,13 @@
 // A process of the load simulator: does what its parent says, and ends with it.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { Generator, type GeneratorOptions, type Period } from "./generator.ts";
+import { type CallOptions, callsOf } from "./all-calls.ts";
+import type { ConnectionOptions } from "./connections.ts";
+import { Generator, type Period } from "./generator.ts";
 import type { EncodedTally } from "./tally.ts";
 
 export type Command =
-  | { do: "prepare"; options: GeneratorOptions }
+  | { do: "prepare"; calls: CallOptions; connections: ConnectionOptions }
   | { do: "connect"; connections: number; withinMs: number }
   | { do: "fill" }
   | { do: "measure"; period: Period }
@@ -47,7 +49,7 @@ process.on("message", async (command: Command) => {
 async function run(command: Exclude<Command, { do: "stop" }>): Promise<WorkerResult | undefined> {
   switch (command.do) {
     case "prepare":
-      generator = new Generator(command.options);
+      generator = new Generator(callsOf(command.calls), command.connections);
       return;
     case "connect":
       await connect(command.connections, command.withinMs);
@@ -73,7 +75,7 @@ async function connect(count: number, withinMs: number) {
 }
 
 async function measure(period: Period): Promise<WorkerResult> {
-  const { calls } = generator;
+  const { answers } = generator;
   const cpu = process.cpuUsage();
   const send = (atMs?: number) =>
     report({ is: "second", atMs, connections: generator.connections.open, tally: generator.tally.encode() });
@@ -82,7 +84,7 @@ async function measure(period: Period): Promise<WorkerResult> {
   return {
     measuredMs,
     ...generator.measured,
-    calls: generator.calls - calls,
+    calls: generator.answers - answers,
     cpuMicroseconds: user + system,
     examples: generator.examples,
   };

@@ -1,7 +1,8 @@
 // What is asked: how often each kind of call is made, and of which keys.
 
 import type { Operation } from "./checker.ts";
-import { scrambledZipfian, uniform } from "./zipfian.ts";
+import type { Keys } from "./keys.ts";
+import { uniform } from "./zipfian.ts";
 
 /** Shares of calls, which add up to 1. What is left of all is a plain PUT. */
 interface Mix {
@@ -27,36 +28,37 @@ const MIXES = {
   hot: { reads: 0.5, hot: true },
 } satisfies Record<string, Mix>;
 
-export type WorkloadName = keyof typeof MIXES;
-export const WORKLOADS = Object.keys(MIXES) as WorkloadName[];
+export type MixName = keyof typeof MIXES;
 
-export const DISTRIBUTIONS = ["uniform", "zipfian"] as const;
-export type Distribution = (typeof DISTRIBUTIONS)[number];
+/** Those whose calls depend on the answers before; each is in a file of its own. */
+const CYCLES = ["counters", "locks"] as const;
+type CycleName = (typeof CYCLES)[number];
+
+export type WorkloadName = MixName | CycleName;
+export const WORKLOADS = [...(Object.keys(MIXES) as MixName[]), ...CYCLES];
+
+export function isCycle(name: WorkloadName): name is CycleName {
+  return (CYCLES as readonly string[]).includes(name);
+}
+
+/** Whether everything is on one key, of each process. */
+export function isHot(name: WorkloadName): boolean {
+  return !isCycle(name) && "hot" in MIXES[name];
+}
 
 /** Short, so that many expire while the load runs. */
 export const TTLS_MS = [200, 500, 1000, 2000, 5000];
 
-export interface Share {
-  /** Of the keys: those with this remainder when divided by the number of processes. */
-  process: number;
-  processes: number;
-}
-
 export class Workload {
   private readonly bounds: { reads: number; expiring: number; expires: number; persists: number; deletes: number };
-  /** Keys of this process, which numbers them from 0. */
-  readonly keys: number;
 
   constructor(
-    name: WorkloadName,
-    private readonly distribution: Distribution,
-    private readonly allKeys: number,
-    private readonly share: Share,
+    name: MixName,
+    readonly keys: Keys,
     /** In place of the workload's own share; the others keep their proportion. */
     reads?: number,
   ) {
     const mix: Mix = MIXES[name];
-    this.keys = mix.hot ? 1 : Math.ceil((allKeys - share.process) / share.processes);
     const scale = reads === undefined || mix.reads === 1 ? 1 : (1 - reads) / (1 - mix.reads);
     let sum = reads ?? mix.reads;
     const upTo = (part = 0) => {
@@ -76,7 +78,7 @@ export class Workload {
   choose(op: Operation) {
     const { bounds } = this;
     const at = Math.random();
-    op.key = this.chooseKey();
+    op.key = this.keys.choose();
     op.ttlMs = 0;
     if (at < bounds.reads) op.kind = "read";
     else if (at < bounds.expires) {
@@ -84,20 +86,5 @@ export class Workload {
       op.ttlMs = TTLS_MS[uniform(TTLS_MS.length)] as number;
     } else if (at < bounds.deletes) op.kind = at < bounds.persists ? "persist" : "delete";
     else op.kind = "put";
-  }
-
-  /** What a key of this process is called among all. */
-  globalKey(key: number): number {
-    return key * this.share.processes + this.share.process;
-  }
-
-  private chooseKey(): number {
-    const { process, processes } = this.share;
-    if (this.keys === 1 || this.distribution === "uniform") return uniform(this.keys);
-    // Others' keys are drawn again, so that together all processes draw as one would.
-    for (;;) {
-      const key = scrambledZipfian(this.allKeys);
-      if (key % processes === process) return (key - process) / processes;
-    }
   }
 }
