@@ -1,0 +1,80 @@
+// For tests of the HTTP side alone, with nothing started: a store that is a fake. It decides as the real one does, but keeps
+// what it is given in a Map, by a clock that stands still, and promises nothing. No server uses it.
+
+import { type Answer, decide, isLive, type Row, type Write } from "../store/decide.ts";
+import {
+  type Caller,
+  type Condition,
+  type Content,
+  type Entry,
+  type EntryKey,
+  type ExpireCondition,
+  type ExpireResult,
+  type ExpiryTime,
+  keyName,
+  type NewEntry,
+  type Store,
+} from "../store/store.ts";
+import { newVersion, type Version } from "../store/version.ts";
+
+/** The fake's present, in epoch milliseconds. */
+export const FAKE_NOW_MS = 1_700_000_000_000;
+
+export class FakeStore implements Store {
+  private readonly rows = new Map<string, Row<Content> | null>();
+  /** What was asked of it, in order. */
+  readonly calls: { method: keyof Store; caller?: Caller }[] = [];
+  /** Awaited by each call before it does anything: a test may put a promise here that it settles. */
+  gate: Promise<void> | undefined;
+
+  get(key: EntryKey, caller?: Caller): Promise<Entry | null> {
+    return this.call("get", caller, () => this.entry(keyName(key)));
+  }
+
+  head(key: EntryKey, caller?: Caller): Promise<Entry | null> {
+    return this.call("head", caller, () => this.entry(keyName(key)));
+  }
+
+  put(key: EntryKey, entry: NewEntry, condition: Condition = {}, caller?: Caller): Promise<Version | null> {
+    const { expiry, ...content } = entry;
+    const write = { kind: "put", version: newVersion(), content, expiry, condition } as const;
+    return this.call("put", caller, () => this.write(key, write) as Version | null);
+  }
+
+  delete(key: EntryKey, ifMatch?: Condition["ifMatch"], caller?: Caller): Promise<boolean> {
+    return this.call("delete", caller, () => this.write(key, { kind: "delete", ifMatch }) as boolean);
+  }
+
+  expire(key: EntryKey, expiry: ExpiryTime, condition: ExpireCondition = {}, caller?: Caller): Promise<ExpireResult> {
+    return this.call("expire", caller, () => this.write(key, { kind: "expire", expiry, condition }) as ExpireResult);
+  }
+
+  persist(key: EntryKey, caller?: Caller): Promise<boolean> {
+    return this.call("persist", caller, () => this.write(key, { kind: "persist" }) as boolean);
+  }
+
+  ping(): Promise<void> {
+    return this.call("ping", undefined, () => {});
+  }
+
+  /** What is kept under `namespace/key`. */
+  entry(name: string): Entry | null {
+    const row = this.rows.get(name);
+    if (!row || !isLive(row, FAKE_NOW_MS)) return null;
+    const { version, expiresAtMs: atMs, content } = row;
+    const expiry = atMs === null ? null : { atMs, ttlMs: atMs - FAKE_NOW_MS };
+    return { ...content, version, valueBytes: content.value.length, expiry };
+  }
+
+  private async call<T>(method: keyof Store, caller: Caller | undefined, work: () => T): Promise<T> {
+    this.calls.push({ method, caller });
+    await this.gate;
+    return work();
+  }
+
+  private write(key: EntryKey, write: Write<Content>): Answer {
+    const { row, answer } = decide(this.rows.get(keyName(key)) ?? null, write, FAKE_NOW_MS);
+    this.rows.set(keyName(key), row);
+    return answer;
+  }
+}
