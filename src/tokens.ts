@@ -1,6 +1,6 @@
 // Bearer tokens: how they are written down, what each allows, and how one is recognized. Only their hashes are kept.
 
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import { NAMESPACE_PATTERN, TOKENS } from "./limits.ts";
 
 export const RIGHTS = ["read", "write"] as const;
@@ -17,8 +17,8 @@ export interface Grant {
 const TOKEN_BYTES = 32;
 /** By this, scanners for secrets that were checked in recognize one. */
 const TOKEN_PREFIX = "kv_";
-/** Of a hash in hexadecimal; tokens are looked up by it. */
-const SELECTOR_CHARS = 16;
+/** Of a hash; tokens are looked up by it. */
+const SELECTOR_BYTES = 8;
 const ENTRY = /^(?<rights>[a-z,]+):(?<namespaces>[^:]+):(?<hash>[0-9a-f]{64})$/;
 
 interface Known {
@@ -51,26 +51,27 @@ export class Tokens {
 
   /** What the token allows; undefined where there is none like it. */
   grantOf(token: string): Grant | undefined {
-    const hash = createHash("sha256").update(token).digest();
+    const found = hash("sha256", token, "buffer");
     // The time that the lookup takes tells of a part of the hash at most, and nobody can choose a token by its hash.
-    const known = this.bySelector.get(selectorOf(hash.toString("hex")));
-    return known && timingSafeEqual(known.hash, hash) ? known.grant : undefined;
+    const known = this.bySelector.get(selectorOf(found));
+    return known && timingSafeEqual(known.hash, found) ? known.grant : undefined;
   }
 
   /** Says what is wrong with an entry, if anything is. */
   private add(entry: string): string | undefined {
-    const { rights, namespaces, hash } = ENTRY.exec(entry)?.groups ?? {};
-    if (!rights || !namespaces || !hash) return "an entry is RIGHTS:NAMESPACES:HASH; 'npm run token' makes one";
+    const { rights, namespaces, hash: hex } = ENTRY.exec(entry)?.groups ?? {};
+    if (!rights || !namespaces || !hex) return "an entry is RIGHTS:NAMESPACES:HASH; 'npm run token' makes one";
     const given = rights.split(",");
     if (!given.every(isRight)) return `rights are ${RIGHTS.join(",")} or one of them`;
     const names = namespaces.split(",");
     if (namespaces !== "*" && !names.every((name) => NAMESPACE_PATTERN.test(name))) {
       return "namespaces are * or names with commas between them, of letters, digits, '_' and '-'";
     }
-    if (this.bySelector.has(selectorOf(hash))) return "this token has an entry already";
+    const selector = selectorOf(Buffer.from(hex, "hex"));
+    if (this.bySelector.has(selector)) return "this token has an entry already";
     if (this.bySelector.size === TOKENS) return `there are more than ${TOKENS} tokens`;
     const grant = { rights: new Set(given), namespaces: namespaces === "*" ? namespaces : new Set(names) } as const;
-    this.bySelector.set(selectorOf(hash), { hash: Buffer.from(hash, "hex"), grant });
+    this.bySelector.set(selector, { hash: Buffer.from(hex, "hex"), grant });
     return undefined;
   }
 }
@@ -85,12 +86,11 @@ export function requireSome(tokens: Tokens): Tokens {
 /** Makes a token that allows this, and the entry by which a server knows it. */
 export function newToken(rights: Right[], namespaces: string): { token: string; entry: string } {
   const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url");
-  const hash = createHash("sha256").update(token).digest("hex");
-  return { token, entry: `${rights.join(",")}:${namespaces}:${hash}` };
+  return { token, entry: `${rights.join(",")}:${namespaces}:${hash("sha256", token, "hex")}` };
 }
 
-function selectorOf(hash: string): string {
-  return hash.slice(0, SELECTOR_CHARS);
+function selectorOf(hash: Buffer): string {
+  return hash.toString("latin1", 0, SELECTOR_BYTES);
 }
 
 function isRight(word: string): word is Right {
