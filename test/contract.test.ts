@@ -180,6 +180,12 @@ const cases: Record<string, Step[]> = {
     { ...put, headers: { "If-Match": '"a" "b"' }, gives: 400, code: "invalid_precondition" },
     { ...put, headers: { "If-Match": Array(33).fill('"x"').join() }, gives: 400, code: "invalid_precondition" },
     gone,
+    // Of a read as well, whether there is something to read or not.
+    { send: "GET", headers: { "If-None-Match": "garbage" }, gives: 400, code: "invalid_precondition" },
+    { send: "HEAD", headers: { "If-Match": "garbage" }, gives: 400 },
+    put,
+    { send: "GET", headers: { "If-None-Match": "garbage" }, gives: 400, code: "invalid_precondition" },
+    { send: "HEAD", headers: { "If-Match": "garbage" }, gives: 400 },
   ],
 
   "each spelling of an expiry": [

@@ -1,7 +1,5 @@
 // Who may do what: a bearer token (RFC 6750) for each request, before anything else is done for it.
 
-import { bearerAuth } from "hono/bearer-auth";
-import { createMiddleware } from "hono/factory";
 import { RIGHTS, type Right, type Tokens } from "../tokens.ts";
 import { ENTRIES_PATH, namespaceOf, rawPath } from "./key.ts";
 import { Problem } from "./problem.ts";
@@ -11,43 +9,37 @@ const NEEDED: Record<string, readonly Right[]> = { GET: ["read"], HEAD: ["read"]
 
 const REALM = 'Bearer realm="vitess-kv"';
 
-function unauthorized(detail: string, error = "") {
-  const problem = new Problem(401, "unauthorized", detail, { "WWW-Authenticate": REALM + error });
-  return {
-    // Thrown here it is answered like every other problem, in whose place the middleware would answer in its own words.
-    message: () => {
-      throw problem;
-    },
-  };
-}
+/** Of any case, with spaces before a token of its characters (RFC 6750, section 2.1). */
+const BEARER = /^bearer \s*([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
- * Lets a request pass whose token is among those that are valid at the time, and allows it; else it is a 401 or a 403.
+ * Throws a 401 or a 403 unless a request has a token that is among those that are valid at the time, and allows it.
  * `isOpen` says which paths need none.
  */
-export function authenticate(tokens: () => Tokens, isOpen: (path: string) => boolean) {
-  const requireToken = bearerAuth({
-    verifyToken: (token, c) => {
-      const grant = tokens().grantOf(token);
-      if (!grant) return false;
-      const { method, raw } = c.req;
-      if (!(NEEDED[method] ?? RIGHTS).every((right) => grant.rights.has(right))) {
-        throw forbidden("This token does not allow this kind of call.");
-      }
-      if (grant.namespaces !== "*") requireNamespace(grant.namespaces, raw);
-      return true;
-    },
-    noAuthenticationHeader: unauthorized("Send a token, as in 'Authorization: Bearer …'."),
-    invalidAuthenticationHeader: unauthorized("The Authorization header does not hold a bearer token."),
-    invalidToken: unauthorized("This token is not valid, or not any more.", ', error="invalid_token"'),
-  });
-  return createMiddleware((c, next) => (isOpen(rawPath(c.req.raw)) ? next() : requireToken(c, next)));
+export function authorizer(tokens: () => Tokens, isOpen: (path: string) => boolean): (request: Request) => void {
+  return (request) => {
+    if (isOpen(rawPath(request))) return;
+    const header = request.headers.get("Authorization");
+    if (!header) throw unauthorized("Send a token, as in 'Authorization: Bearer …'.");
+    const token = BEARER.exec(header)?.[1];
+    if (!token) throw unauthorized("The Authorization header does not hold a bearer token.");
+    const grant = tokens().grantOf(token);
+    if (!grant) throw unauthorized("This token is not valid, or not any more.", ', error="invalid_token"');
+    if (!(NEEDED[request.method] ?? RIGHTS).every((right) => grant.rights.has(right))) {
+      throw forbidden("This token does not allow this kind of call.");
+    }
+    if (grant.namespaces !== "*") requireNamespace(grant.namespaces, request);
+  };
 }
 
 function requireNamespace(granted: ReadonlySet<string>, request: Request) {
   // What is in no namespace tells about all of them, as /metrics does.
   if (!rawPath(request).startsWith(ENTRIES_PATH)) throw forbidden("This needs a token for all namespaces.");
   if (!granted.has(namespaceOf(request))) throw forbidden("This token is not for this namespace.");
+}
+
+function unauthorized(detail: string, error = "") {
+  return new Problem(401, "unauthorized", detail, { "WWW-Authenticate": REALM + error });
 }
 
 function forbidden(detail: string) {

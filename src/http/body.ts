@@ -1,54 +1,108 @@
-// Reading a request's body: how large it may be, how long it may take to arrive, and what becomes of a request whose
-// body ends early.
+// Receiving a request's body: how large it may be, how long it may take to arrive, whose memory it counts against, and what
+// becomes of a request whose body ends early.
 
-import { bodyLimit } from "hono/body-limit";
-import { createMiddleware } from "hono/factory";
+import { StoreError } from "../store/error.ts";
 import { Problem } from "./problem.ts";
 
+/** Sets bytes aside and returns what gives them back. Throws a StoreError, `overloaded`, where there is no room for them. */
+export type Reserve = (bytes: number) => () => void;
+
+export interface BodyOptions {
+  maxBytes: number;
+  /** The 413 for a body of more than that. */
+  tooLarge: Problem;
+  timeoutMs: number;
+  /** Without it, what is being received is not counted. */
+  reserve?: Reserve;
+}
+
 /**
- * Refuses a body of more than `maxBytes` with 413, before it is read where its length is announced. One without a length
- * is read here, for as long as `whole` waits; any other is left to the handler.
+ * Receives a body and passes it on, and returns what `use` does.
+ *
+ * Its bytes are reserved by the length that is announced, before any of them is read, and where none is announced as
+ * they come; they are given back at the moment at which `use`, which may count them itself, is called.
+ *
+ * Throws a 413 where the body is too large, before it is read if its length says so. Where it takes longer than
+ * `timeoutMs`, it is a 408, however steadily bytes trickle in: a client holds memory for what it has sent. Where reading
+ * fails, the client has gone away in the middle of it: a 400, that nobody reads.
  */
-export function limitBody(maxBytes: number, code: string, detail: string, timeoutMs: number) {
-  const onError = () => {
-    throw new Problem(413, code, detail);
+export async function receive<T>(
+  request: Request,
+  { maxBytes, tooLarge, timeoutMs, reserve }: BodyOptions,
+  use: (body: Buffer) => T | Promise<T>,
+): Promise<T> {
+  const held: (() => void)[] = [];
+  let isOver = false;
+  const hold = (bytes: number) => {
+    if (isOver) throw tooSlow(timeoutMs);
+    if (reserve && bytes > 0) held.push(reserve(bytes));
   };
-  // Counts while the body streams. Making a stream of the body costs more than the rest of a request, so only where
-  // no length is announced.
-  const counting = bodyLimit({ maxSize: maxBytes, onError });
-  return createMiddleware(async (c, next) => {
-    const length = c.req.header("Content-Length");
-    if (length === undefined || c.req.header("Transfer-Encoding") !== undefined) {
-      // Without what follows: that has bounds of its own.
-      await whole(
-        counting(c, async () => {}),
-        timeoutMs,
-      );
-    } else if (Number(length) > maxBytes) onError();
-    await next();
-  });
+  let body: Buffer;
+  try {
+    const length = announcedLength(request.headers);
+    if (length !== undefined) {
+      if (length > maxBytes) throw tooLarge;
+      hold(length);
+    }
+    const reading = length === undefined ? readStream(request, maxBytes, tooLarge, hold) : request.bytes();
+    const { buffer, byteOffset, byteLength } = await inTime<Uint8Array>(reading, timeoutMs);
+    body = Buffer.from(buffer, byteOffset, byteLength);
+  } finally {
+    isOver = true;
+    for (const release of held) release();
+  }
+  return use(body);
+}
+
+/** In bytes; undefined where the body's end will tell. */
+function announcedLength(headers: Headers): number | undefined {
+  const length = headers.get("Content-Length");
+  return length === null || headers.has("Transfer-Encoding") ? undefined : Number(length);
 }
 
 /**
- * What reading a body gives. Where that takes longer it is a 408, however steadily bytes trickle in: a client holds
- * memory for what it has sent. Where it fails the client has gone away in the middle of it: a 400, that nobody reads.
+ * Making a stream of a body costs more than the rest of a request, so it is done only where no length is announced. The
+ * chunks are not kept: each may be a byte, and is then an object of a hundred.
  */
-export async function whole<T>(reading: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooSlow = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(timedOut(timeoutMs)), timeoutMs);
-  });
-  try {
-    return await Promise.race([reading, tooSlow]);
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw new Problem(400, "incomplete_body", "The body ended early; nothing was changed.");
-  } finally {
-    clearTimeout(timer);
+async function readStream(
+  { body }: Request,
+  maxBytes: number,
+  tooLarge: Problem,
+  hold: (bytes: number) => void,
+): Promise<Uint8Array> {
+  let buffer = Buffer.alloc(0);
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    const end = size + chunk.length;
+    if (end > maxBytes) throw tooLarge;
+    const room = end <= buffer.length ? buffer.length : Math.min(maxBytes, Math.max(end, 2 * buffer.length));
+    hold(room - buffer.length);
+    if (room > buffer.length) buffer = Buffer.concat([buffer.subarray(0, size)], room);
+    buffer.set(chunk, size);
+    size = end;
   }
+  return buffer.subarray(0, size);
 }
 
-function timedOut(timeoutMs: number) {
+/** A race with a timer, by hand because Promise.race would make more promises for each PUT. */
+function inTime<T>(reading: Promise<T>, timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(tooSlow(timeoutMs)), timeoutMs);
+    reading.then(
+      (body) => {
+        clearTimeout(timer);
+        resolve(body);
+      },
+      (error) => {
+        clearTimeout(timer);
+        const isKnown = error instanceof Problem || error instanceof StoreError;
+        reject(isKnown ? error : new Problem(400, "incomplete_body", "The body ended early; nothing was changed."));
+      },
+    );
+  });
+}
+
+function tooSlow(timeoutMs: number) {
   const detail = `The body did not arrive within ${timeoutMs} ms; nothing was changed.`;
   // Else the connection would stay open for the rest of it.
   return new Problem(408, "request_timeout", detail, { Connection: "close" });

@@ -1,6 +1,5 @@
 // Entity tags and preconditions as RFC 9110 (sections 8.8.3 and 13) words them, turned into versions.
 
-import type { Context } from "hono";
 import { ETAGS } from "../limits.ts";
 import type { Condition } from "../store/store.ts";
 import { isVersion, type Version } from "../store/version.ts";
@@ -20,13 +19,16 @@ export function etagOf(version: Version): string {
   return `"${version}"`;
 }
 
+const UNCONDITIONAL: Condition = {};
+
 /**
- * The conditions that a write's headers set. Tags that this store never gave out match nothing; weak ones match
+ * The conditions that a request's headers set. Tags that this store never gave out match nothing; weak ones match
  * nothing in If-Match, which compares strongly.
  */
-export function conditionOf(c: Context): Condition {
-  const ifMatch = parse(c, "If-Match");
-  const ifNoneMatch = parse(c, "If-None-Match");
+export function conditionOf({ headers }: Request): Condition {
+  const ifMatch = parse(headers, "If-Match");
+  const ifNoneMatch = parse(headers, "If-None-Match");
+  if (!ifMatch && !ifNoneMatch) return UNCONDITIONAL;
   return {
     ...(ifMatch && { ifMatch: ifMatch === "*" ? "*" : versions(ifMatch.filter((tag) => !tag.weak)) }),
     ...(ifNoneMatch && { ifNoneMatch: ifNoneMatch === "*" ? "*" : versions(ifNoneMatch) }),
@@ -34,15 +36,17 @@ export function conditionOf(c: Context): Condition {
 }
 
 /** For calls that If-None-Match makes no sense for: it is refused rather than ignored. */
-export function ifMatchOnly(c: Context): Condition["ifMatch"] {
-  const { ifMatch, ifNoneMatch } = conditionOf(c);
+export function ifMatchOnly(request: Request): Condition["ifMatch"] {
+  const { ifMatch, ifNoneMatch } = conditionOf(request);
   if (ifNoneMatch) throw badRequest("invalid_precondition", "If-None-Match is not supported on this call.");
   return ifMatch;
 }
 
-/** What a read's headers ask for, given the version that is there: the entry, 304, or 412. */
-export function evaluateRead(c: Context, version: Version): "send" | "not_modified" | "failed" {
-  const { ifMatch, ifNoneMatch } = conditionOf(c);
+/** What a read's conditions make of the version that is there: the entry, 304, or 412. */
+export function evaluateRead(
+  { ifMatch, ifNoneMatch }: Condition,
+  version: Version,
+): "send" | "not_modified" | "failed" {
   if (ifMatch && ifMatch !== "*" && !ifMatch.includes(version)) return "failed";
   if (ifNoneMatch && (ifNoneMatch === "*" || ifNoneMatch.includes(version))) return "not_modified";
   return "send";
@@ -52,8 +56,8 @@ function versions(tags: EntityTag[]): Version[] {
   return tags.map((tag) => tag.opaque).filter(isVersion);
 }
 
-function parse(c: Context, header: string): "*" | EntityTag[] | undefined {
-  const text = c.req.header(header)?.trim();
+function parse(headers: Headers, header: string): "*" | EntityTag[] | undefined {
+  const text = headers.get(header)?.trim();
   if (text === undefined) return undefined;
   if (text === "*") return "*";
   const tags = TAG_LIST.test(text) ? [...text.matchAll(ENTITY_TAG)] : [];

@@ -1,6 +1,5 @@
 // When an entry shall expire, as a query string or a JSON document says it.
 
-import type { Context } from "hono";
 import { z } from "zod";
 import { TTL_MS } from "../limits.ts";
 import type { ExpiryTime } from "../store/store.ts";
@@ -34,11 +33,12 @@ const decimal = z
 export const expiryParameters = { ttl: decimal, ttl_ms: decimal, expires_at: decimal };
 
 /** The query string as the schema's fields: unknown and repeated parameters are errors, never ignored. */
-export function queryOf<T>(c: Context, schema: z.ZodType<T>): T {
+export function queryOf<T>({ url }: { url: string }, schema: z.ZodType<T>): T {
+  const start = url.indexOf("?");
   // Most requests have none, and all parameters are optional.
-  if (!c.req.url.includes("?")) return {} as T;
+  if (start === -1) return {} as T;
   const query: Record<string, string> = Object.create(null);
-  for (const [name, value] of new URL(c.req.url).searchParams) {
+  for (const [name, value] of new URLSearchParams(url.slice(start))) {
     if (name in query) throw badRequest("invalid_parameter", "A query parameter is given twice.");
     query[name] = value;
   }

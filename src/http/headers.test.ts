@@ -152,6 +152,7 @@ const cases: Record<string, Case> = {
   "a bad ttl": { send: `PUT ${KEY}?ttl=0`, body: "v", gives: 400, has: problem },
   "a bad key": { send: "GET /v1/kv/a/%zz", gives: 400, has: problem },
   "a bad key, to HEAD": { send: "HEAD /v1/kv/a/%zz", gives: 400, has: problemToHead },
+  "an empty key": { send: "GET /v1/kv/a/", gives: 400, has: problem },
   "a bad namespace": { send: "GET /v1/kv/a.b/k", gives: 400, has: problem },
   "a body without end": {
     send: `PUT ${KEY}`,

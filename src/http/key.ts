@@ -7,24 +7,31 @@ import { badRequest } from "./problem.ts";
 /** Below it are the namespaces. */
 export const ENTRIES_PATH = "/v1/kv/";
 
-/** Where in the path segments `/v1/kv/{ns}/{key}` stand. */
-const NAMESPACE_SEGMENT = 3;
-const KEY_SEGMENT = 4;
+// Made once: a regular expression in a function is a new object at each call.
+const PATH_END = /[?#]/;
+const UNESCAPED = /^[^%\u0080-\uffff]*$/;
+const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
 
 /** The path as it was sent, still encoded: routing on it can never mistake an escaped slash for a real one. */
 export function rawPath({ url }: { url: string }): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
-  const end = url.slice(start).search(/[?#]/);
+  const end = url.slice(start).search(PATH_END);
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }
 
 /** The namespace of what a request's URL names below `ENTRIES_PATH`. Throws a 400 when it names none. */
 export function namespaceOf(request: { url: string }): string {
-  return decodeNamespace(rawPath(request).split("/"));
+  return decodeNamespace(segmentAt(rawPath(request), ENTRIES_PATH.length));
 }
 
-function decodeNamespace(segments: string[]): string {
-  const namespace = decodeSegment(segments[NAMESPACE_SEGMENT] ?? "", "invalid_namespace");
+/** What stands in a path from `start` to the next slash. */
+function segmentAt(path: string, start: number): string {
+  const end = path.indexOf("/", start);
+  return end === -1 ? path.slice(start) : path.slice(start, end);
+}
+
+function decodeNamespace(segment: string): string {
+  const namespace = decodeSegment(segment, "invalid_namespace");
   if (!NAMESPACE_PATTERN.test(namespace)) {
     throw badRequest("invalid_namespace", "A namespace is 1 to 64 letters, digits, '_' or '-'.");
   }
@@ -33,11 +40,12 @@ function decodeNamespace(segments: string[]): string {
 
 /** The entry that a request's URL names. Throws a 400 when it names none. */
 export function keyOf(request: { url: string }): EntryKey {
-  const segments = rawPath(request).split("/");
-  const namespace = decodeNamespace(segments);
+  const path = rawPath(request);
+  const namespaceSegment = segmentAt(path, ENTRIES_PATH.length);
+  const namespace = decodeNamespace(namespaceSegment);
   // A URL's fragment is never sent: a '#' here was meant as part of the key.
   if (request.url.includes("#")) throw badRequest("invalid_key", "A '#' in a key must be sent as %23.");
-  const key = decodeSegment(segments[KEY_SEGMENT] ?? "", "invalid_key");
+  const key = decodeSegment(segmentAt(path, ENTRIES_PATH.length + namespaceSegment.length + 1), "invalid_key");
   if (key.length === 0 || key.length > KEY_BYTES) {
     throw badRequest("invalid_key", `A key is 1 to ${KEY_BYTES} bytes.`);
   }
@@ -49,8 +57,8 @@ export function keyOf(request: { url: string }): EntryKey {
  * anything else an error.
  */
 function decodeSegment(segment: string, code: string): string {
-  if (/^[^%\u0080-\uffff]*$/.test(segment)) return segment;
-  if (!/^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/.test(segment)) {
+  if (UNESCAPED.test(segment)) return segment;
+  if (!ESCAPED.test(segment)) {
     throw badRequest(code, "The path holds a malformed percent escape or a character that must be escaped.");
   }
   return segment.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -1,16 +1,15 @@
 // /v1/kv/{ns}/{key}: PUT, GET, HEAD and DELETE of one entry.
 
-import type { Context, Hono } from "hono";
 import { z } from "zod";
-import type { AppEnv } from "../app.ts";
 import { CONTENT_TYPE_BYTES, METADATA_BYTES } from "../limits.ts";
 import type { EntryInfo, NewExpiry, Store } from "../store/store.ts";
-import { limitBody, whole } from "./body.ts";
+import { answer } from "./answer.ts";
+import { type BodyOptions, type Reserve, receive } from "./body.ts";
 import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts";
 import { expiryOf, expiryParameters, queryOf } from "./expiry.ts";
 import { keyOf } from "./key.ts";
-import { badRequest, notFound, Problem, preconditionFailed } from "./problem.ts";
-import { resource } from "./resource.ts";
+import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
+import { type Resources, resource } from "./resource.ts";
 
 const DEFAULT_CONTENT_TYPE = "application/octet-stream";
 /** Field values that are the same bytes in every runtime and on every hop. */
@@ -25,44 +24,42 @@ export interface KeyOptions {
   /** How long a value may take to arrive. */
   bodyTimeoutMs: number;
   ttlJitter?: number;
+  /** Sets memory aside for values that are being received. */
+  reserve?: Reserve;
 }
 
 export function keyRoutes(
-  app: Hono<AppEnv>,
+  resources: Resources,
   store: Store,
-  { maxValueBytes, bodyTimeoutMs, ttlJitter = 0 }: KeyOptions,
+  { maxValueBytes, bodyTimeoutMs, ttlJitter = 0, reserve }: KeyOptions,
 ) {
-  const tooLarge = `A value is at most ${maxValueBytes} bytes.`;
-  const limit = limitBody(maxValueBytes, "value_too_large", tooLarge, bodyTimeoutMs);
-  resource(app, "/v1/kv/:ns/:key", {
-    PUT: [limit, (c) => putValue(c, store, { bodyTimeoutMs, ttlJitter })],
-    GET: (c) => getValue(c, store),
-    DELETE: async (c) => {
-      const key = keyOf(c.req.raw);
-      queryOf(c, noQuery);
-      if (!(await store.delete(key, ifMatchOnly(c)))) throw preconditionFailed();
-      return c.body(null, 204);
-    },
+  const body: BodyOptions = {
+    maxBytes: maxValueBytes,
+    tooLarge: new Problem(413, "value_too_large", `A value is at most ${maxValueBytes} bytes.`),
+    timeoutMs: bodyTimeoutMs,
+    reserve,
+  };
+  resource(resources, "/v1/kv/:ns/:key", {
+    PUT: (request) => putValue(request, store, body, ttlJitter),
+    GET: (request) => getValue(request, store),
+    DELETE: (request) => deleteValue(request, store),
   });
 }
 
-async function putValue(
-  c: Context<AppEnv>,
-  store: Store,
-  { bodyTimeoutMs, ttlJitter }: { bodyTimeoutMs: number; ttlJitter: number },
-) {
-  const key = keyOf(c.req.raw);
-  const query = queryOf(c, writeQuery);
-  const condition = conditionOf(c);
+async function putValue(request: Request, store: Store, body: BodyOptions, ttlJitter: number): Promise<Response> {
+  const key = keyOf(request);
+  const query = queryOf(request, writeQuery);
+  const condition = conditionOf(request);
   // A lock or a lease, which conditions make of an entry, must last for as long as its holder believes.
   const isPlain = !condition.ifMatch && !condition.ifNoneMatch;
   const expiry = newExpiry(query, query.keep_ttl === "true", isPlain ? ttlJitter : 0);
-  const contentType = contentTypeOf(c);
-  const metadata = metadataOf(c);
-  const value = Buffer.from(await whole(c.req.arrayBuffer(), bodyTimeoutMs));
-  const version = await store.put(key, { value, contentType, metadata, expiry }, condition);
-  if (version === null) throw preconditionFailed();
-  return c.body(null, 204, { ETag: etagOf(version) });
+  const contentType = contentTypeOf(request.headers);
+  const metadata = metadataOf(request.headers);
+  const version = await receive(request, body, (value) =>
+    store.put(key, { value, contentType, metadata, expiry }, condition, request.signal),
+  );
+  if (version === null) return problemAnswer(request, PRECONDITION_FAILED);
+  return answer(request, 204, { ETag: etagOf(version) });
 }
 
 /** A TTL is shortened by up to `jitter` of it, so that what is written together does not expire together. */
@@ -75,15 +72,15 @@ function newExpiry(query: Parameters<typeof expiryOf>[0], keep: boolean, jitter:
   return keep ? "keep" : (expiry ?? "never");
 }
 
-function contentTypeOf(c: Context): string {
+function contentTypeOf(headers: Headers): string {
   // Stored bytes are returned as they came, so whatever describes their encoding would have to be kept as well.
-  if (c.req.header("Content-Encoding")) {
+  if (headers.get("Content-Encoding")) {
     throw new Problem(415, "unsupported_content_encoding", "Send the value without Content-Encoding.");
   }
-  if (c.req.header("Content-Range")) {
+  if (headers.get("Content-Range")) {
     throw badRequest("partial_put", "A PUT with Content-Range would replace the whole value.");
   }
-  const contentType = c.req.header("Content-Type") || DEFAULT_CONTENT_TYPE;
+  const contentType = headers.get("Content-Type") || DEFAULT_CONTENT_TYPE;
   if (contentType.length > CONTENT_TYPE_BYTES || !PRINTABLE_ASCII.test(contentType)) {
     throw badRequest(
       "invalid_content_type",
@@ -93,9 +90,9 @@ function contentTypeOf(c: Context): string {
   return contentType;
 }
 
-function metadataOf(c: Context): string | null {
-  const metadata = c.req.header("KV-Metadata");
-  if (metadata === undefined) return null;
+function metadataOf(headers: Headers): string | null {
+  const metadata = headers.get("KV-Metadata");
+  if (metadata === null) return null;
   if (metadata.length > METADATA_BYTES || !PRINTABLE_ASCII.test(metadata) || !isJson(metadata)) {
     throw badRequest(
       "invalid_metadata",
@@ -114,36 +111,38 @@ function isJson(text: string): boolean {
   }
 }
 
-async function getValue(c: Context<AppEnv>, store: Store) {
-  const key = keyOf(c.req.raw);
-  queryOf(c, readQuery);
-  // Hono sends a GET's answer to HEAD without its body, so the value need not be fetched.
+async function getValue(request: Request, store: Store): Promise<Response> {
+  const key = keyOf(request);
+  queryOf(request, readQuery);
+  const condition = conditionOf(request);
+  // HEAD's answer is the same without the body, so the value need not be fetched.
   const entry: (EntryInfo & { value?: Buffer }) | null =
-    c.req.method === "HEAD" ? await store.head(key) : await store.get(key);
-  if (!entry) throw notFound();
-  switch (evaluateRead(c, entry.version)) {
-    case "failed":
-      throw preconditionFailed();
-    case "not_modified":
-      return c.body(null, 304, entryHeaders(entry));
-    case "send": {
-      const headers = {
-        ...entryHeaders(entry),
-        "Content-Type": entry.contentType,
-        "Content-Length": String(entry.valueBytes),
-      };
-      return entry.value ? c.body(entry.value as Uint8Array<ArrayBuffer>, 200, headers) : c.body(null, 200, headers);
-    }
-  }
+    request.method === "HEAD" ? await store.head(key, request.signal) : await store.get(key, request.signal);
+  if (!entry) return problemAnswer(request, NOT_FOUND);
+  const decision = evaluateRead(condition, entry.version);
+  if (decision === "failed") return problemAnswer(request, PRECONDITION_FAILED);
+  const headers = entryHeaders(entry);
+  if (decision === "not_modified") return answer(request, 304, headers);
+  headers["Content-Type"] = entry.contentType;
+  headers["Content-Length"] = String(entry.valueBytes);
+  return answer(request, 200, headers, entry.value);
+}
+
+async function deleteValue(request: Request, store: Store): Promise<Response> {
+  const key = keyOf(request);
+  queryOf(request, noQuery);
+  const isDone = await store.delete(key, ifMatchOnly(request), request.signal);
+  return isDone ? answer(request, 204, {}) : problemAnswer(request, PRECONDITION_FAILED);
 }
 
 function entryHeaders({ version, metadata, expiry }: EntryInfo): Record<string, string> {
-  return {
+  const headers: Record<string, string> = {
     ETag: etagOf(version),
     // A cache may keep it but must ask every time: anything else would serve overwritten or expired values. What changes
     // the bytes on their way, to compress them, has to weaken the tag as well, which If-Match would then refuse.
     "Cache-Control": "no-cache, no-transform",
-    ...(metadata !== null && { "KV-Metadata": metadata }),
-    ...(expiry && { "KV-Expires-At": String(expiry.atMs) }),
   };
+  if (metadata !== null) headers["KV-Metadata"] = metadata;
+  if (expiry) headers["KV-Expires-At"] = String(expiry.atMs);
+  return headers;
 }

@@ -1,13 +1,12 @@
 // /healthz, /readyz and /metrics: what a supervisor, a load balancer and a monitor ask.
 
-import type { Hono } from "hono";
-import type { AppEnv } from "../app.ts";
 import type { Store } from "../store/store.ts";
+import { answer, jsonAnswer } from "./answer.ts";
 import { Problem } from "./problem.ts";
-import { resource } from "./resource.ts";
+import { type Resources, resource } from "./resource.ts";
 
 /** Prometheus's text format, version 0.0.4. */
-const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+const METRICS_HEADERS = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" };
 
 /** For how long /readyz repeats the database's answer: what anyone may ask must cost the same however many ask. */
 const READY_FRESH_MS = 100;
@@ -20,23 +19,23 @@ export interface OperationOptions {
 }
 
 export function operationRoutes(
-  app: Hono<AppEnv>,
+  resources: Resources,
   store: Store,
   { isDraining, isolated = false, metrics }: OperationOptions,
 ) {
   const ready = isolated ? () => store.ping() : shared(() => store.ping(), READY_FRESH_MS);
   // Liveness is this process's own: a database that is down is no reason to restart it.
-  resource(app, "/healthz", { GET: (c) => c.json({ status: "ok" }, 200, { "Cache-Control": "no-store" }) });
-  resource(app, "/readyz", {
-    GET: async (c) => {
+  resource(resources, "/healthz", { GET: (request) => jsonAnswer(request, { status: "ok" }) });
+  resource(resources, "/readyz", {
+    GET: async (request) => {
       if (isDraining()) throw new Problem(503, "draining", "This server is shutting down.");
       await ready();
-      return c.json({ status: "ready" }, 200, { "Cache-Control": "no-store" });
+      return jsonAnswer(request, { status: "ready" });
     },
   });
   if (metrics) {
-    resource(app, "/metrics", {
-      GET: async (c) => c.body(await metrics(), 200, { "Content-Type": METRICS_TYPE, "Cache-Control": "no-store" }),
+    resource(resources, "/metrics", {
+      GET: async (request) => answer(request, 200, METRICS_HEADERS, await metrics()),
     });
   }
 }

@@ -1,7 +1,7 @@
 // The wording of every error: RFC 9457 problem details with a stable `code`. Never a key or a value in them.
 
-import type { Context } from "hono";
 import type { StoreError } from "../store/error.ts";
+import { answer, requestIdOf } from "./answer.ts";
 
 type Status = 400 | 401 | 403 | 404 | 405 | 408 | 412 | 413 | 415 | 500 | 503;
 
@@ -20,9 +20,14 @@ export class Problem extends Error {
 }
 
 export const badRequest = (code: string, detail: string) => new Problem(400, code, detail);
-export const notFound = () => new Problem(404, "not_found", "There is no such key, or it has expired.");
-export const preconditionFailed = () =>
-  new Problem(412, "precondition_failed", "The precondition does not hold; nothing was changed.");
+
+// Answers that are as frequent as any, so they are returned and not thrown.
+export const NOT_FOUND = new Problem(404, "not_found", "There is no such key, or it has expired.");
+export const PRECONDITION_FAILED = new Problem(
+  412,
+  "precondition_failed",
+  "The precondition does not hold; nothing was changed.",
+);
 
 export const OVERLOADED = new Problem(
   503,
@@ -72,9 +77,7 @@ export function problemDocument({ status, code, detail }: Problem, requestId: st
 }
 
 /** The answer to a problem. */
-export function problemResponse(c: Context, problem: Problem): Response {
-  return c.body(problemDocument(problem, c.get("requestId")), problem.status, {
-    ...problem.headers,
-    ...PROBLEM_HEADERS,
-  });
+export function problemAnswer(request: Request, problem: Problem, requestId = requestIdOf(request)): Response {
+  const headers = { ...problem.headers, ...PROBLEM_HEADERS };
+  return answer(request, problem.status, headers, problemDocument(problem, requestId), requestId);
 }

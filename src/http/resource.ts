@@ -1,21 +1,27 @@
 // One path with its methods: whatever else is tried on it is answered 405 with Allow.
 
-import type { Handler, Hono } from "hono";
-import type { AppEnv } from "../app.ts";
-import { Problem } from "./problem.ts";
+import type { Router } from "hono/router";
+import { Problem, problemAnswer } from "./problem.ts";
 
-/** Hono serves HEAD through GET's handler. */
 type Method = "GET" | "PUT" | "POST" | "DELETE";
 
-export function resource(
-  app: Hono<AppEnv>,
-  path: string,
-  handlers: { [M in Method]?: Handler<AppEnv> | Handler<AppEnv>[] },
-) {
-  const methods = Object.keys(handlers) as Method[];
-  for (const method of methods) app.on(method, [path], ...[handlers[method] ?? []].flat());
-  const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
-  app.all(path, () => {
-    throw new Problem(405, "method_not_allowed", `This resource takes ${allow}.`, { Allow: allow });
-  });
+/** Throws a Problem for what is wrong with a request. */
+type Handler = (request: Request) => Response | Promise<Response>;
+
+export interface Resource {
+  /** As the router has it: the pattern, which tells nothing of a key. */
+  path: string;
+  handle: Handler;
+}
+
+export type Resources = Pick<Router<Resource>, "add">;
+
+/** HEAD is served by what serves GET. */
+export function resource(resources: Resources, path: string, handlers: { [M in Method]?: Handler }) {
+  const byMethod = new Map(Object.entries(handlers));
+  const allow = [...byMethod.keys()].flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+  if (handlers.GET) byMethod.set("HEAD", handlers.GET);
+  const refusal = new Problem(405, "method_not_allowed", `This resource takes ${allow}.`, { Allow: allow });
+  const handle: Handler = (request) => byMethod.get(request.method)?.(request) ?? problemAnswer(request, refusal);
+  resources.add("ALL", path, { path, handle });
 }

@@ -1,68 +1,74 @@
 // /v1/kv/{ns}/{key}/ttl: reading, setting and removing an entry's expiry.
 
-import type { Context, Hono } from "hono";
 import { z } from "zod";
-import type { AppEnv } from "../app.ts";
 import { TTL_BODY_BYTES } from "../limits.ts";
-import type { Store } from "../store/store.ts";
-import { limitBody, whole } from "./body.ts";
+import type { EntryInfo, Store } from "../store/store.ts";
+import { answer, jsonAnswer } from "./answer.ts";
+import { type BodyOptions, receive } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
 import { expiryFields, expiryOf, queryOf, validated } from "./expiry.ts";
 import { keyOf } from "./key.ts";
-import { badRequest, notFound, preconditionFailed } from "./problem.ts";
-import { resource } from "./resource.ts";
+import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
+import { type Resources, resource } from "./resource.ts";
 
-const body = z.strictObject(expiryFields);
+const ttlBody = z.strictObject(expiryFields);
 const conditionQuery = z.strictObject({ if: z.enum(["nx", "xx", "gt", "lt"]).optional() });
 const noQuery = z.strictObject({});
 
-export function ttlRoutes(app: Hono<AppEnv>, store: Store, { bodyTimeoutMs }: { bodyTimeoutMs: number }) {
-  const tooLarge = `The body is at most ${TTL_BODY_BYTES} bytes.`;
-  const limit = limitBody(TTL_BODY_BYTES, "body_too_large", tooLarge, bodyTimeoutMs);
-  resource(app, "/v1/kv/:ns/:key/ttl", {
-    GET: async (c) => {
-      const key = keyOf(c.req.raw);
-      queryOf(c, noQuery);
-      const entry = await store.head(key);
-      if (!entry) throw notFound();
-      return expiryAnswer(c, entry.expiry);
+export function ttlRoutes(
+  resources: Resources,
+  store: Store,
+  { bodyTimeoutMs, reserve }: { bodyTimeoutMs: number; reserve?: BodyOptions["reserve"] },
+) {
+  const body: BodyOptions = {
+    maxBytes: TTL_BODY_BYTES,
+    tooLarge: new Problem(413, "body_too_large", `The body is at most ${TTL_BODY_BYTES} bytes.`),
+    timeoutMs: bodyTimeoutMs,
+    reserve,
+  };
+  resource(resources, "/v1/kv/:ns/:key/ttl", {
+    GET: async (request) => {
+      const key = keyOf(request);
+      queryOf(request, noQuery);
+      const entry = await store.head(key, request.signal);
+      return entry ? expiryAnswer(request, entry.expiry) : problemAnswer(request, NOT_FOUND);
     },
-    PUT: [limit, (c) => setTtl(c, store, bodyTimeoutMs)],
-    DELETE: async (c) => {
-      const key = keyOf(c.req.raw);
-      queryOf(c, noQuery);
-      if (ifMatchOnly(c)) throw badRequest("invalid_precondition", "If-Match is not supported on this call.");
-      if (!(await store.persist(key))) throw notFound();
-      return c.body(null, 204);
+    PUT: (request) => setTtl(request, store, body),
+    DELETE: async (request) => {
+      const key = keyOf(request);
+      queryOf(request, noQuery);
+      if (ifMatchOnly(request)) throw badRequest("invalid_precondition", "If-Match is not supported on this call.");
+      const isDone = await store.persist(key, request.signal);
+      return isDone ? answer(request, 204, {}) : problemAnswer(request, NOT_FOUND);
     },
   });
 }
 
-async function setTtl(c: Context<AppEnv>, store: Store, bodyTimeoutMs: number) {
-  const key = keyOf(c.req.raw);
-  const query = queryOf(c, conditionQuery);
-  const ifMatch = ifMatchOnly(c);
-  const expiry = expiryOf(validated(body, await json(c, bodyTimeoutMs), "invalid_ttl"));
-  if (!expiry) throw badRequest("invalid_ttl", "The body is one of ttl, ttl_ms and expires_at, as JSON.");
-  const result = await store.expire(key, expiry, { if: query.if, ifMatch });
-  if (result.outcome === "absent") throw notFound();
-  if (result.outcome === "condition_failed") throw preconditionFailed();
-  return expiryAnswer(c, result);
+async function setTtl(request: Request, store: Store, body: BodyOptions): Promise<Response> {
+  const key = keyOf(request);
+  const query = queryOf(request, conditionQuery);
+  const ifMatch = ifMatchOnly(request);
+  const result = await receive(request, body, (bytes) => {
+    const expiry = expiryOf(validated(ttlBody, parsed(bytes), "invalid_ttl"));
+    if (!expiry) throw badRequest("invalid_ttl", "The body is one of ttl, ttl_ms and expires_at, as JSON.");
+    return store.expire(key, expiry, { if: query.if, ifMatch }, request.signal);
+  });
+  if (result.outcome === "absent") return problemAnswer(request, NOT_FOUND);
+  if (result.outcome === "condition_failed") return problemAnswer(request, PRECONDITION_FAILED);
+  return expiryAnswer(request, result);
 }
 
-async function json(c: Context, timeoutMs: number): Promise<unknown> {
-  const text = await whole(c.req.text(), timeoutMs);
+function parsed(json: Buffer): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(json));
   } catch {
     throw badRequest("invalid_json", "The body is not JSON.");
   }
 }
 
-function expiryAnswer(c: Context, expiry: { atMs: number; ttlMs: number } | null) {
-  const answer = {
+function expiryAnswer(request: Request, expiry: EntryInfo["expiry"]): Response {
+  return jsonAnswer(request, {
     ttl_ms: expiry?.ttlMs ?? null,
     expires_at: expiry && new Date(expiry.atMs).toISOString(),
-  };
-  return c.json(answer, 200, { "Cache-Control": "no-store" });
+  });
 }
