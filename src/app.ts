@@ -1,6 +1,8 @@
 // The HTTP application over a store: what happens to every request, in order. Names no runtime.
 
-import { RegExpRouter } from "hono/router/reg-exp-router";
+import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
+import { routePath } from "hono/route";
 import type { Logger } from "pino";
 import { requestIdOf } from "./http/answer.ts";
 import { authorizer } from "./http/auth.ts";
@@ -10,15 +12,14 @@ import { keyOf, rawPath } from "./http/key.ts";
 import { keyRoutes } from "./http/keys.ts";
 import { openPaths, operationRoutes } from "./http/operations.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
-import type { Resource } from "./http/resource.ts";
 import { ttlRoutes } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
 import type { Tokens } from "./tokens.ts";
 
 /**
- * What a URL parser leaves of the key `.`, among others; its answer says what is wrong with it. Not a resource, for the
- * router takes no empty segment.
+ * What a URL parser leaves of the key `.`, among others; its answer says what is wrong with it. Not a route: an empty
+ * segment in one makes Hono fall back from its fastest router, for every request.
  */
 const EMPTY_KEY = /^\/v1\/kv\/[^/]+\/(\/ttl)?$/;
 
@@ -49,44 +50,39 @@ export interface AppOptions {
   isolated?: boolean;
 }
 
-type Fetch = (request: Request) => Response | Promise<Response>;
-
 /** What answers every request. */
 export interface App {
-  fetch: Fetch;
+  fetch: (request: Request) => Response | Promise<Response>;
 }
 
 export function createApp(store: Store, options: AppOptions): App {
   const { tokens, log, isFull, isolated } = options;
-  // Hono's fastest router by itself: the context that Hono makes of a request, and the promises around it, would add a
-  // fifth to what a GET costs here.
-  const resources = new RegExpRouter<Resource>();
-  keyRoutes(resources, store, options);
-  ttlRoutes(resources, store, options);
-  operationRoutes(resources, store, options);
   // By the path as it was sent, so that an escaped slash stays part of a key.
-  const find = (request: Request): Resource | undefined => resources.match("ALL", rawPath(request))[0][0]?.[0];
+  const app = new Hono({ getPath: rawPath });
+  if (log.isLevelEnabled("debug")) app.use(logRequest(log));
+  keyRoutes(app, store, options);
+  ttlRoutes(app, store, options);
+  operationRoutes(app, store, options);
+  app.notFound(({ req: { raw } }) => nowhere(raw));
+  app.onError((error, { req: { raw } }) => failed(error, raw));
 
   const open = openPaths({ isolated });
   const authorize = tokens && authorizer(tokens, (path) => open.includes(path));
   const turnedAway = logTurnedAway(log);
-  const route: Fetch = (request) => {
-    try {
-      authorize?.(request);
-      const answer = (find(request)?.handle ?? nowhere)(request);
-      return answer instanceof Promise ? answer.catch((error) => failed(error, request)) : answer;
-    } catch (error) {
-      return failed(error, request);
-    }
-  };
-  const serve = log.isLevelEnabled("debug") ? logged(route, find, log) : route;
-
   return {
+    // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
     fetch: (request) => {
-      const answer = isFull() ? turnAway(request) : undefined;
-      if (!answer) return serve(request);
-      turnedAway();
-      return answer;
+      const refusal = isFull() ? turnAway(request) : undefined;
+      if (refusal) {
+        turnedAway();
+        return refusal;
+      }
+      try {
+        authorize?.(request);
+      } catch (error) {
+        return failed(error, request);
+      }
+      return app.fetch(request);
     },
   };
 
@@ -124,23 +120,14 @@ function logTurnedAway(log: Logger): () => void {
   };
 }
 
-/** A line for each request. */
-function logged(serve: Fetch, find: (request: Request) => Resource | undefined, log: Logger): Fetch {
-  return async (request) => {
+function logRequest(log: Logger) {
+  return createMiddleware(async (c, next) => {
     const start = performance.now();
-    const answer = await serve(request);
+    await next();
     const ms = Math.round((performance.now() - start) * 10) / 10;
-    log.debug(
-      {
-        request_id: answer.headers.get("X-Request-Id"),
-        method: request.method,
-        // The route's pattern and not the path, which holds the key.
-        route: find(request)?.path ?? "/*",
-        status: answer.status,
-        ms,
-      },
-      "request",
-    );
-    return answer;
-  };
+    // The route's pattern and not the path, which holds the key.
+    const route = routePath(c, -1);
+    const request_id = c.res.headers.get("X-Request-Id");
+    log.debug({ request_id, method: c.req.method, route, status: c.res.status, ms }, "request");
+  });
 }

@@ -170,6 +170,7 @@ async function serve(
       log,
       isDraining: () => stop.signal.aborted,
       isFull: batching?.isFull ?? (() => false),
+      reserve: batching?.reserve,
     });
     const server = Bun.serve({
       hostname: config.KV_HOST,

@@ -1,9 +1,10 @@
 // /healthz, /readyz and /metrics: what a supervisor, a load balancer and a monitor ask.
 
+import type { Hono } from "hono";
 import type { Store } from "../store/store.ts";
 import { answer, jsonAnswer } from "./answer.ts";
 import { Problem } from "./problem.ts";
-import { type Resources, resource } from "./resource.ts";
+import { resource } from "./resource.ts";
 
 /** Prometheus's text format, version 0.0.4. */
 const METRICS_HEADERS = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" };
@@ -18,15 +19,11 @@ export interface OperationOptions {
   metrics?: () => Promise<string>;
 }
 
-export function operationRoutes(
-  resources: Resources,
-  store: Store,
-  { isDraining, isolated = false, metrics }: OperationOptions,
-) {
+export function operationRoutes(app: Hono, store: Store, { isDraining, isolated = false, metrics }: OperationOptions) {
   const ready = isolated ? () => store.ping() : shared(() => store.ping(), READY_FRESH_MS);
   // Liveness is this process's own: a database that is down is no reason to restart it.
-  resource(resources, "/healthz", { GET: (request) => jsonAnswer(request, { status: "ok" }) });
-  resource(resources, "/readyz", {
+  resource(app, "/healthz", { GET: (request) => jsonAnswer(request, { status: "ok" }) });
+  resource(app, "/readyz", {
     GET: async (request) => {
       if (isDraining()) throw new Problem(503, "draining", "This server is shutting down.");
       await ready();
@@ -34,7 +31,7 @@ export function operationRoutes(
     },
   });
   if (metrics) {
-    resource(resources, "/metrics", {
+    resource(app, "/metrics", {
       GET: async (request) => answer(request, 200, METRICS_HEADERS, await metrics()),
     });
   }

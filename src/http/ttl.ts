@@ -1,5 +1,6 @@
 // /v1/kv/{ns}/{key}/ttl: reading, setting and removing an entry's expiry.
 
+import type { Hono } from "hono";
 import { z } from "zod";
 import { TTL_BODY_BYTES } from "../limits.ts";
 import type { EntryInfo, Store } from "../store/store.ts";
@@ -9,14 +10,14 @@ import { ifMatchOnly } from "./conditional.ts";
 import { expiryFields, expiryOf, queryOf, validated } from "./expiry.ts";
 import { keyOf } from "./key.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
-import { type Resources, resource } from "./resource.ts";
+import { resource } from "./resource.ts";
 
 const ttlBody = z.strictObject(expiryFields);
 const conditionQuery = z.strictObject({ if: z.enum(["nx", "xx", "gt", "lt"]).optional() });
 const noQuery = z.strictObject({});
 
 export function ttlRoutes(
-  resources: Resources,
+  app: Hono,
   store: Store,
   { bodyTimeoutMs, reserve }: { bodyTimeoutMs: number; reserve?: BodyOptions["reserve"] },
 ) {
@@ -26,7 +27,7 @@ export function ttlRoutes(
     timeoutMs: bodyTimeoutMs,
     reserve,
   };
-  resource(resources, "/v1/kv/:ns/:key/ttl", {
+  resource(app, "/v1/kv/:ns/:key/ttl", {
     GET: async (request) => {
       const key = keyOf(request);
       queryOf(request, noQuery);
