@@ -1,6 +1,6 @@
 // The HTTP application over a store: what happens to every request, in order. Names no runtime.
 
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { routePath } from "hono/route";
 import type { Logger } from "pino";
@@ -12,6 +12,7 @@ import { keyOf, rawPath } from "./http/key.ts";
 import { keyRoutes } from "./http/keys.ts";
 import { openPaths, operationRoutes } from "./http/operations.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
+import type { Handler, Route } from "./http/resource.ts";
 import { ttlRoutes } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
@@ -60,29 +61,27 @@ export function createApp(store: Store, options: AppOptions): App {
   // By the path as it was sent, so that an escaped slash stays part of a key.
   const app = new Hono({ getPath: rawPath });
   if (log.isLevelEnabled("debug")) app.use(logRequest(log));
-  keyRoutes(app, store, options);
-  ttlRoutes(app, store, options);
-  operationRoutes(app, store, options);
-  app.notFound(({ req: { raw } }) => nowhere(raw));
-  app.onError((error, { req: { raw } }) => failed(error, raw));
-
   const open = openPaths({ isolated });
   const authorize = tokens && authorizer(tokens, (path) => open.includes(path));
+  // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
+  const authorized = (handle: Handler) => (c: Context) => {
+    authorize?.(c.req.raw);
+    return handle(c.req.raw);
+  };
+  const route: Route = (path, handle) => app.all(path, authorized(handle));
+  keyRoutes(route, store, options);
+  ttlRoutes(route, store, options);
+  operationRoutes(route, store, options);
+  app.notFound(authorized(nowhere));
+  app.onError((error, { req: { raw } }) => failed(error, raw));
+
   const turnedAway = logTurnedAway(log);
   return {
-    // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
     fetch: (request) => {
       const refusal = isFull() ? turnAway(request) : undefined;
-      if (refusal) {
-        turnedAway();
-        return refusal;
-      }
-      try {
-        authorize?.(request);
-      } catch (error) {
-        return failed(error, request);
-      }
-      return app.fetch(request);
+      if (!refusal) return app.fetch(request);
+      turnedAway();
+      return refusal;
     },
   };
 

@@ -5,7 +5,7 @@ import pino from "pino";
 import { createApp } from "../app.ts";
 import { StoreError, type StoreErrorCode } from "../store/error.ts";
 import { newToken, Tokens } from "../tokens.ts";
-import { FAKE_NOW_MS, FakeStore } from "./fake-store.ts";
+import { FAKE_NOW_MS, FakeStore } from "./test-store.ts";
 
 const reader = newToken(["read"], "a");
 let store = new FakeStore();

@@ -1,6 +1,5 @@
 // /v1/kv/{ns}/{key}: PUT, GET, HEAD and DELETE of one entry.
 
-import type { Hono } from "hono";
 import { z } from "zod";
 import { CONTENT_TYPE_BYTES, METADATA_BYTES } from "../limits.ts";
 import type { EntryInfo, NewExpiry, Store } from "../store/store.ts";
@@ -10,7 +9,7 @@ import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts
 import { expiryOf, expiryParameters, queryOf } from "./expiry.ts";
 import { keyOf } from "./key.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
-import { resource } from "./resource.ts";
+import { type Route, resource } from "./resource.ts";
 
 const DEFAULT_CONTENT_TYPE = "application/octet-stream";
 /** Field values that are the same bytes in every runtime and on every hop. */
@@ -30,7 +29,7 @@ export interface KeyOptions {
 }
 
 export function keyRoutes(
-  app: Hono,
+  route: Route,
   store: Store,
   { maxValueBytes, bodyTimeoutMs, ttlJitter = 0, reserve }: KeyOptions,
 ) {
@@ -40,7 +39,7 @@ export function keyRoutes(
     timeoutMs: bodyTimeoutMs,
     reserve,
   };
-  resource(app, "/v1/kv/:ns/:key", {
+  resource(route, "/v1/kv/:ns/:key", {
     PUT: (request) => putValue(request, store, body, ttlJitter),
     GET: (request) => getValue(request, store),
     DELETE: (request) => deleteValue(request, store),

@@ -1,10 +1,9 @@
 // /healthz, /readyz and /metrics: what a supervisor, a load balancer and a monitor ask.
 
-import type { Hono } from "hono";
 import type { Store } from "../store/store.ts";
 import { answer, jsonAnswer } from "./answer.ts";
 import { Problem } from "./problem.ts";
-import { resource } from "./resource.ts";
+import { type Route, resource } from "./resource.ts";
 
 /** Prometheus's text format, version 0.0.4. */
 const METRICS_HEADERS = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" };
@@ -19,11 +18,15 @@ export interface OperationOptions {
   metrics?: () => Promise<string>;
 }
 
-export function operationRoutes(app: Hono, store: Store, { isDraining, isolated = false, metrics }: OperationOptions) {
+export function operationRoutes(
+  route: Route,
+  store: Store,
+  { isDraining, isolated = false, metrics }: OperationOptions,
+) {
   const ready = isolated ? () => store.ping() : shared(() => store.ping(), READY_FRESH_MS);
   // Liveness is this process's own: a database that is down is no reason to restart it.
-  resource(app, "/healthz", { GET: (request) => jsonAnswer(request, { status: "ok" }) });
-  resource(app, "/readyz", {
+  resource(route, "/healthz", { GET: (request) => jsonAnswer(request, { status: "ok" }) });
+  resource(route, "/readyz", {
     GET: async (request) => {
       if (isDraining()) throw new Problem(503, "draining", "This server is shutting down.");
       await ready();
@@ -31,7 +34,7 @@ export function operationRoutes(app: Hono, store: Store, { isDraining, isolated 
     },
   });
   if (metrics) {
-    resource(app, "/metrics", {
+    resource(route, "/metrics", {
       GET: async (request) => answer(request, 200, METRICS_HEADERS, await metrics()),
     });
   }

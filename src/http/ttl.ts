@@ -1,6 +1,5 @@
 // /v1/kv/{ns}/{key}/ttl: reading, setting and removing an entry's expiry.
 
-import type { Hono } from "hono";
 import { z } from "zod";
 import { TTL_BODY_BYTES } from "../limits.ts";
 import type { EntryInfo, Store } from "../store/store.ts";
@@ -10,14 +9,14 @@ import { ifMatchOnly } from "./conditional.ts";
 import { expiryFields, expiryOf, queryOf, validated } from "./expiry.ts";
 import { keyOf } from "./key.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
-import { resource } from "./resource.ts";
+import { type Route, resource } from "./resource.ts";
 
 const ttlBody = z.strictObject(expiryFields);
 const conditionQuery = z.strictObject({ if: z.enum(["nx", "xx", "gt", "lt"]).optional() });
 const noQuery = z.strictObject({});
 
 export function ttlRoutes(
-  app: Hono,
+  route: Route,
   store: Store,
   { bodyTimeoutMs, reserve }: { bodyTimeoutMs: number; reserve?: BodyOptions["reserve"] },
 ) {
@@ -27,7 +26,7 @@ export function ttlRoutes(
     timeoutMs: bodyTimeoutMs,
     reserve,
   };
-  resource(app, "/v1/kv/:ns/:key/ttl", {
+  resource(route, "/v1/kv/:ns/:key/ttl", {
     GET: async (request) => {
       const key = keyOf(request);
       queryOf(request, noQuery);
