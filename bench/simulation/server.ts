@@ -1,5 +1,5 @@
-// A server: one thread that reads requests, sends statements and writes answers, with the lanes of src/store/lane.ts, the
-// keys once in a statement as in src/store/coalesce.ts, and the bounds of src/store/admission.ts.
+// A server: one thread that reads requests, sends statements and writes answers, with the lanes of src/batching/lane.ts, the
+// keys once in a statement as in src/batching/writes.ts, and the bounds of src/batching/admission.ts.
 
 import { type Costs, type Kind, of } from "./costs.ts";
 import type { Events } from "./events.ts";

@@ -21,7 +21,7 @@ const POOL = 64;
  */
 const SPINLESS_LOAD = 3;
 const REPLICAS = 2;
-/** A statement that finds no primary is tried again after this, doubled each time (src/store/sql.ts). */
+/** A statement that finds no primary is tried again after this, doubled each time (src/batching/lane.ts). */
 const RETRY_SECONDS = { first: 0.01, most: 0.25 };
 
 export class Shard {

@@ -43,10 +43,12 @@ export class Lane<W extends Waiting<never>> {
         const batch = this.take();
         if (batch.size === 0) return;
         this.underWay += 1;
-        this.send(batch).finally(() => {
-          this.underWay -= 1;
-          this.schedule();
-        });
+        this.send(batch)
+          .catch((error) => this.fail(batch, error))
+          .finally(() => {
+            this.underWay -= 1;
+            this.schedule();
+          });
       }
     });
   }
@@ -84,6 +86,11 @@ export class Lane<W extends Waiting<never>> {
     const behind = this.queue;
     this.queue = [];
     this.options.again(again.concat(behind));
+  }
+
+  /** After an error in this program: it must not take other calls with it. */
+  private fail(batch: Batch<W>, error: unknown) {
+    for (const calls of batch.values()) for (const { call } of calls) call.reject(error);
   }
 }
 
