@@ -90,7 +90,7 @@ export function createApp(store: Store, options: AppOptions): App {
     const request_id = requestIdOf(request);
     if (error instanceof StoreError) {
       if (error.code === "overloaded") turnedAway();
-      else log.warn({ request_id, code: error.code, reason: error.reason }, "store error");
+      else if (!request.signal.aborted) log.warn({ request_id, code: error.code, reason: error.reason }, "store error");
       return problemAnswer(request, problemOf(error), request_id);
     }
     const { name, stack } = error as Error;

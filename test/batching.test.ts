@@ -5,6 +5,7 @@ import { batchingStore } from "../src/batching/batching.ts";
 import { directStore } from "../src/batching/direct.ts";
 import { connect } from "../src/database/connect.ts";
 import { shardAt, watchShards, wholeMap } from "../src/database/shards.ts";
+import type { Statement } from "../src/database/statements.ts";
 import { Table } from "../src/database/table.ts";
 import { Tables } from "../src/database/tables.ts";
 import { urlOfShard } from "../src/database/url.ts";
@@ -99,6 +100,56 @@ describe("over Vitess", async () => {
     const found = await Promise.all(names.map((name) => store.get(key(name))));
     expect(found.map((each) => each?.version)).toEqual(versions as string[]);
     expect(found.map((each) => each?.value.toString())).toEqual(names.map((name) => `new ${name}`));
+  });
+
+  test("rows of several shards at once are told by their two clocks, in whichever order they come", async () => {
+    const row = { id: Buffer.from("ns/a"), version: Buffer.alloc(16), expires_at: null, clock: null };
+    const clock = { id: null, version: null, expires_at: null, clock: 1 };
+    for (const rows of [
+      [row, clock, clock],
+      [clock, row, clock],
+      [row, clock, row, clock],
+    ]) {
+      const scattered = { execute: async () => rows as never, close: async () => {} };
+      const known = new Table(scattered).known([key("a")], performance.now() + 1_000);
+      await expect(known).rejects.toMatchObject({ code: "unavailable" });
+    }
+  });
+
+  test("a call by itself, as on Workers, is one round trip; two, where it has to know the row and changes it", async () => {
+    let trips = 0;
+    const counted = {
+      execute: <T>(statement: Statement, timeoutMs: number) => {
+        trips += 1;
+        return database.execute<T>(statement, timeoutMs);
+      },
+      close: async () => {},
+    };
+    const store = directStore(new Table(counted), 10_000);
+    const tripsOf = async (call: Promise<unknown>) => {
+      const before = trips;
+      await call;
+      return trips - before;
+    };
+    const each = key(`trips-${Date.now()}`);
+    const minute = { afterMs: 60_000 };
+    expect({
+      create: await tripsOf(store.put(each, entry("v"), { ifNoneMatch: "*" })),
+      "create, taken": await tripsOf(store.put(each, entry("v"), { ifNoneMatch: "*" })),
+      get: await tripsOf(store.get(each)),
+      head: await tripsOf(store.head(each)),
+      put: await tripsOf(store.put(each, entry("v"))),
+      swap: await tripsOf(store.put(each, entry("w"), { ifMatch: "*" })),
+      "swap, of another": await tripsOf(store.put(each, entry("w"), { ifMatch: [] })),
+      expire: await tripsOf(store.expire(each, minute)),
+      "put that keeps the TTL": await tripsOf(store.put(each, { ...entry("v"), expiry: "keep" })),
+      persist: await tripsOf(store.persist(each)),
+      "delete on a condition": await tripsOf(store.delete(each, "*")),
+      delete: await tripsOf(store.delete(each)),
+    }).toEqual({
+      ...{ create: 2, "create, taken": 1, get: 1, head: 1, put: 1, swap: 2, "swap, of another": 1, expire: 2 },
+      ...{ "put that keeps the TTL": 2, persist: 2, "delete on a condition": 2, delete: 1 },
+    });
   });
 
   test("a read that must wait for a writer keeps no other read waiting", async () => {

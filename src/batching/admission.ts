@@ -71,6 +71,9 @@ export class Admission {
       (this.arrivals[i] as Call<unknown>).expire();
     }
     // One that is stuck must not keep those behind it, and the values they were answered with, in memory.
-    this.arrivals = this.arrivals.filter((call) => !call.settled);
+    this.arrivals = this.arrivals.filter((call) => {
+      if (call.isOver) call.expire();
+      return !call.isOver;
+    });
   }
 }

@@ -2,13 +2,14 @@
 
 import { StoreError } from "../store/error.ts";
 import type { EntryKey } from "../store/store.ts";
-import type { Settling } from "./call.ts";
+import type { Call } from "./call.ts";
 
 export interface Waiting<R> {
   key: EntryKey;
   /** Names the key. */
   id: string;
-  call: Settling<R>;
+  /** Its promise is for whoever called. */
+  call: Omit<Call<R>, "promise">;
 }
 
 /** Calls by the names of their keys; those of one key in the order of their arrival. */
@@ -40,7 +41,10 @@ export async function afterFailure<W extends Waiting<never>>(
     const halves = [calls.slice(0, half), calls.slice(half)];
     // One after the other, since a key may have calls in both.
     const rests: Rest<W>[] = [];
-    for (const each of halves) rests.push(await retry(Map.groupBy(each, ({ id }) => id)));
+    for (const each of halves) {
+      const left = each.filter(({ call }) => !call.isOver);
+      rests.push(await retry(Map.groupBy(left, ({ id }) => id)));
+    }
     return together(rests);
   }
   for (const { call } of calls) call.reject(error);

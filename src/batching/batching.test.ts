@@ -220,6 +220,15 @@ describe("batches", () => {
     expect(Object.fromEntries(sizes)).toEqual({ entries: [3, 3, 1], put: [1, 1, 1], infos: [1] });
   });
 
+  test("of several calls on a key the largest counts, for its value may be the one that is written", async () => {
+    const { table, store } = make({ batchBytes: 1000 });
+    const calls = ["a", "b"].flatMap((name) => [store.put(key(name), entry("x".repeat(600))), store.persist(key(name))]);
+    await settle();
+    expect(table.sent.map(({ keys }) => keys)).toEqual([["a"]]);
+    await table.expectNext("known", "create", "known", "create");
+    await Promise.all(calls);
+  });
+
   test("values larger than their share of a statement are read again, a few at once and at last alone", async () => {
     const { table, store } = make();
     const names = Array.from({ length: LARGE_BATCH_ROWS + 1 }, (_, i) => `k${i}`);
@@ -535,6 +544,57 @@ describe("admission", () => {
     expect(table.sent.map(({ name }) => name)).toEqual(["known"]);
     expect(await call).toBe("unavailable");
   });
+
+  test("one that was answered as not done while its batch was being decided is not done then", async () => {
+    const { table, store } = make({ deadlineMs: 150 });
+    const blocker = store.persist(key("z"));
+    await settle();
+    const early = codeOf(store.put(key("a"), entry("early"), { ifNoneMatch: "*" }));
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    const late = codeOf(store.put(key("b"), entry("late"), { ifNoneMatch: "*" }));
+    await table.expectNext("known");
+    await blocker;
+    const known = table.sent.shift();
+    expect(known?.keys).toEqual(["a", "b"]);
+    expect(await early).toBe("unavailable");
+    known?.end();
+    await settle();
+    expect(table.sent.map(({ keys }) => keys)).toEqual([["b"]]);
+    await table.expectNext("create");
+    expect(await late).toBe("done");
+    expect(table.rows.has(keyName(key("a")))).toBe(false);
+  });
+
+  test("nor where the database has refused the statement that it was in", async () => {
+    const { table, store } = make({ deadlineMs: 150 });
+    const calls = ["a", "b"].map((name) => codeOf(store.put(key(name), entry("v"))));
+    await settle();
+    table.sent.shift()?.end("internal");
+    await settle();
+    const first = table.sent.shift();
+    expect(await calls[1]).toBe("unavailable");
+    first?.end();
+    await settle();
+    expect(table.sent).toEqual([]);
+    expect(table.rows.has(keyName(key("b")))).toBe(false);
+  });
+
+  test.each(["internal", "unavailable", "overloaded"] as const)(
+    "a write that may have happened is unknown, and not %s, when finding out fails",
+    async (code) => {
+      const { table, store } = make({ deadlineMs: 300 });
+      store.put(key("a"), entry("v"));
+      await table.expectNext("put");
+      const call = codeOf(store.expire(key("a"), { afterMs: 5 }));
+      await table.expectNext("known");
+      table.sent.shift()?.end("outcome_unknown", true);
+      while (table.sent.length === 0) await settle();
+      table.sent.shift()?.end(code);
+      const keepFailing = setInterval(() => table.sent.shift()?.end(code), 1);
+      expect(await call).toBe("outcome_unknown");
+      clearInterval(keepFailing);
+    },
+  );
 
   test("what was not sent when its caller left is dropped, and what was sent goes on", async () => {
     const { table, store } = make();

@@ -3,32 +3,20 @@
 import { StoreError } from "../store/error.ts";
 import type { Caller } from "../store/store.ts";
 
-/** What a lane and its statements need of a call. */
-export interface Settling<R> {
-  readonly settled: boolean;
-  /** As performance.now() counts: it is not sent any more from then on. */
-  readonly deadline: number;
-  /** Of its key and value. */
-  readonly bytes: number;
-  /** True while a write may have happened, or may yet, whatever its caller is told. */
-  sent: boolean;
-  resolve(result: R): void;
-  reject(error: unknown): void;
-  /** Its deadline has passed. */
-  expire(): void;
-}
-
-export class Call<R> implements Settling<R> {
-  sent = false;
+export class Call<R> {
+  /** True while a write of its may have happened, or may yet, whatever its caller is told. */
+  mayHappen = false;
   readonly promise: Promise<R>;
   private isAnswered = false;
   private resolvePromise!: (result: R) => void;
   private rejectPromise!: (error: unknown) => void;
 
   constructor(
+    /** As performance.now() counts: it is not sent any more from then on. */
     readonly deadline: number,
+    /** Of its key and value. */
     readonly bytes: number,
-    private readonly caller: Caller | undefined,
+    private readonly caller?: Caller,
     /** Called once, as soon as it is settled. */
     private readonly onSettled: (bytes: number) => void = () => {},
   ) {
@@ -38,24 +26,25 @@ export class Call<R> implements Settling<R> {
     });
   }
 
-  /** A call whose caller has gone, and that was not sent, ends here: nobody waits for it. */
-  get settled(): boolean {
-    if (!this.isAnswered && this.caller?.aborted && !this.sent) {
-      this.reject(new StoreError("unavailable", "the caller has gone"));
-    }
-    return this.isAnswered;
+  /** Whether nothing is to be done for it any more. Nobody waits for one whose caller has gone and that did not happen. */
+  get isOver(): boolean {
+    return this.isAnswered || (this.caller?.aborted === true && !this.mayHappen);
   }
 
   resolve(result: R) {
     if (this.settle()) this.resolvePromise(result);
   }
 
+  /** Whatever the error says, a write that may have happened is not called one that did not. */
   reject(error: unknown) {
-    if (this.settle()) this.rejectPromise(error);
+    if (!this.settle()) return;
+    const isTrue = !this.mayHappen || (error instanceof StoreError && error.code === "outcome_unknown");
+    this.rejectPromise(isTrue ? error : new StoreError("outcome_unknown", "an attempt before may have been applied"));
   }
 
+  /** Its deadline has passed, or its caller has gone. */
   expire() {
-    this.reject(new StoreError(this.sent ? "outcome_unknown" : "unavailable", "no answer within the deadline"));
+    this.reject(new StoreError("unavailable", "no answer within the deadline"));
   }
 
   private settle(): boolean {

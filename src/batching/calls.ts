@@ -4,14 +4,15 @@ import type { Reads } from "../database/table.ts";
 import type { Answer, Write } from "../store/decide.ts";
 import { type Caller, type Content, type EntryKey, type ExpireResult, keyName, type Store } from "../store/store.ts";
 import { newVersion, type Version } from "../store/version.ts";
-import type { Settling } from "./call.ts";
+import type { Call } from "./call.ts";
+import type { ReadCall } from "./reads.ts";
 import type { WriteCall } from "./writes.ts";
 
 /** A way that calls take. */
 export interface Way {
   /** Lets a call with so many bytes in, or throws `overloaded`. */
-  admit<R>(bytes: number, caller?: Caller): Settling<R> & { promise: Promise<R> };
-  read<K extends keyof Reads>(kind: K, waiting: { key: EntryKey; id: string; call: Settling<Reads[K] | null> }): void;
+  admit<R>(bytes: number, caller?: Caller): Call<R>;
+  read<K extends keyof Reads>(kind: K, read: ReadCall<Reads[K]>): void;
   write(waiting: WriteCall): void;
   ping(): Promise<void>;
 }

@@ -30,16 +30,21 @@ export function directStore(table: Table, deadlineMs: number): Store {
 }
 
 /** Settles the call, or has it settled by whom it was handed over to. */
-async function perform<R, W extends Waiting<R>>(
+async function perform<W extends Waiting<never>>(
   waiting: W,
   send: (batch: Batch<W>, deadline: number) => Promise<Rest<W>>,
 ) {
   const { call, id } = waiting;
-  for (let failures = 0; !call.settled; ) {
-    if (performance.now() >= call.deadline) return call.expire();
-    const { again, failed } = await send(new Map([[id, [waiting]]]), call.deadline);
-    if (again.length === 0) return;
-    failures = failed ? failures + 1 : 0;
-    if (failed) await sleep(retryDelayMs(failures));
+  for (let failures = 0; ; ) {
+    const leftMs = call.deadline - performance.now();
+    if (call.isOver || leftMs <= 0) return call.expire();
+    try {
+      const { again, failed } = await send(new Map([[id, [waiting]]]), call.deadline);
+      if (again.length === 0) return;
+      failures = failed ? failures + 1 : 0;
+    } catch (error) {
+      return call.reject(error);
+    }
+    if (failures > 0) await sleep(Math.min(retryDelayMs(failures), leftMs));
   }
 }

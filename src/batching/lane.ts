@@ -6,7 +6,7 @@ import type { Batch, Rest, Waiting } from "./batch.ts";
 export interface LaneOptions<W> {
   /** Batches under way at once. */
   inFlight: number;
-  /** Of the distinct keys of a batch, and of the bytes of the last call on each. */
+  /** Of the distinct keys of a batch, and of the bytes of the largest call on each. */
   maxRows: number;
   maxBytes: number;
   /** Settles each call, or returns it. */
@@ -53,21 +53,27 @@ export class Lane<W extends Waiting<never>> {
     });
   }
 
-  /** The oldest calls that fit one batch; those whose deadline has passed have had their answer, or are about to. */
+  /** The oldest calls that fit one batch; those that are over, or past their deadline, are not sent. */
   private take(): Batch<W> {
     const { maxRows, maxBytes } = this.options;
     const batch: Batch<W> = new Map();
+    const sizes = new Map<string, number>();
     const now = performance.now();
     let bytes = 0;
     let taken = 0;
     for (; taken < this.queue.length; taken++) {
       const waiting = this.queue[taken] as W;
       const { call, id } = waiting;
-      if (call.settled || call.deadline <= now) continue;
+      if (call.isOver || call.deadline <= now) {
+        call.expire();
+        continue;
+      }
       const others = batch.get(id);
-      const more = call.bytes - (others?.at(-1)?.call.bytes ?? 0);
+      const size = sizes.get(id) ?? 0;
+      const more = Math.max(0, call.bytes - size);
       if (batch.size > 0 && (bytes + more > maxBytes || (!others && batch.size >= maxRows))) break;
       bytes += more;
+      sizes.set(id, size + more);
       if (others) others.push(waiting);
       else batch.set(id, [waiting]);
     }

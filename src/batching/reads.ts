@@ -1,8 +1,10 @@
 // A batch of reads: one statement, in which several reads of a key see one row.
 
 import type { Found } from "../database/table.ts";
+import type { Answer } from "../store/decide.ts";
 import type { EntryKey } from "../store/store.ts";
 import { afterFailure, type Batch, DONE, isUnknown, type Rest, type Waiting } from "./batch.ts";
+import { Call } from "./call.ts";
 import type { WriteCall } from "./writes.ts";
 
 export type ReadCall<T> = Waiting<T | null>;
@@ -44,21 +46,15 @@ export async function applyReads<T>(
  * a second disk too, or what is there by now, for which `again` is called.
  */
 export function lookFor<T>({ key, id, call }: ReadCall<T>, again: () => void): WriteCall {
-  return {
-    key,
-    id,
-    write: { kind: "look" },
-    call: {
-      get settled() {
-        return call.settled;
-      },
-      deadline: call.deadline,
-      bytes: call.bytes,
-      sent: false,
-      resolve: (isLive) => (isLive ? again() : call.resolve(null)),
-      expire: () => call.expire(),
-      // Whatever became of it, the next read shows.
-      reject: (error) => (isUnknown(error) ? again() : call.reject(error)),
+  const look = new Call<Answer>(call.deadline, call.bytes, {
+    get aborted() {
+      return call.isOver;
     },
-  };
+  });
+  look.promise.then(
+    (isLive) => (isLive ? again() : call.resolve(null)),
+    // Whatever became of it, the next read shows.
+    (error) => (isUnknown(error) ? again() : call.reject(error)),
+  );
+  return { key, id, write: { kind: "look" }, call: look };
 }

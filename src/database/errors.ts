@@ -50,6 +50,8 @@ const NOT_EXECUTED_TEXTS = [
   "primary buffer is full",
   "buffer full: request evicted",
   "context was canceled before failover finished",
+  // mysql2: the connection was gone before
+  "Can't add new command when connection is in closed state",
   // vtgate: the map of shards that grouped the rows is stale; what it has begun in several shards it has undone
   "multi-db transaction attempted",
   "does not exactly match shards",
@@ -99,7 +101,8 @@ export function storeError(error: unknown, phase: Phase, writes: boolean): Store
 /** Whether the session in which it came can take another statement: after an answer from a server that will serve it. */
 export function keepsSession(error: unknown): boolean {
   const { sqlState, errno = 0, message = "" } = error as DriverError;
-  if (!sqlState || READ_ONLY_ERRORS.has(errno)) return false;
+  // Class 08 is about the connection itself, as when its server shuts down.
+  if (!sqlState || sqlState.startsWith("08") || READ_ONLY_ERRORS.has(errno)) return false;
   return !NEEDS_ROLLBACK_TEXTS.some((text) => message.includes(text));
 }
 

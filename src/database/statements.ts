@@ -3,7 +3,7 @@
 // Locks. A transaction has one statement that locks, and that locks its rows in the order of their keys, which callers
 // give: so no two can wait for each other.
 //
-// Time. SYSDATE, unlike NOW, is read while a statement holds a row's lock, not when it begins to wait for it.
+// Time. SYSDATE, unlike NOW, is read when a row is judged: in an UPDATE or DELETE while its lock is held.
 
 import type { Content, EntryKey, NewExpiry } from "../store/store.ts";
 import type { Revision } from "../store/version.ts";
@@ -20,7 +20,7 @@ export interface Statement {
   commitAt?: number;
 }
 
-/** A row as an unconditional PUT writes it: a relative expiry counts from when the row is locked. */
+/** A row as an unconditional PUT writes it: a relative expiry counts from when its statement is executed. */
 export interface Put {
   key: EntryKey;
   revision: Revision;

@@ -67,8 +67,8 @@ export class Table {
   async known(keys: EntryKey[], deadline: number): Promise<Known> {
     const rows = await this.run<Rows>(statements.selectRows(keys), deadline);
     const clock = rows.pop();
-    // That is two clocks then, and each is good for its own rows only.
-    if (rows.at(-1)?.id === null) throw new StoreError("unavailable", "rows of several shards");
+    // There are two clocks then, and each is good for its own rows only.
+    if (rows.some(({ id }) => id === null)) throw new StoreError("unavailable", "rows of several shards");
     return {
       clockMs: Number(clock?.clock),
       rows: new Map(
@@ -121,6 +121,7 @@ export class Table {
     const statement = statements.selectRevisions(sorted.map(({ key }) => key));
     for (const pauseMs of LOOK_AGAIN_MS) {
       await sleep(pauseMs);
+      if (performance.now() >= deadline) break;
       const rows = await this.run<Rows>(statement, deadline, this.anywhere).catch(() => []);
       const found = revisionsIn(rows);
       if (sorted.some(({ key, revision }) => found.get(keyName(key)) === revision)) return found;

@@ -41,7 +41,8 @@ export async function receive<T>(
   try {
     const length = announcedLength(request.headers);
     if (length !== undefined) {
-      if (length > maxBytes) throw tooLarge;
+      // What is no number is no promise either.
+      if (!(length <= maxBytes)) throw tooLarge;
       hold(length);
     }
     const reading = length === undefined ? readStream(request, maxBytes, tooLarge, hold) : request.bytes();

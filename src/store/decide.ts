@@ -83,18 +83,9 @@ function expire<C>(row: Row<C> | null, write: Write<C> & { kind: "expire" }, now
 
 /** As Redis's EXPIRE has it: no expiry is infinitely far away. */
 function allows(condition: ExpireCondition["if"], current: number | null, next: number): boolean {
-  switch (condition) {
-    case undefined:
-      return true;
-    case "nx":
-      return current === null;
-    case "xx":
-      return current !== null;
-    case "gt":
-      return current !== null && next > current;
-    case "lt":
-      return current === null || next < current;
-  }
+  const until = current ?? Number.POSITIVE_INFINITY;
+  const holds = { nx: current === null, xx: current !== null, gt: next > until, lt: next < until };
+  return condition === undefined || holds[condition];
 }
 
 /** Whether If-Match holds; it does where it is not given. */
