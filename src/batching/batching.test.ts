@@ -222,7 +222,10 @@ describe("batches", () => {
 
   test("of several calls on a key the largest counts, for its value may be the one that is written", async () => {
     const { table, store } = make({ batchBytes: 1000 });
-    const calls = ["a", "b"].flatMap((name) => [store.put(key(name), entry("x".repeat(600))), store.persist(key(name))]);
+    const calls = ["a", "b"].flatMap((name) => [
+      store.put(key(name), entry("x".repeat(600))),
+      store.persist(key(name)),
+    ]);
     await settle();
     expect(table.sent.map(({ keys }) => keys)).toEqual([["a"]]);
     await table.expectNext("known", "create", "known", "create");

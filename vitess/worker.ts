@@ -4,15 +4,15 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import pino from "pino";
-import { clusterExists, clusterStatus, defaultDataDir } from "../vitess/cluster.ts";
-import { ClusterProblem } from "../vitess/problem.ts";
-import { requireFreePort, run, startTime } from "../vitess/processes.ts";
-import { step } from "../vitess/progress.ts";
-import { type Config, isAnonymous, readConfig, VARIABLES } from "./config.ts";
-import { inspectBackend, requireSessionDefaults } from "./database/backend.ts";
-import { migrate } from "./database/migrate.ts";
-import { urlsOf } from "./database/url.ts";
-import { readTokens } from "./token-source.ts";
+import { type Config, isAnonymous, readConfig, VARIABLES } from "../src/config.ts";
+import { inspectBackend, requireSessionDefaults } from "../src/database/backend.ts";
+import { migrate } from "../src/database/migrate.ts";
+import { urlsOf } from "../src/database/url.ts";
+import { readTokens } from "../src/token-source.ts";
+import { clusterExists, clusterStatus, defaultDataDir } from "./cluster.ts";
+import { ClusterProblem } from "./problem.ts";
+import { requireFreePort, run, startTime } from "./processes.ts";
+import { step } from "./progress.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 /** Beside `npm start`. */
