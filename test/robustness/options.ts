@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ClusterProblem } from "../../vitess/problem.ts";
 import { EDGES, FAULTS } from "./faults/index.ts";
+import { LOAD } from "./faults/load.ts";
 import { MUTANTS } from "./mutants.ts";
 
 export type Options = ReturnType<typeof readOptions>;
@@ -18,7 +19,7 @@ export function readOptions(args: string[]) {
     return Number(text);
   };
   const mutant = values.mutant === undefined ? undefined : named("mutant", MUTANTS, values.mutant);
-  const faults = values.fault?.split(",").map((name) => named("fault", [...FAULTS, ...EDGES], name));
+  const faults = values.fault?.split(",").map((name) => named("fault", [...FAULTS, ...EDGES, LOAD], name));
   return {
     mutant,
     faults: faults ?? (mutant ? [mutant.fault] : FAULTS),
