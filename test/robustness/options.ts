@@ -22,6 +22,8 @@ export function readOptions(args: string[]) {
   const faults = values.fault?.split(",").map((name) => named("fault", [...FAULTS, ...EDGES, LOAD], name));
   return {
     mutant,
+    /** Whether the store is not broken after all. */
+    healthy: values.healthy,
     faults: faults ?? (mutant ? [mutant.fault] : FAULTS),
     seed: whole("seed"),
     /** Of calls before a fault; half as long after it. */
@@ -39,6 +41,7 @@ function parse(args: string[]) {
         seed: { type: "string", default: String(1 + (Date.now() % 1_000_000)) },
         fault: { type: "string" },
         mutant: { type: "string" },
+        healthy: { type: "boolean", default: false },
         seconds: { type: "string", default: "6" },
         data: { type: "string", default: join(tmpdir(), `vitess-kv-robustness-${process.getuid?.() ?? 0}`) },
         "port-base": { type: "string", default: "21000" },

@@ -1,4 +1,4 @@
-// `npm run robustness -- [--seed N] [--fault NAME,…] [--mutant NAME] [--seconds N] [--data DIR] [--port-base N]`: every fault under load,
+// `npm run robustness -- [--seed N] [--fault NAME,…] [--mutant NAME [--healthy]] [--seconds N] [--data DIR] [--port-base N]`: every fault under load,
 // one after another, on a cluster of its own. Exits 1 when a promise of the store's is broken.
 
 import { rmSync } from "node:fs";
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
 }
 
 async function runOn(options: Options): Promise<number> {
-  const { mutant, dataDir, portBase } = options;
+  const { mutant, healthy, dataDir, portBase } = options;
   const loses = mutant?.loses;
   const outDir = `${dataDir}-histories`;
   rmSync(outDir, { recursive: true, force: true });
@@ -48,7 +48,7 @@ async function runOn(options: Options): Promise<number> {
     portBase,
     shards: 2,
     tablets: 3,
-    ...(mutant && { environment: environmentOf(mutant) }),
+    ...(mutant && !healthy && { environment: environmentOf(mutant) }),
     ...(loses && { firstUrl: (url) => lossyUrl(url, loses, ways) }),
   });
   let judgements: (Judgement | undefined)[];
