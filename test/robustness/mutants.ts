@@ -36,8 +36,8 @@ const NOTHING: Profile["weights"] = {
   increment: 0,
 };
 
-/** Few keys and short pauses, so that clients meet. */
-const CROWD: Profile = { ...PROFILE, pauseMs: 20, keys: { hot: 1, many: 1 }, hotShare: 1, roundMs: 1_000 };
+/** Few keys and short pauses, so that clients meet, in batches of one row and of several. */
+const CROWD: Profile = { ...PROFILE, pauseMs: 20, keys: { hot: 3, many: 1 }, hotShare: 1, roundMs: 1_000 };
 
 const STATEMENTS = "src/database/statements.ts";
 const WRITES = "src/batching/writes.ts";
@@ -129,7 +129,7 @@ export const MUTANTS: Mutant[] = [
     name: "fold",
     title: "the writes of a key in one batch are each decided on the row that was read",
     replacements: [{ file: WRITES, text: "decide(row, write, clockMs)", by: "decide(before, write, clockMs)" }],
-    // That they are decided in another order than that of their arrival would be right: their callers are concurrent.
+    // Another order than that of their arrival alone would not be wrong, because their callers are concurrent.
     profile: { ...CROWD, weights: { ...NOTHING, get: 20, create: 30, cas: 30, delete: 10, release: 10 } },
     fault: LOAD,
   },
