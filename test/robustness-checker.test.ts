@@ -26,6 +26,7 @@ function step(asked: Omit<Asked, "key">, from: number, to: number, outcome: Part
 
 const writes = ({ op }: Omit<Asked, "key">) => op === "put" || op === "create" || op === "cas";
 const NO = { held: false };
+const REFUSED: Partial<Outcome> = { held: false, got: { refused: true } };
 const UNKNOWN = { outcome: "unknown", held: false } as const;
 const NOT_APPLIED = { outcome: "not_applied", held: false } as const;
 
@@ -39,8 +40,13 @@ const create = (value: string, from: number, to: number, outcome?: Partial<Outco
 const cas = (old: string, value: string, from: number, to: number, outcome?: Partial<Outcome>) =>
   step({ op: "cas", value, ifMatch: `"${old}"` }, from, to, outcome);
 const remove = (from: number, to: number, outcome?: Partial<Outcome>) => step({ op: "delete" }, from, to, outcome);
+const release = (value: string, from: number, to: number, outcome?: Partial<Outcome>) =>
+  step({ op: "release", ifMatch: `"${value}"` }, from, to, outcome);
 const expire = (ttlMs: number, expiresAt: number, from: number, to: number) =>
   step({ op: "expire", ttlMs }, from, to, { got: { expiresAt } });
+/** Answered with the expiry, unless it was refused. */
+const expireIf = (condition: Asked["if"], ttlMs: number, from: number, to: number, expiresAt?: number) =>
+  step({ op: "expire", if: condition, ttlMs }, from, to, expiresAt ? { got: { expiresAt } } : REFUSED);
 const persist = (from: number, to: number, outcome?: Partial<Outcome>) => step({ op: "persist" }, from, to, outcome);
 const get = (value: string, from: number, to: number, expiresAt?: number) =>
   step({ op: "get" }, from, to, { got: { value, etag: `"${value}"`, ...(expiresAt && { expiresAt }) } });
@@ -81,6 +87,25 @@ const GOOD: Record<string, Step[]> = {
     cas("a", "d", 6, 7),
     get("d", 8, 9),
   ],
+  "a release removes its version and no other": [
+    put("a", 0, 1),
+    release("b", 2, 3, NO),
+    release("a", 4, 5),
+    none(6, 7),
+    release("a", 8, 9, NO),
+    create("c", 10, 11),
+  ],
+  "an unknown release happens late, or never": [
+    put("a", 0, 1),
+    release("a", 2, 3, UNKNOWN),
+    get("a", 4, 5),
+    none(10, 11),
+    put("b", 12, 13),
+    release("b", 14, 15, UNKNOWN),
+    cas("b", "c", 16, 17),
+    get("c", 18, 19),
+  ],
+  "a release beside a swap": [put("a", 0, 1), release("a", 2, 10), cas("a", "b", 2, 10, NO), none(11, 12)],
   "an entry is gone at its time": [
     putTtl("a", 100, 0, 10),
     get("a", 50, 51, 105),
@@ -102,6 +127,33 @@ const GOOD: Record<string, Step[]> = {
     get("b", 230, 231, 511),
     persist(240, 250),
     get("b", 900, 901),
+  ],
+  "conditions on the expiry hold or do not": [
+    put("a", 0, 1),
+    expireIf("xx", 500, 2, 3),
+    expireIf("gt", 500, 4, 5),
+    expireIf("nx", 500, 6, 7, 507),
+    expireIf("nx", 900, 8, 9),
+    expireIf("gt", 400, 10, 11),
+    expireIf("gt", 600, 12, 13, 613),
+    expireIf("lt", 700, 14, 15),
+    expireIf("lt", 300, 16, 17, 317),
+    expireIf("xx", 800, 18, 19, 819),
+    get("a", 500, 501, 819),
+    step({ op: "expire", if: "xx", ttlMs: 10 }, 820, 821, NO),
+  ],
+  "conditions on an expiry that may be either": [
+    putTtl("a", 500, 0, 10),
+    expireIf("gt", 500, 5, 8),
+    get("a", 20, 21, 506),
+    putTtl("b", 500, 30, 40),
+    expireIf("lt", 500, 35, 38, 537),
+    get("b", 41, 42, 537),
+  ],
+  "an unknown change of a TTL that its condition forbids": [
+    put("a", 0, 1),
+    step({ op: "expire", if: "xx", ttlMs: 10 }, 2, 3, UNKNOWN),
+    get("a", 100, 101),
   ],
   "a plain put takes a TTL away": [putTtl("a", 100, 0, 1), put("b", 50, 51), get("b", 500, 501)],
   "counter-good": [create("1-a", 0, 1), cas("1-a", "2-b", 2, 3), cas("2-b", "3-c", 4, 5, UNKNOWN), get("3-c", 6, 7)],
@@ -133,6 +185,35 @@ const BAD: Record<string, { steps: Step[]; kind?: Findings["violations"][0]["kin
   "two are the first": { steps: [create("a", 0, 1), create("b", 2, 3)] },
   "two swap one version": { steps: [put("a", 0, 1), cas("a", "b", 2, 10), cas("a", "c", 2, 10)] },
   "a condition that held is said to have failed": { steps: [put("a", 0, 1), cas("a", "b", 2, 3, NO)] },
+  "a release is undone": {
+    steps: [put("a", 0, 1), get("a", 2, 3), release("a", 4, 5), none(6, 7), get("a", 8, 9)],
+    kind: "doubled",
+  },
+  "an acknowledged release did nothing": { steps: [put("a", 0, 1), release("a", 2, 3), get("a", 4, 5)], kind: "lost" },
+  "a release removes another version": {
+    steps: [put("a", 0, 1), put("b", 2, 3), release("a", 4, 5, NO), none(6, 7)],
+    kind: "lost",
+  },
+  "an old version is released": { steps: [put("a", 0, 1), put("b", 2, 3), release("a", 4, 5)] },
+  "a version is released twice": { steps: [put("a", 0, 1), release("a", 2, 10), release("a", 2, 10)] },
+  "a version is both released and swapped": {
+    steps: [put("a", 0, 1), release("a", 2, 10), cas("a", "b", 2, 10), get("b", 11, 12)],
+  },
+  "a release that was due is refused": { steps: [put("a", 0, 1), release("a", 2, 3, NO)] },
+  "a first TTL is set over another": { steps: [putTtl("a", 500, 0, 1), expireIf("nx", 900, 2, 3, 903)] },
+  "a first TTL is refused": { steps: [put("a", 0, 1), expireIf("nx", 500, 2, 3)] },
+  "a TTL is renewed that is not there": { steps: [put("a", 0, 1), expireIf("xx", 500, 2, 3, 503)] },
+  "a renewal is refused": { steps: [putTtl("a", 500, 0, 1), expireIf("xx", 900, 2, 3)] },
+  "a later TTL is an earlier one": { steps: [putTtl("a", 500, 0, 1), expireIf("gt", 400, 10, 11, 411)] },
+  "a later TTL ends what never did": { steps: [put("a", 0, 1), expireIf("gt", 500, 2, 3, 503)] },
+  "a later TTL is refused": { steps: [putTtl("a", 500, 0, 1), expireIf("gt", 900, 10, 11)] },
+  "an earlier TTL is a later one": { steps: [putTtl("a", 500, 0, 1), expireIf("lt", 900, 10, 11, 911)] },
+  "an earlier TTL is refused": { steps: [putTtl("a", 500, 0, 1), expireIf("lt", 100, 10, 11)] },
+  "an end is refused to what has none": { steps: [put("a", 0, 1), expireIf("lt", 100, 10, 11)] },
+  "what is refused says that it is there": { steps: [putTtl("a", 100, 0, 1), expireIf("nx", 900, 200, 201)] },
+  "what is refused is said not to be there": {
+    steps: [putTtl("a", 900, 0, 1), step({ op: "expire", if: "nx", ttlMs: 500 }, 200, 201, NO)],
+  },
   "a HEAD tells an old version": { steps: [put("a", 0, 1), put("b", 2, 3), head("a", 4, 5)] },
   "an entry is there after its time": { steps: [putTtl("a", 100, 0, 1), get("a", 120, 121, 101)] },
   "an entry is gone before its time": { steps: [putTtl("a", 100, 0, 1), none(50, 51)] },

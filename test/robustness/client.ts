@@ -60,7 +60,7 @@ export class Client {
   }
 }
 
-function requestOf({ op, key, value, ifMatch, ttlMs, keepTtl }: Asked): Request {
+function requestOf({ op, key, value, ifMatch, if: condition, ttlMs, keepTtl }: Asked): Request {
   const path = `/v1/kv/${NAMESPACE}/${key}`;
   const query = keepTtl ? "?keep_ttl=true" : ttlMs ? `?ttl_ms=${ttlMs}` : "";
   const put = { method: "PUT", path: path + query, body: value };
@@ -79,8 +79,12 @@ function requestOf({ op, key, value, ifMatch, ttlMs, keepTtl }: Asked): Request 
       return { ...put, headers: { "If-Match": ifMatch as string } };
     case "delete":
       return { method: "DELETE", path };
-    case "expire":
-      return { method: "PUT", path: `${path}/ttl`, body: JSON.stringify({ ttl_ms: ttlMs }) };
+    case "release":
+      return { method: "DELETE", path, headers: { "If-Match": ifMatch as string } };
+    case "expire": {
+      const when = condition ? `?if=${condition}` : "";
+      return { method: "PUT", path: `${path}/ttl${when}`, body: JSON.stringify({ ttl_ms: ttlMs }) };
+    }
     case "persist":
       return { method: "DELETE", path: `${path}/ttl` };
   }
@@ -88,7 +92,10 @@ function requestOf({ op, key, value, ifMatch, ttlMs, keepTtl }: Asked): Request 
 
 /** 404 and 412 are answers; any other refusal says that nothing has changed, but for `outcome_unknown`. */
 function read({ op }: Asked, { status, headers, body }: Answer): Outcome {
-  if (status === 404 || status === 412) return { outcome: "ok", held: false, got: {} };
+  if (status === 404 || status === 412) {
+    const refused = op === "expire" && status === 412;
+    return { outcome: "ok", held: false, got: refused ? { refused } : {} };
+  }
   if (status >= 300) {
     // The answer to a HEAD has no body to tell its code.
     const { code } = op === "head" ? { code: status === 503 ? "unavailable" : `status_${status}` } : JSON.parse(body);

@@ -1,8 +1,10 @@
 // What clients did and were told: one record for each call, as the checker reads it.
 
 import { writeFileSync } from "node:fs";
+import type { ExpireCondition } from "../../src/store/store.ts";
 
-type Operation = "get" | "head" | "ttl" | "put" | "create" | "cas" | "delete" | "expire" | "persist";
+/** A `release` is a delete of one version; an `expire` may have a condition on the expiry that is there. */
+type Operation = "get" | "head" | "ttl" | "put" | "create" | "cas" | "delete" | "release" | "expire" | "persist";
 
 /** What a client asks for. */
 export interface Asked {
@@ -10,8 +12,10 @@ export interface Asked {
   key: string;
   /** That a write sets; no two writes set the same one. */
   value?: string;
-  /** The entity tag that a compare-and-swap asks for. */
+  /** The entity tag that a compare-and-swap or a release asks for. */
   ifMatch?: string;
+  /** What an `expire` asks for. */
+  if?: ExpireCondition["if"];
   /** From now, of a write or an `expire`. */
   ttlMs?: number;
   keepTtl?: boolean;
@@ -28,6 +32,8 @@ export interface Outcome {
     etag?: string;
     /** Epoch milliseconds; absent where it never expires. */
     expiresAt?: number;
+    /** That the condition of an `expire` did not hold, though the entry was there. */
+    refused?: true;
   };
   /** Why there is no answer. */
   code?: string;

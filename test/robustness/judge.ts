@@ -3,9 +3,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { deadlocks } from "../../bench/deadlocks.ts";
-import { watchShards } from "../../src/database/shards.ts";
+import { shardAt, wholeMap } from "../../src/database/shards.ts";
 import { entryKey } from "../../src/store/store.ts";
-import { KEYSPACE } from "../../vitess/topology.ts";
 import { check, type Findings } from "./checker.ts";
 import { NAMESPACE } from "./client.ts";
 import { type Figures, figuresOf } from "./figures.ts";
@@ -52,7 +51,7 @@ export async function judge(
 ): Promise<Judgement> {
   const { shards } = await rig.status();
   const deadlocksBefore = await deadlocks(await rig.status());
-  const shardOf = await shardMap(shards);
+  const shardOf = shardMap(shards);
   const ports = rig.servers.map(({ port }) => port);
   const begun = nowUs();
   // A fault may be done more than once, each time with a seed of its own.
@@ -110,10 +109,12 @@ function slownessOf({ expect }: Fault, { withoutWriteMs }: Figures, about?: stri
 }
 
 /** The shard of a key as the store computes it, for shards that stay as they are now. */
-async function shardMap(shards: string[]): Promise<(key: string) => string> {
-  const rows = shards.map((name) => ({ Shards: `${KEYSPACE}/${name}` }));
-  const database = { execute: async <T>() => rows as T, close: async () => {} };
-  const hash = (key: Uint8Array) => Bun.hash.xxHash64(key);
-  const { shardOf } = await watchShards(database, { backend: "vitess", keyspace: KEYSPACE, hash });
-  return (key) => shardOf(entryKey(NAMESPACE, key));
+function shardMap(names: string[]): (key: string) => string {
+  const shards = wholeMap(names);
+  if (!shards) throw new Error(`The shards ${names.join(", ")} are not a whole keyspace.`);
+  const keyspaceId = Buffer.alloc(8);
+  return (key) => {
+    keyspaceId.writeBigUInt64LE(Bun.hash.xxHash64(entryKey(NAMESPACE, key)));
+    return shardAt(shards, keyspaceId.readBigUInt64BE()).name;
+  };
 }

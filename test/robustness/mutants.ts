@@ -15,8 +15,8 @@ export interface Mutant {
   /** Traffic that meets what is wrong soon. */
   profile: Profile;
   fault: Fault;
-  /** Whether one of the servers loses its connections to vtgate before the answers to writes. */
-  loses?: boolean;
+  /** A text of statements before whose answers one of the servers loses its connection to vtgate, now and then. */
+  loses?: string;
 }
 
 const NOTHING: Profile["weights"] = {
@@ -29,10 +29,18 @@ const NOTHING: Profile["weights"] = {
   create: 0,
   cas: 0,
   delete: 0,
+  release: 0,
   expire: 0,
+  expire_if: 0,
   persist: 0,
   increment: 0,
 };
+
+/** Few keys and short pauses, so that clients meet, in batches of one row and of several. */
+const CROWD: Profile = { ...PROFILE, pauseMs: 20, keys: { hot: 3, many: 1 }, hotShare: 1, roundMs: 1_000 };
+
+const STATEMENTS = "src/database/statements.ts";
+const WRITES = "src/batching/writes.ts";
 
 export const MUTANTS: Mutant[] = [
   {
@@ -45,13 +53,7 @@ export const MUTANTS: Mutant[] = [
         by: '"--enable-consolidator=true"',
       },
       // Not wrong, but slow, as from a cold disk: so there is time for a write between two equal reads.
-      {
-        file: "src/store/sql.ts",
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: a text of that file
-        text: "${wanted} AS value FROM",
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: the same
-        by: "${wanted} AS value, SLEEP(0.03) FROM",
-      },
+      { file: STATEMENTS, text: "LEFT(value, ?) AS value FROM", by: "LEFT(value, ?) AS value, SLEEP(0.03) FROM" },
     ],
     profile: {
       ...PROFILE,
@@ -65,13 +67,14 @@ export const MUTANTS: Mutant[] = [
     name: "retry",
     title: "a write is sent again though it may have happened",
     replacements: [
+      { file: WRITES, text: "if (!isUnknown(error) || !(await wasDone())) return", by: "return" },
       {
-        file: "src/store/sql.ts",
-        text: 'error.code === "unavailable"',
-        by: '(error.code === "unavailable" || error.code === "outcome_unknown")',
+        file: "src/batching/batch.ts",
+        text: 'if (code === "unavailable")',
+        by: 'if (code === "unavailable" || code === "outcome_unknown")',
       },
       // Not wrong either: time for others to write in between.
-      { file: "src/store/sql.ts", text: "{ first: 10, most: 250 }", by: "{ first: 100, most: 250 }" },
+      { file: "src/batching/lane.ts", text: "{ first: 10, most: 250 }", by: "{ first: 100, most: 250 }" },
     ],
     profile: {
       ...PROFILE,
@@ -81,16 +84,63 @@ export const MUTANTS: Mutant[] = [
       weights: { ...NOTHING, get: 50, put: 40, cas: 10 },
     },
     fault: LOAD,
-    loses: true,
+    loses: "INSERT",
+  },
+  {
+    name: "look-back",
+    title: "a change whose answer was lost is taken for one that did not happen",
+    replacements: [{ file: WRITES, text: "waiting.unsure = change.guard?.revision;", by: "waiting.tried = [];" }],
+    profile: { ...CROWD, weights: { ...NOTHING, get: 30, put: 10, keep: 20, cas: 30, release: 5, expire_if: 5 } },
+    fault: LOAD,
+    loses: "expires_at <=>",
+  },
+  {
+    name: "guard",
+    title: "a change is made whether or not its row still is what was read",
+    replacements: [
+      {
+        file: STATEMENTS,
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a text of that file
+        text: 'AND version = ? AND expires_at <=> ? AND ${notLate("?")}`',
+        by: "AND (TRUE OR version = ? OR expires_at <=> ? OR ?)`",
+      },
+      {
+        file: STATEMENTS,
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the same
+        text: ' AND entries.version = fresh.guard AND entries.expires_at <=> fresh.expiry AND ${notLate("fresh.lives")}',
+        by: "",
+      },
+      {
+        file: STATEMENTS,
+        text: 'const LEAVE = "ON DUPLICATE KEY UPDATE version = entries.version"',
+        by: "const LEAVE = REPLACE",
+      },
+      {
+        file: STATEMENTS,
+        text: 'if (changes.length === 1) return { name: "create", sql,',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the same
+        by: 'if (changes.length === 1) return { name: "create", sql: `${sql} ${LEAVE}`,',
+      },
+    ],
+    profile: { ...CROWD, weights: { ...NOTHING, get: 20, create: 20, cas: 30, keep: 10, delete: 10, release: 10 } },
+    fault: LOAD,
+  },
+  {
+    name: "fold",
+    title: "the writes of a key in one batch are each decided on the row that was read",
+    replacements: [{ file: WRITES, text: "decide(row, write, clockMs)", by: "decide(before, write, clockMs)" }],
+    // Another order than that of their arrival alone would not be wrong, because their callers are concurrent.
+    profile: { ...CROWD, weights: { ...NOTHING, get: 20, create: 30, cas: 30, delete: 10, release: 10 } },
+    fault: LOAD,
   },
   {
     name: "sweep",
     title: "the sweep deletes what it has found expired without looking again",
     replacements: [
       {
-        file: "src/store/sql.ts",
+        file: STATEMENTS,
         // biome-ignore lint/suspicious/noTemplateCurlyInString: a text of that file
-        text: "` AND ${IS_EXPIRED}`",
+        text: "` AND expires_at <= ${CLOCK}`",
         by: '""',
       },
     ],

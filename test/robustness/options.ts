@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ClusterProblem } from "../../vitess/problem.ts";
 import { EDGES, FAULTS } from "./faults/index.ts";
+import { LOAD } from "./faults/load.ts";
 import { MUTANTS } from "./mutants.ts";
 
 export type Options = ReturnType<typeof readOptions>;
@@ -18,9 +19,11 @@ export function readOptions(args: string[]) {
     return Number(text);
   };
   const mutant = values.mutant === undefined ? undefined : named("mutant", MUTANTS, values.mutant);
-  const faults = values.fault?.split(",").map((name) => named("fault", [...FAULTS, ...EDGES], name));
+  const faults = values.fault?.split(",").map((name) => named("fault", [...FAULTS, ...EDGES, LOAD], name));
   return {
     mutant,
+    /** Whether the store is not broken after all. */
+    healthy: values.healthy,
     faults: faults ?? (mutant ? [mutant.fault] : FAULTS),
     seed: whole("seed"),
     /** Of calls before a fault; half as long after it. */
@@ -38,6 +41,7 @@ function parse(args: string[]) {
         seed: { type: "string", default: String(1 + (Date.now() % 1_000_000)) },
         fault: { type: "string" },
         mutant: { type: "string" },
+        healthy: { type: "boolean", default: false },
         seconds: { type: "string", default: "6" },
         data: { type: "string", default: join(tmpdir(), `vitess-kv-robustness-${process.getuid?.() ?? 0}`) },
         "port-base": { type: "string", default: "21000" },

@@ -1,4 +1,4 @@
-// `npm run robustness -- [--seed N] [--fault NAME,…] [--mutant NAME] [--seconds N] [--data DIR] [--port-base N]`: every fault under load,
+// `npm run robustness -- [--seed N] [--fault NAME,…] [--mutant NAME [--healthy]] [--seconds N] [--data DIR] [--port-base N]`: every fault under load,
 // one after another, on a cluster of its own. Exits 1 when a promise of the store's is broken.
 
 import { rmSync } from "node:fs";
@@ -38,7 +38,8 @@ async function main(): Promise<number> {
 }
 
 async function runOn(options: Options): Promise<number> {
-  const { mutant, dataDir, portBase } = options;
+  const { mutant, healthy, dataDir, portBase } = options;
+  const loses = mutant?.loses;
   const outDir = `${dataDir}-histories`;
   rmSync(outDir, { recursive: true, force: true });
   const ways: Way[] = [];
@@ -47,8 +48,8 @@ async function runOn(options: Options): Promise<number> {
     portBase,
     shards: 2,
     tablets: 3,
-    ...(mutant && { environment: environmentOf(mutant) }),
-    ...(mutant?.loses && { firstUrl: (url) => lossyUrl(url, ways) }),
+    ...(mutant && !healthy && { environment: environmentOf(mutant) }),
+    ...(loses && { firstUrl: (url) => lossyUrl(url, loses, ways) }),
   });
   let judgements: (Judgement | undefined)[];
   try {
@@ -118,10 +119,10 @@ function write(judgements: Judgement[], { faults, seed, seconds }: Options) {
   report("robustness", findings, { seed, seconds });
 }
 
-/** Leads to the first of the URLs, with a loss of the answer to a write now and then. */
-async function lossyUrl(url: string, ways: Way[]): Promise<string> {
+/** Leads to the first of the URLs, with a loss of the answer to a statement with that text now and then. */
+async function lossyUrl(url: string, text: string, ways: Way[]): Promise<string> {
   const way = await wayTo(url.split(",")[0] as string);
   ways.push(way);
-  setInterval(() => way.lose("INSERT", "answer"), LOSS_INTERVAL_MS).unref();
+  setInterval(() => way.lose(text, "answer"), LOSS_INTERVAL_MS).unref();
   return way.url;
 }

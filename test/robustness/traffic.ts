@@ -6,7 +6,7 @@ import { Client } from "./client.ts";
 import type { Asked, Call } from "./history.ts";
 import { Random } from "./random.ts";
 
-type Action = Asked["op"] | "keep" | "put_ttl" | "increment";
+type Action = Asked["op"] | "keep" | "put_ttl" | "expire_if" | "increment";
 
 /** How much is done of what. */
 export interface Profile {
@@ -40,8 +40,10 @@ export const PROFILE: Profile = {
     keep: 2,
     create: 6,
     cas: 12,
-    delete: 6,
-    expire: 5,
+    delete: 4,
+    release: 4,
+    expire: 4,
+    expire_if: 6,
     persist: 3,
     increment: 4,
   },
@@ -63,6 +65,8 @@ export interface TrafficOptions {
 const AUDITORS = 16;
 const AUDIT_TRIES = 10;
 const AUDIT_PAUSE_MS = 500;
+
+const EXPIRE_CONDITIONS = ["nx", "xx", "gt", "lt"] as const;
 
 export class Traffic {
   readonly calls: Call[] = [];
@@ -127,12 +131,16 @@ export class Traffic {
         return await ask({ op: "put", value, ttlMs });
       case "keep":
         return await ask({ op: "put", value, keepTtl: true });
-      case "cas": {
+      case "cas":
+      case "release": {
         const ifMatch = this.etags.get(key);
-        return await ask(ifMatch ? { op: "cas", value, ifMatch } : { op: "get" });
+        if (!ifMatch) return await ask({ op: "get" });
+        return await ask({ op: action, ifMatch, ...(action === "cas" && { value }) });
       }
       case "expire":
         return await ask({ op: "expire", ttlMs });
+      case "expire_if":
+        return await ask({ op: "expire", ttlMs, if: EXPIRE_CONDITIONS[random.below(EXPIRE_CONDITIONS.length)] });
       case "increment":
         return await this.increment(client, shard);
       case "put":

@@ -72,7 +72,7 @@ func (h *History) missing(r *Call) *Call {
 
 func (h *History) removed(w, r *Call) bool {
 	for _, d := range h.Calls {
-		removes := d.Op == "delete" || d.Op == "expire" || (d.sets() && (d.TTLMs > 0 || d.KeepTTL))
+		removes := d.deletes() || d.Op == "expire" || (d.sets() && (d.TTLMs > 0 || d.KeepTTL))
 		if removes && d.mayChange() && d.end > w.Invoke && d.Invoke < r.Return {
 			return true
 		}
@@ -84,7 +84,7 @@ func (h *History) removed(w, r *Call) bool {
 // twice if the other had been seen.
 func (h *History) returned(r, v *Call, told map[*Call]bool, report func(string, string, ...interface{})) {
 	for _, w := range h.Calls {
-		follows := w.acknowledged() && (w.sets() || w.Op == "delete") && v.end < w.Invoke && w.end < r.Invoke
+		follows := w.acknowledged() && (w.sets() || w.deletes()) && v.end < w.Invoke && w.end < r.Invoke
 		if !follows {
 			continue
 		}
@@ -119,7 +119,7 @@ func (h *History) wasSeen(w, before *Call) bool {
 		if r.Op != "get" || r.Outcome != "ok" || r.Return >= before.Invoke {
 			continue
 		}
-		if (w.sets() && r.Held && r.Got.Value == w.Value) || (w.Op == "delete" && !r.Held && r.Invoke > w.end) {
+		if (w.sets() && r.Held && r.Got.Value == w.Value) || (w.deletes() && !r.Held && r.Invoke > w.end) {
 			return true
 		}
 	}

@@ -15,10 +15,11 @@ const Never = math.MaxInt64 / 4
 // Call is one line of a history. Times are microseconds of one monotonic clock.
 type Call struct {
 	Client  int    `json:"client"`
-	Op      string `json:"op"` // get, head, ttl, put, create, cas, delete, expire, persist
+	Op      string `json:"op"` // get, head, ttl, put, create, cas, delete, release, expire, persist
 	Key     string `json:"key"`
 	Value   string `json:"value"`   // that a write sets: unique in the history
-	IfMatch string `json:"ifMatch"` // the etag that a cas asks for
+	IfMatch string `json:"ifMatch"` // the etag that a cas or a release asks for
+	If      string `json:"if"`      // nx, xx, gt or lt, of an expire
 	TTLMs   int64  `json:"ttlMs"`   // of an expire, or a write; 0 is none
 	KeepTTL bool   `json:"keepTtl"` // of a put
 	Invoke  int64  `json:"invoke"`
@@ -37,9 +38,12 @@ type Answer struct {
 	Value     string `json:"value"`
 	Etag      string `json:"etag"`
 	ExpiresAt int64  `json:"expiresAt"` // epoch milliseconds; 0 is never
+	Refused   bool   `json:"refused"`   // an expire's condition did not hold, though the entry was there
 }
 
 func (c *Call) sets() bool { return c.Op == "put" || c.Op == "create" || c.Op == "cas" }
+
+func (c *Call) deletes() bool { return c.Op == "delete" || c.Op == "release" }
 
 func (c *Call) reads() bool { return c.Op == "get" || c.Op == "head" || c.Op == "ttl" }
 

@@ -8,15 +8,7 @@
 
 package main
 
-import (
-	"fmt"
-
-	"github.com/anishathalye/porcupine"
-)
-
-// Slack, in microseconds: what the clocks of the history and the database may differ by over a TTL of seconds. One
-// machine, so one clock; but the history's is monotonic, and the wall clock is read in whole milliseconds by both sides.
-const Slack = 3000
+import "github.com/anishathalye/porcupine"
 
 // State is an entry, as far as it is known.
 type State struct {
@@ -95,11 +87,20 @@ func (h *History) step(s State, c *Call) []State {
 		return h.set(matching, c)
 	case "delete":
 		return []State{{Now: s.Now}}
-	case "expire":
+	case "release":
+		matching, others := h.match(live, c.IfMatch)
 		if !c.Held {
-			return gone
+			return append(others, gone...)
 		}
-		return h.expire(live, c)
+		return remove(matching)
+	case "expire":
+		switch {
+		case c.Held:
+			return expire(live, c)
+		case c.Got.Refused:
+			return refuse(live, c)
+		}
+		return gone
 	case "persist":
 		if !c.Held {
 			return gone
@@ -121,8 +122,11 @@ func (h *History) unknown(s State, c *Call, live, gone []State) []State {
 		next = h.set(matching, c)
 	case "delete":
 		next = []State{{Now: s.Now}}
+	case "release":
+		matching, _ := h.match(live, c.IfMatch)
+		next = remove(matching)
 	case "expire":
-		next = h.expire(live, c)
+		next = expire(live, c)
 	case "persist":
 		next = persist(live)
 	}
@@ -224,77 +228,11 @@ func (h *History) set(states []State, c *Call) []State {
 	return next
 }
 
-func (h *History) expire(states []State, c *Call) []State {
+// remove leaves nothing, after each of the states.
+func remove(states []State) []State {
 	var next []State
-	for _, s := range states {
-		s.expireAfter(c)
-		if c.Outcome == "ok" && !s.pin(c) {
-			continue
-		}
-		next = append(next, s)
+	for _, before := range states {
+		next = append(next, State{Now: before.Now})
 	}
 	return next
-}
-
-func persist(states []State) []State {
-	var next []State
-	for _, s := range states {
-		s.Expires, s.At, s.From, s.To = false, 0, 0, 0
-		next = append(next, s)
-	}
-	return next
-}
-
-// expireAfter sets the bounds of the instant to the call's TTL after its call and its return. Not after the time at
-// which it takes effect here: the database reads its clock before its commit shows, and others may read in between.
-func (s *State) expireAfter(c *Call) {
-	ttl := c.TTLMs * 1000
-	s.Expires, s.At = true, 0
-	s.From = c.Invoke + ttl - Slack
-	s.To = min(Never, c.end+ttl+Slack)
-}
-
-// pin narrows the bounds to the instant that an answer tells; false if that is another one.
-func (s *State) pin(c *Call) bool {
-	instant := c.Got.ExpiresAt*1000 - c.ClockOffset
-	if s.At != 0 && s.At != c.Got.ExpiresAt {
-		return false
-	}
-	s.At = c.Got.ExpiresAt
-	s.From = max(s.From, instant-Slack)
-	s.To = min(s.To, instant+Slack)
-	return s.From <= s.To
-}
-
-func describeCall(c *Call) string {
-	text := c.Op
-	if c.Value != "" {
-		text += " " + c.Value
-	}
-	if c.IfMatch != "" {
-		text += " if " + c.IfMatch
-	}
-	if c.TTLMs > 0 {
-		text += fmt.Sprintf(" ttl %d ms", c.TTLMs)
-	}
-	if c.KeepTTL {
-		text += " keeping the ttl"
-	}
-	switch {
-	case c.Outcome != "ok":
-		return text + " -> " + c.Outcome
-	case !c.Held:
-		return text + " -> no"
-	}
-	return text + fmt.Sprintf(" -> %s %s %d", c.Got.Value, c.Got.Etag, c.Got.ExpiresAt)
-}
-
-func describeState(s State) string {
-	if !s.Present {
-		return "absent"
-	}
-	if !s.Expires {
-		return s.Value
-	}
-	return fmt.Sprintf("%s until %d to %d", s.Value, s.From, s.To)
 }
