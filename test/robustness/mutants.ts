@@ -89,7 +89,9 @@ export const MUTANTS: Mutant[] = [
   {
     name: "look-back",
     title: "a change whose answer was lost is taken for one that did not happen",
-    replacements: [{ file: WRITES, text: "waiting.unsure = change.guard?.revision;", by: "waiting.tried = [];" }],
+    replacements: [
+      { file: WRITES, text: "waiting.guardInDoubt = plan.change.guard?.revision;", by: "waiting.tried = [];" },
+    ],
     profile: { ...CROWD, weights: { ...NOTHING, get: 30, put: 10, keep: 20, cas: 30, release: 5, expire_if: 5 } },
     fault: LOAD,
     loses: "expires_at <=>",
