@@ -345,6 +345,8 @@ export function topology(settings: Settings, place: Place): Topology {
           "--queryserver-config-pool-size=64",
           "--queryserver-config-transaction-cap=64",
           "--queryserver-config-query-timeout=20s",
+          // An UPDATE or DELETE by itself is one statement to mysqld. Else it is three, a transaction with a limit of rows.
+          "--queryserver-config-passthrough-dmls",
           // What a vtgate that died has begun and not committed holds its rows no longer; the default is 30 seconds.
           "--queryserver-config-transaction-timeout=5s",
           // No two-phase commits, for no write is to several shards. With them a primary whose queries were stopped for

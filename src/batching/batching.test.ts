@@ -116,6 +116,13 @@ class FakeTable {
       return this.revisions(changes);
     });
   }
+  reclaim(keys: EntryKey[]) {
+    return this.defer("reclaim", keys, () => {
+      const expired = keys.filter((each) => (this.rows.get(keyName(each))?.expiresAtMs ?? NOW + 1) <= NOW);
+      for (const each of expired) this.rows.delete(keyName(each));
+      return expired.length === keys.length;
+    });
+  }
   lookBack(written: (Put | Change)[]) {
     const keys = written.map((each) => each.key);
     return this.defer("look_back", keys, () => {
@@ -372,21 +379,29 @@ describe("an entry that a read finds expired", () => {
     return { ...made, reads };
   }
 
-  test("is called absent once its row says so, and keeps no other read waiting", async () => {
+  test("is called absent once its row is gone, and keeps no other read waiting", async () => {
     const { table, reads } = await expired();
     expect(await reads[1]).toBe(null);
-    // The second look came too late for the first one's batch.
-    await table.expectNext("known", "touch", "known");
+    // The second look came too late for the first one's batch: it can't tell, and what is read then can.
+    await table.expectNext("reclaim", "reclaim", "infos");
     expect(await Promise.all(reads)).toEqual([null, null, null]);
-    expect(versionOf(table.rows.get(keyName(key("a")))?.revision as string)).toBe(null);
+    expect(table.rows.has(keyName(key("a")))).toBe(false);
   });
 
   test("is what it is by then, where a writer was first", async () => {
     const { table, reads } = await expired();
-    await table.expectNext("known");
-    table.rows.set(keyName(key("a")), { revision: newRevision(newVersion()), expiresAtMs: null, value: "extended" });
-    await table.expectNext("touch", "known", "entries", "infos");
+    const extended = { revision: newRevision(newVersion()), expiresAtMs: null, value: "extended" };
+    table.rows.set(keyName(key("a")), extended);
+    await table.expectNext("reclaim", "entries", "reclaim", "infos");
     expect(await Promise.all(reads)).toMatchObject([{ value: Buffer.from("extended") }, null, { valueBytes: 8 }]);
+  });
+
+  test("is decided on with the writes of its key that wait beside it", async () => {
+    const { table, store, reads } = await expired();
+    const create = store.put(key("a"), entry("new"), { ifNoneMatch: "*" });
+    // The first look is under way, the second waits with the create-only PUT, which comes after it.
+    await table.expectNext("reclaim", "known", "create");
+    expect(await Promise.all([...reads, create])).toEqual([null, null, null, expect.any(String)]);
   });
 });
 

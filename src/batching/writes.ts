@@ -48,12 +48,17 @@ class WriteBatch {
 
   async apply(batch: Batch<WriteCall>): Promise<Rest<WriteCall>> {
     const kinds = Map.groupBy(batch.values(), (calls) => {
+      if (calls.every(({ write, tried }) => write.kind === "look" && !tried)) return "look";
       const isAllBlind = calls.every(({ write, tried }) => isBlind(write) && !tried);
       return isAllBlind ? calls.at(-1)?.write.kind : undefined;
     });
-    const [puts, deletes, others] = [kinds.get("put"), kinds.get("delete"), kinds.get(undefined)];
-    const rests = [puts && this.putAll(puts), deletes && this.deleteAll(deletes), others && this.decideAll(others)];
-    return together((await Promise.all(rests)).filter((rest) => rest !== undefined));
+    const ways = [
+      [kinds.get("put"), this.putAll],
+      [kinds.get("delete"), this.deleteAll],
+      [kinds.get("look"), this.lookAtAll],
+      [kinds.get(undefined), this.decideAll],
+    ] as const;
+    return together(await Promise.all(ways.map(([groups, way]) => (groups ? way.call(this, groups) : DONE))));
   }
 
   private putAll(groups: WriteCall[][]) {
@@ -66,6 +71,22 @@ class WriteBatch {
     // A row that is not there proves nothing.
     const wasDone = async () => false;
     return this.doBlindly(groups.flat(), () => this.table.remove(keysOf(groups), this.deadline), wasDone);
+  }
+
+  /**
+   * Entries that were found expired, and that nobody writes at this moment: their rows are deleted, as by the sweep. If
+   * some have gone or changed, this does not tell which, and that there may be something is answered of each. To delete
+   * what has expired twice does no harm.
+   */
+  private async lookAtAll(groups: WriteCall[][]): Promise<Rest<WriteCall>> {
+    const calls = groups.flat();
+    try {
+      const areGone = await this.table.reclaim(keysOf(groups), this.deadline);
+      for (const { call } of calls) call.resolve(!areGone);
+      return DONE;
+    } catch (error) {
+      return this.afterFailure(calls, error);
+    }
   }
 
   /** `wasDone` finds out whether a statement whose answer was lost has been applied. */

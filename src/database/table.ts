@@ -7,6 +7,7 @@ import { StoreError } from "../store/error.ts";
 import { type Entry, type EntryInfo, type EntryKey, keyName } from "../store/store.ts";
 import { type Revision, type Version, versionOf } from "../store/version.ts";
 import type { Database, Rows, Written } from "./connect.ts";
+import { ExpiredRows } from "./expired.ts";
 import type { Change, Put, Statement, StoredRow } from "./statements.ts";
 import * as statements from "./statements.ts";
 
@@ -85,6 +86,11 @@ export class Table {
   /** Deletes the rows, whatever is there. */
   async remove(keys: EntryKey[], deadline: number): Promise<void> {
     await this.run<Written>(statements.remove(keys.toSorted(Buffer.compare)), deadline);
+  }
+
+  /** Deletes those of the rows that have expired, and says whether all of them had. */
+  async reclaim(keys: EntryKey[], deadline: number): Promise<boolean> {
+    return (await new ExpiredRows(this.database).reclaim(keys, deadline)) === keys.length;
   }
 
   /**

@@ -17,7 +17,7 @@ export type Write<C> =
   | { kind: "delete"; ifMatch?: Condition["ifMatch"] }
   | { kind: "expire"; expiry: ExpiryTime; condition: ExpireCondition }
   | { kind: "persist" }
-  /** Changes nothing, but makes sure that an entry that is found expired never comes back. Answers whether one lives. */
+  /** Changes nothing, but makes sure that an entry that is found expired never comes back. Answers whether one may live. */
   | { kind: "look" };
 
 /** What a write answers: a PUT its version, or null where its condition does not hold; others see `Store`. */
