@@ -127,7 +127,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
   test("a read of an expired entry is asked again when what settles it is not answered", async () => {
     const url = freshKeyUrl(server.url);
     await put(`${url}?ttl_ms=1`, "v");
-    way.lose("UPDATE", "answer");
+    way.lose("DELETE", "answer");
     expect((await read(url))[0]).toBe(404);
     expect(way.pending()).toBe(0);
   });

@@ -54,7 +54,9 @@ const CLOCK_ONCE = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)";
  * other writers' rows. Vitess passes this on.
  */
 const BY_KEY = "/*+ INDEX(entries PRIMARY) */";
-const INFO = `version, content_type, metadata, expires_at, expires_at - ${CLOCK} AS ttl_ms`;
+/** The clock is read for those rows only that need it. */
+const TTL = `IF(expires_at IS NULL, NULL, expires_at - ${CLOCK}) AS ttl_ms`;
+const INFO = `version, content_type, metadata, expires_at, ${TTL}`;
 const COLUMNS = "(`key`, version, expires_at, content_type, metadata, value)";
 const REPLACE =
   "AS fresh ON DUPLICATE KEY UPDATE version = fresh.version, expires_at = fresh.expires_at, content_type = fresh.content_type, metadata = fresh.metadata, value = fresh.value";
