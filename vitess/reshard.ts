@@ -19,10 +19,12 @@ import { type ClusterStatus, isReady, readStatus } from "./status.ts";
 import { type Settings, shardNames, withServed, withShards } from "./topology.ts";
 import { until } from "./until.ts";
 import { vtctl } from "./vtctl.ts";
-import { WORKFLOW, Workflow } from "./workflow.ts";
+import { isCollected, WORKFLOW, Workflow } from "./workflow.ts";
 
 /** vtorc and vtgate look for new tablets every five seconds; an election takes one or two. */
 const READY_TIMEOUT_MS = 120_000;
+/** Of a command that may meet a table which is being dropped. */
+const CREATE_TRIES = 5;
 /** How long it may take until vtgate sees shards that serve. */
 const SERVING_TIMEOUT_MS = 15_000;
 /** A row that is copied is written to data files, to binary logs and, on replicas, to relay logs for a while. */
@@ -106,7 +108,11 @@ async function copy(cluster: Cluster, parts: Parts, signal: AbortSignal) {
   });
   await step("copy to the new shards", async (report) => {
     await schemaAtRest(workflow, report, signal);
-    if (!(await workflow.exists(signal))) await workflow.create(topology.shards, resharding);
+    for (let tries = 1; !(await workflow.exists(signal)); tries++) {
+      await workflow.create(topology.shards, resharding).catch((error) => {
+        if (tries === CREATE_TRIES || !isCollected(error.message)) throw error;
+      });
+    }
     await until(Number.POSITIVE_INFINITY, signal, "", async () => {
       const { copying, stopped, streams, rowsCopied, lagSeconds, empty } = await workflow.progress(signal);
       if (empty) {
