@@ -13,7 +13,7 @@ import { type BatchingStore, batchingStore } from "./batching/batching.ts";
 import { directStore } from "./batching/direct.ts";
 import { type Config, isAnonymous, readConfig } from "./config.ts";
 import { type Backend, inspectBackend } from "./database/backend.ts";
-import { connect, type Database } from "./database/connect.ts";
+import { connect } from "./database/connect.ts";
 import { migrate } from "./database/migrate.ts";
 import { type Shards, watchShards } from "./database/shards.ts";
 import { Table } from "./database/table.ts";
@@ -155,13 +155,13 @@ async function serve(
       hash: (key) => Bun.hash.xxHash64(key),
     });
     tables = new Tables(connections, database, shards);
-    const batching = config.KV_COALESCE === "true" ? batch(config, shards, tables, database) : undefined;
-    const direct = directStore(new Table(database), config.KV_DEADLINE_MS);
+    const anywhere = new Table(database);
+    const batching = config.KV_COALESCE === "true" ? batch(config, shards, tables, anywhere) : undefined;
     if (config.KV_SWEEP === "true") {
       const holder = `${hostname()}-${process.pid}`;
       sweeper = new Sweeper({ url: databaseUrl, backend, shards, latency, holder, log });
     }
-    const app = createApp(batching ?? direct, {
+    const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS), {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       bodyTimeoutMs: config.KV_BODY_MS,
       tokens,
@@ -211,8 +211,7 @@ function tokenSource({ KV_TOKENS, KV_TOKENS_FILE }: Config): TokenSource {
   return { inline: KV_TOKENS, file: KV_TOKENS_FILE };
 }
 
-function batch(config: Config, shards: Shards, tables: Tables, database: Database): BatchingStore {
-  const anywhere = new Table(database);
+function batch(config: Config, shards: Shards, tables: Tables, anywhere: Table): BatchingStore {
   return batchingStore(
     {
       shardOf: shards.shardOf,

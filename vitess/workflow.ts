@@ -139,7 +139,7 @@ export class Workflow {
     });
   }
 
-  /** Starts streams that an interrupted switch has stopped. */
+  /** Starts streams that an interrupted switch has stopped, or that have failed for what passes. */
   async start(signal?: AbortSignal) {
     await this.call("start", [], signal);
   }

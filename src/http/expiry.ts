@@ -32,6 +32,9 @@ const decimal = z
 /** The same as query parameters. */
 export const expiryParameters = { ttl: decimal, ttl_ms: decimal, expires_at: decimal };
 
+/** Of calls that take no parameters. */
+export const noQuery = z.strictObject({});
+
 /** The query string as the schema's fields: unknown and repeated parameters are errors, never ignored. */
 export function queryOf<T>({ url }: { url: string }, schema: z.ZodType<T>): T {
   const start = url.indexOf("?");

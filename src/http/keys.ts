@@ -6,7 +6,7 @@ import type { EntryInfo, NewExpiry, Store } from "../store/store.ts";
 import { answer } from "./answer.ts";
 import { type BodyOptions, type Reserve, receive } from "./body.ts";
 import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts";
-import { expiryOf, expiryParameters, queryOf } from "./expiry.ts";
+import { expiryOf, expiryParameters, noQuery, queryOf } from "./expiry.ts";
 import { keyOf } from "./key.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 import { type Route, resource } from "./resource.ts";
@@ -17,7 +17,6 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
 const readQuery = z.strictObject({ consistency: z.enum(["strong", "eventual"]).optional() });
 const writeQuery = z.strictObject({ ...expiryParameters, keep_ttl: z.enum(["true", "false"]).optional() });
-const noQuery = z.strictObject({});
 
 export interface KeyOptions {
   maxValueBytes: number;

@@ -6,14 +6,13 @@ import type { EntryInfo, Store } from "../store/store.ts";
 import { answer, jsonAnswer } from "./answer.ts";
 import { type BodyOptions, receive } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
-import { expiryFields, expiryOf, queryOf, validated } from "./expiry.ts";
+import { expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
 import { keyOf } from "./key.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 import { type Route, resource } from "./resource.ts";
 
 const ttlBody = z.strictObject(expiryFields);
 const conditionQuery = z.strictObject({ if: z.enum(["nx", "xx", "gt", "lt"]).optional() });
-const noQuery = z.strictObject({});
 
 export function ttlRoutes(
   route: Route,
