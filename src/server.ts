@@ -21,8 +21,8 @@ import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import { createMetrics } from "./metrics.ts";
-import { Latency } from "./store/latency.ts";
-import { Sweeper } from "./store/sweeper.ts";
+import { Latency } from "./sweep/latency.ts";
+import { Sweeper } from "./sweep/sweeper.ts";
 import { followTokens, readTokens, type TokenSource } from "./token-source.ts";
 import { type Serving, Workers } from "./workers.ts";
 

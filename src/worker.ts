@@ -9,8 +9,8 @@ import { readWorkerConfig } from "./config.ts";
 import { connect, type Database } from "./database/connect.ts";
 import { ExpiredRows } from "./database/expired.ts";
 import { Table } from "./database/table.ts";
-import { sweepForAWhile } from "./store/cron-sweep.ts";
-import { LEASE_CALL_MS } from "./store/lease.ts";
+import { sweepForAWhile } from "./sweep/cron.ts";
+import { LEASE_CALL_MS } from "./sweep/lease.ts";
 import { requireSome, Tokens } from "./tokens.ts";
 
 interface InvocationContext {

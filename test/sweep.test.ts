@@ -13,12 +13,12 @@ import { migrate } from "../src/database/migrate.ts";
 import { watchShards } from "../src/database/shards.ts";
 import { Table } from "../src/database/table.ts";
 import { urlOfShard } from "../src/database/url.ts";
-import { Latency } from "../src/store/latency.ts";
-import { Lease, leaseKey } from "../src/store/lease.ts";
-import { Pace } from "../src/store/pace.ts";
+import { Latency } from "../src/sweep/latency.ts";
+import { Lease, leaseKey } from "../src/sweep/lease.ts";
+import { Pace } from "../src/sweep/pace.ts";
 import { entryKey, type NewEntry, type Store } from "../src/store/store.ts";
-import { type SweepStep, sweepStep } from "../src/store/sweep.ts";
-import { sweepLeaseKey } from "../src/store/sweeper.ts";
+import { type SweepStep, sweepStep } from "../src/sweep/step.ts";
+import { sweepLeaseKey } from "../src/sweep/sweeper.ts";
 import { SHIFTED_SERVER, startServer } from "./server.ts";
 import { BACKENDS, call, connectToPrimaryOf, connectToTablet, freshKeyUrl, rowKey, targets, until } from "./targets.ts";
 

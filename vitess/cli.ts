@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
-import { readSweepStatus } from "../src/store/sweep-status.ts";
+import { readSweepStatus } from "../src/sweep/status.ts";
 import { addTablet } from "./add-tablet.ts";
 import { backup } from "./backup.ts";
 import { clusterStatus, defaultDataDir, down, reset, up } from "./cluster.ts";

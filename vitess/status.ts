@@ -2,7 +2,7 @@
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { SHOW_SHARDS, servingShards } from "../src/database/backend.ts";
-import { COUNTED_ROWS, type SweepStatus } from "../src/store/sweep-report.ts";
+import { COUNTED_ROWS, type SweepStatus } from "../src/sweep/report.ts";
 import { hasDiverged } from "./diverged.ts";
 import type { Cluster } from "./folder.ts";
 import { ClusterProblem } from "./problem.ts";

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Written } from "../../src/database/connect.ts";
 import { StoreError } from "../../src/store/error.ts";
 import { entryKey } from "../../src/store/store.ts";
-import { sweepStep } from "../../src/store/sweep.ts";
+import { sweepStep } from "../../src/sweep/step.ts";
 import type { ClusterStatus } from "../../vitess/status.ts";
 import { deadlocks } from "../deadlocks.ts";
 import { fillRows } from "../fill.ts";

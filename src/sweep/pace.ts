@@ -5,7 +5,7 @@
 // halves when calls or replicas suffer, as TCP does with what it may send. Many rows at a time are cheaper and few are
 // gentler: a step is a burst of work on the primary and its replicas at once, which calls that come meanwhile wait for.
 
-import type { SweepStep } from "./sweep.ts";
+import type { SweepStep } from "./step.ts";
 
 /** By effort, from none to all: rows of a step, and the share of the time for the sweep. The least never stops. */
 const ROWS = { least: 100, most: 1_000 };

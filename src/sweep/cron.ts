@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 import { Lease, leaseKey } from "./lease.ts";
 import { Pace } from "./pace.ts";
-import type { Store } from "./store.ts";
-import { sweepStep } from "./sweep.ts";
+import type { Store } from "../store/store.ts";
+import { sweepStep } from "./step.ts";
 
 /** Of a minute, so that one is over before the next begins. */
 const SWEEP_MS = 20_000;

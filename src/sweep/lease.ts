@@ -4,8 +4,8 @@
 // As with every lease, a holder that is stopped for long may wake up and not know yet that it has lost it. Whatever is
 // done under one must be harmless when two do it.
 
-import { type EntryKey, entryKey, type Store } from "./store.ts";
-import type { Version } from "./version.ts";
+import { type EntryKey, entryKey, type Store } from "../store/store.ts";
+import type { Version } from "../store/version.ts";
 
 /** No namespace of a client's holds a dot (NAMESPACE_PATTERN). */
 const NAMESPACE = ".lease";
