@@ -20,7 +20,7 @@ import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
 import { BATCH_BYTES } from "./limits.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
 import { Latency } from "./sweep/latency.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
 import { followTokens, readTokens, type TokenSource } from "./token-source.ts";

@@ -2,7 +2,7 @@
 // take the maximum over servers.
 
 import { Gauge, Registry } from "prom-client";
-import { COUNTED_ROWS, type SweepStatus } from "./sweep/report.ts";
+import { COUNTED_ROWS, type SweepStatus } from "../sweep/report.ts";
 
 /** Makes the text of /metrics; `sweep` gives what is known by shard. */
 export function createMetrics(sweep: () => Map<string, SweepStatus>): () => Promise<string> {
