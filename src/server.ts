@@ -23,8 +23,8 @@ import { BATCH_BYTES } from "./limits.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { Latency } from "./sweep/latency.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
-import { followTokens, readTokens, type TokenSource } from "./token-source.ts";
-import { type Serving, Workers } from "./workers.ts";
+import { followTokens, readTokens, type TokenSource } from "./auth/source.ts";
+import { type Serving, Workers } from "./processes.ts";
 
 /**
  * Beyond what a body and then a call may take, for the answer that says that it took too long: Bun's timers are up to

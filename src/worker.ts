@@ -11,7 +11,7 @@ import { ExpiredRows } from "./database/expired.ts";
 import { Table } from "./database/table.ts";
 import { sweepForAWhile } from "./sweep/cron.ts";
 import { LEASE_CALL_MS } from "./sweep/lease.ts";
-import { requireSome, Tokens } from "./tokens.ts";
+import { requireSome, Tokens } from "./auth/tokens.ts";
 
 interface InvocationContext {
   /** Keeps the invocation alive after its answer, or without a client, until the promise settles. */

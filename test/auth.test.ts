@@ -12,7 +12,7 @@ import { directStore } from "../src/batching/direct.ts";
 import { readConfig, readWorkerConfig } from "../src/config.ts";
 import { connect } from "../src/database/connect.ts";
 import { Table } from "../src/database/table.ts";
-import { newToken, Tokens } from "../src/tokens.ts";
+import { newToken, Tokens } from "../src/auth/tokens.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
 import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
@@ -341,7 +341,7 @@ test("a token allows what its entry says", () => {
 
 describe("npm run token", () => {
   const run = (...args: string[]) =>
-    execFileSync(process.execPath, [join(import.meta.dirname, "../src/make-token.ts"), ...args], {
+    execFileSync(process.execPath, [join(import.meta.dirname, "../src/cli/token.ts"), ...args], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type RunningServer, startServer } from "./server.ts";
 import { BACKENDS, call, freshKeyUrl, targets } from "./targets.ts";
-import { type Way, wayTo } from "./way.ts";
+import { type Way, wayTo } from "./proxy.ts";
 
 describe.each(BACKENDS)("on %s", (backend) => {
   let way: Way;

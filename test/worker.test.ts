@@ -15,7 +15,7 @@ import { portInUse } from "../vitess/processes.ts";
 import { PROBLEMS_DIR } from "./folders.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
 import { call, connectToTablet, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
-import { type Way, wayTo } from "./way.ts";
+import { type Way, wayTo } from "./proxy.ts";
 
 const { databaseUrl, status } = targets.vitess;
 

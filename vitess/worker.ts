@@ -8,7 +8,7 @@ import { type Config, isAnonymous, readConfig, VARIABLES } from "../src/config.t
 import { inspectBackend, requireSessionDefaults } from "../src/database/backend.ts";
 import { migrate } from "../src/database/migrate.ts";
 import { urlsOf } from "../src/database/url.ts";
-import { readTokens } from "../src/token-source.ts";
+import { readTokens } from "../src/auth/source.ts";
 import { clusterExists, clusterStatus, defaultDataDir } from "./cluster.ts";
 import { ClusterProblem } from "./problem.ts";
 import { requireFreePort, run, startTime } from "./processes.ts";

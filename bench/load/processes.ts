@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import type { Command, Report, WorkerResult } from "./worker.ts";
+import type { Command, Report, WorkerResult } from "./child.ts";
 
 const WORKER = join(import.meta.dirname, "worker.ts");
 

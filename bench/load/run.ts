@@ -10,7 +10,7 @@ import { type CheckedOptions, checkOptions, type LoadOptions, LoadProblem } from
 import { Processes } from "./processes.ts";
 import { sum, Tally } from "./tally.ts";
 import { RUN_CHARACTERS } from "./value.ts";
-import type { WorkerResult } from "./worker.ts";
+import type { WorkerResult } from "./child.ts";
 import { isHot } from "./workload.ts";
 
 /** Opening connections takes this long at most, and longer the more there are. */

@@ -10,7 +10,7 @@ import type { Database } from "../../src/database/connect.ts";
 import { watchShards } from "../../src/database/shards.ts";
 import { type Change, type Statement, upsert } from "../../src/database/statements.ts";
 import { type Found, type Known, type Reads, Table } from "../../src/database/table.ts";
-import { keyOf } from "../../src/http/key.ts";
+import { keyOf } from "../../src/http/path.ts";
 import { BATCH_BYTES } from "../../src/limits.ts";
 import { type Entry, type EntryKey, entryKey, keyName, type NewEntry, type Store } from "../../src/store/store.ts";
 import { newRevision, newVersion, REVISION_BYTES } from "../../src/store/version.ts";

@@ -1,7 +1,7 @@
 // Who may do what: a bearer token (RFC 6750) for each request, before anything else is done for it.
 
-import { RIGHTS, type Right, type Tokens } from "../tokens.ts";
-import { ENTRIES_PATH, namespaceOf, rawPath } from "./key.ts";
+import { RIGHTS, type Right, type Tokens } from "../auth/tokens.ts";
+import { ENTRIES_PATH, namespaceOf, rawPath } from "./path.ts";
 import { Problem } from "./problem.ts";
 
 /** What a method needs. Any other than these both reads and writes. */

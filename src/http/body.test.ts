@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { createApp } from "../app.ts";
 import { StoreError } from "../store/error.ts";
-import { FakeStore } from "./test-store.ts";
+import { FakeStore } from "../store/model.ts";
 
 const MAX_BYTES = 100_000;
 const BODY_MS = 1_000;

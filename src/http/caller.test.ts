@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { createApp } from "../app.ts";
-import { FakeStore } from "./test-store.ts";
+import { FakeStore } from "../store/model.ts";
 
 const store = new FakeStore();
 const app = createApp(store, {

@@ -2,7 +2,7 @@
 // calls, and whatever they cost is taken from those that were let in, whose answers wait in the same event loop.
 // Hence no look at the headers: they would be copied for it.
 
-import { ENTRIES_PATH, rawPath } from "./key.ts";
+import { ENTRIES_PATH, rawPath } from "./path.ts";
 import { OVERLOADED, PROBLEM_HEADERS, problemDocument } from "./problem.ts";
 
 const HEADERS = {

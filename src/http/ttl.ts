@@ -7,7 +7,7 @@ import { answer, jsonAnswer } from "./answer.ts";
 import { type BodyOptions, receive } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
 import { expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
-import { keyOf } from "./key.ts";
+import { keyOf } from "./path.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 import { type Route, resource } from "./resource.ts";
 

@@ -6,7 +6,7 @@ import { report, table } from "../../bench/report.ts";
 import { withLock } from "../../vitess/lock.ts";
 import { ClusterProblem } from "../../vitess/problem.ts";
 import { VITESS_VERSION } from "../../vitess/topology.ts";
-import { type Way, wayTo } from "../way.ts";
+import { type Way, wayTo } from "../proxy.ts";
 import { PORCUPINE_VERSION } from "./checker.ts";
 import { FAULTS } from "./faults/index.ts";
 import { type Judgement, judge } from "./judge.ts";

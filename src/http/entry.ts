@@ -7,7 +7,7 @@ import { answer } from "./answer.ts";
 import { type BodyOptions, type Reserve, receive } from "./body.ts";
 import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts";
 import { expiryOf, expiryParameters, noQuery, queryOf } from "./expiry.ts";
-import { keyOf } from "./key.ts";
+import { keyOf } from "./path.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 import { type Route, resource } from "./resource.ts";
 

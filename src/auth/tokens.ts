@@ -1,7 +1,7 @@
 // Bearer tokens: how they are written down, what each allows, and how one is recognized. Only their hashes are kept.
 
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
-import { NAMESPACE_PATTERN, TOKENS } from "./limits.ts";
+import { NAMESPACE_PATTERN, TOKENS } from "../limits.ts";
 
 export const RIGHTS = ["read", "write"] as const;
 export type Right = (typeof RIGHTS)[number];

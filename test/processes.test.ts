@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import pino from "pino";
 import { readConfig } from "../src/config.ts";
-import { Workers } from "../src/workers.ts";
+import { Workers } from "../src/processes.ts";
 import { launchServer, type RunningServer, startServer } from "./server.ts";
 import { call, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
 

@@ -1,7 +1,7 @@
 // For tests of the HTTP side alone, with nothing started: a store that is a fake. It decides as the real one does, but keeps
 // what it is given in a Map, by a clock that stands still, and promises nothing. No server uses it.
 
-import { type Answer, decide, isLive, type Row, type Write } from "../store/decide.ts";
+import { type Answer, decide, isLive, type Row, type Write } from "./decide.ts";
 import {
   type Caller,
   type Condition,
@@ -14,8 +14,8 @@ import {
   keyName,
   type NewEntry,
   type Store,
-} from "../store/store.ts";
-import { newVersion, type Version } from "../store/version.ts";
+} from "./store.ts";
+import { newVersion, type Version } from "./version.ts";
 
 /** The fake's present, in epoch milliseconds. */
 export const FAKE_NOW_MS = 1_700_000_000_000;

@@ -3,7 +3,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { TOKENS_FILE_BYTES } from "./limits.ts";
+import { TOKENS_FILE_BYTES } from "../limits.ts";
 import { requireSome, Tokens } from "./tokens.ts";
 
 /** How long a token may still be taken after it was removed from the file, about. */
