@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClusterStatus } from "../vitess/status.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
 
 /** Ids of processes by the name under which their use is reported. */
 export type Groups = Record<string, (number | null)[]>;

@@ -1,7 +1,7 @@
 // What InnoDB itself counts of the one thing that must never happen.
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import type { ClusterStatus } from "../vitess/status.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
 
 /** As the name of a bar. */
 export const DEADLOCKS = "InnoDB deadlocks, all MySQL servers";

@@ -8,7 +8,7 @@ import { Table } from "../src/database/table.ts";
 import { BATCH_BYTES } from "../src/limits.ts";
 import type { EntryKey, NewExpiry } from "../src/store/store.ts";
 import { newRevision, newVersion } from "../src/store/version.ts";
-import { step } from "../vitess/progress.ts";
+import { step } from "../vitess/support/progress.ts";
 import { again } from "./again.ts";
 import { figure } from "./report.ts";
 import type { Rig } from "./rig.ts";

@@ -1,8 +1,8 @@
 // The load generators: oha for HTTP, sysbench for SQL, which report the same figures; and the load simulator.
 
 import { join } from "node:path";
-import { step } from "../vitess/progress.ts";
-import type { ClusterStatus } from "../vitess/status.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
+import { step } from "../vitess/support/progress.ts";
 import type { LoadOptions } from "./load/options.ts";
 import { type LoadResult, runLoad } from "./load/run.ts";
 import { findOha, findSysbench } from "./parts.ts";

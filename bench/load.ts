@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { defineCommand, runMain } from "citty";
-import { step } from "../vitess/progress.ts";
+import { step } from "../vitess/support/progress.ts";
 import { DISTRIBUTIONS } from "./load/keys.ts";
 import { DEFAULTS, dashed, LoadProblem } from "./load/options.ts";
 import { plots, table } from "./load/report.ts";

@@ -1,7 +1,7 @@
 // Measures systems under load, one after the other, with the checks that make a figure worth believing: nothing else is
 // under way, the load is warmed up, and every answer is right.
 
-import { step } from "../vitess/progress.ts";
+import { step } from "../vitess/support/progress.ts";
 import { type Cores, untilIdle, withCores } from "./cpu.ts";
 import type { Load } from "./generators.ts";
 import { figure, median } from "./report.ts";

@@ -1,12 +1,12 @@
 // Finds the programs that the benchmarks use besides the cluster's own: on PATH, else installed into the cache, as
-// vitess/parts.ts does. oha is built from its pinned source; the others are Debian's packages.
+// vitess/install/parts.ts does. oha is built from its pinned source; the others are Debian's packages.
 
 import { join } from "node:path";
-import { install } from "../vitess/cache.ts";
-import { installDebian } from "../vitess/debian.ts";
-import { versionOnPath } from "../vitess/parts.ts";
-import { ClusterProblem } from "../vitess/problem.ts";
-import { run } from "../vitess/processes.ts";
+import { install } from "../vitess/install/cache.ts";
+import { installDebian } from "../vitess/install/debian.ts";
+import { versionOnPath } from "../vitess/install/parts.ts";
+import { ClusterProblem } from "../vitess/support/problem.ts";
+import { run } from "../vitess/support/processes.ts";
 
 const OHA_VERSION = "1.16.0";
 

@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RunningServer, startServer } from "../test/server.ts";
-import { clusterExists, reset, up } from "../vitess/cluster.ts";
-import { ClusterProblem } from "../vitess/problem.ts";
-import { type Command, makeDataDir, Processes, portInUse } from "../vitess/processes.ts";
-import { step } from "../vitess/progress.ts";
-import type { ClusterStatus } from "../vitess/status.ts";
-import { LOOPBACK } from "../vitess/topology.ts";
+import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
+import { ClusterProblem } from "../vitess/support/problem.ts";
+import { type Command, makeDataDir, Processes, portInUse } from "../vitess/support/processes.ts";
+import { step } from "../vitess/support/progress.ts";
+import { LOOPBACK } from "../vitess/topology/topology.ts";
 
 const PORT_BASE = 19000;
 /** Above those of the cluster. */

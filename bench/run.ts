@@ -2,8 +2,8 @@
 // results/SECTION.json and results/SECTION.md, and stops and deletes everything whatever happens.
 
 import { parseArgs } from "node:util";
-import { withLock } from "../vitess/lock.ts";
-import { ClusterProblem } from "../vitess/problem.ts";
+import { withLock } from "../vitess/support/lock.ts";
+import { ClusterProblem } from "../vitess/support/problem.ts";
 import { type Findings, report } from "./report.ts";
 import { type Options, Rig } from "./rig.ts";
 import { calls } from "./sections/calls.ts";

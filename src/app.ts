@@ -4,19 +4,19 @@ import { type Context, Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { routePath } from "hono/route";
 import type { Logger } from "pino";
+import type { Tokens } from "./auth/tokens.ts";
 import { requestIdOf } from "./http/answer.ts";
 import { authorizer } from "./http/auth.ts";
 import type { Reserve } from "./http/body.ts";
-import { turnAway } from "./http/full.ts";
-import { keyOf, rawPath } from "./http/path.ts";
 import { keyRoutes } from "./http/entry.ts";
+import { turnAway } from "./http/full.ts";
 import { openPaths, operationRoutes } from "./http/health.ts";
+import { keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import type { Handler, Route } from "./http/resource.ts";
 import { ttlRoutes } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
-import type { Tokens } from "./auth/tokens.ts";
 
 /**
  * What a URL parser leaves of the key `.`, among others; its answer says what is wrong with it. Not a route: an empty

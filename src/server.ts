@@ -5,10 +5,11 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino, { type Logger } from "pino";
-import { defaultDataDir, down, up } from "../vitess/cluster.ts";
-import { requireFreePort } from "../vitess/processes.ts";
-import { step } from "../vitess/progress.ts";
+import { defaultDataDir, down, up } from "../vitess/run/cluster.ts";
+import { requireFreePort } from "../vitess/support/processes.ts";
+import { step } from "../vitess/support/progress.ts";
 import { createApp } from "./app.ts";
+import { followTokens, readTokens, type TokenSource } from "./auth/source.ts";
 import { type BatchingStore, batchingStore } from "./batching/batching.ts";
 import { directStore } from "./batching/direct.ts";
 import { type Config, isAnonymous, readConfig } from "./config.ts";
@@ -20,11 +21,10 @@ import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
 import { BATCH_BYTES } from "./limits.ts";
-import { createMetrics } from "./telemetry/metrics.ts";
+import { type Serving, Workers } from "./processes.ts";
 import { Latency } from "./sweep/latency.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
-import { followTokens, readTokens, type TokenSource } from "./auth/source.ts";
-import { type Serving, Workers } from "./processes.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
 
 /**
  * Beyond what a body and then a call may take, for the answer that says that it took too long: Bun's timers are up to

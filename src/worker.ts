@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
 import { createApp } from "./app.ts";
+import { requireSome, Tokens } from "./auth/tokens.ts";
 import { directStore } from "./batching/direct.ts";
 import { readWorkerConfig } from "./config.ts";
 import { connect, type Database } from "./database/connect.ts";
@@ -11,7 +12,6 @@ import { ExpiredRows } from "./database/expired.ts";
 import { Table } from "./database/table.ts";
 import { sweepForAWhile } from "./sweep/cron.ts";
 import { LEASE_CALL_MS } from "./sweep/lease.ts";
-import { requireSome, Tokens } from "./auth/tokens.ts";
 
 interface InvocationContext {
   /** Keeps the invocation alive after its answer, or without a client, until the promise settles. */

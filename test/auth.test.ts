@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { createApp } from "../src/app.ts";
+import { newToken, Tokens } from "../src/auth/tokens.ts";
 import { directStore } from "../src/batching/direct.ts";
 import { readConfig, readWorkerConfig } from "../src/config.ts";
 import { connect } from "../src/database/connect.ts";
 import { Table } from "../src/database/table.ts";
-import { newToken, Tokens } from "../src/auth/tokens.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
 import { call, freshKeyUrl, targets, until } from "./targets.ts";
 

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { ClusterStatus } from "../vitess/status.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
 
 const CLI = join(import.meta.dirname, "../vitess/cli.ts");
 

@@ -3,9 +3,9 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection } from "mysql2/promise";
-import { findParts } from "../vitess/parts.ts";
-import { makeDataDir, Processes, run } from "../vitess/processes.ts";
-import { step } from "../vitess/progress.ts";
+import { findParts } from "../vitess/install/parts.ts";
+import { makeDataDir, Processes, run } from "../vitess/support/processes.ts";
+import { step } from "../vitess/support/progress.ts";
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;

@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Cluster } from "../vitess/folder.ts";
-import { findParts } from "../vitess/parts.ts";
-import { startProcesses } from "../vitess/start.ts";
-import { type ClusterStatus, isServing } from "../vitess/status.ts";
+import { findParts } from "../vitess/install/parts.ts";
+import { Cluster } from "../vitess/run/folder.ts";
+import { startProcesses } from "../vitess/run/start.ts";
+import { type ClusterStatus, isServing } from "../vitess/run/status.ts";
 import { CheckedStream } from "./checked-stream.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { BACKUPS_DIR, OPERATIONS_DIR } from "./folders.ts";

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { install } from "../vitess/cache.ts";
+import { install } from "../vitess/install/cache.ts";
 
 const cache = mkdtempSync(join(tmpdir(), "vitess-kv-cache-"));
 const before = process.env.KV_CACHE_DIR;

@@ -4,7 +4,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RowDataPacket } from "mysql2/promise";
-import type { ClusterStatus } from "../vitess/status.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
 import { CheckedStream } from "./checked-stream.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { RESHARD_DIR } from "./folders.ts";

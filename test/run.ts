@@ -5,9 +5,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { clusterExists, reset, up } from "../vitess/cluster.ts";
-import { ClusterProblem } from "../vitess/problem.ts";
-import { step } from "../vitess/progress.ts";
+import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
+import { ClusterProblem } from "../vitess/support/problem.ts";
+import { step } from "../vitess/support/progress.ts";
 import {
   BACKUPS_DIR,
   FAILOVER_DIR,

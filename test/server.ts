@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 const SERVER = join(import.meta.dirname, "../src/server.ts");
 /** The Worker, as `npm run worker` starts it. */
-export const WORKER = join(import.meta.dirname, "../vitess/worker.ts");
+export const WORKER = join(import.meta.dirname, "../vitess/run/wrangler.ts");
 /** The server with a clock that is wrong by TEST_CLOCK_SHIFT_MS. */
 export const SHIFTED_SERVER = join(import.meta.dirname, "shifted-server.ts");
 

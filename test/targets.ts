@@ -4,7 +4,7 @@
 import { test } from "bun:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
-import type { ClusterStatus } from "../vitess/status.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
 
 export interface Targets {
   /** The server uses all vtgates; `databaseUrl` leads to the first. */

@@ -1,9 +1,9 @@
 // Writes whose answer is lost on the way: what can be found out about them is, and nothing happens twice.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type Way, wayTo } from "./proxy.ts";
 import { type RunningServer, startServer } from "./server.ts";
 import { BACKENDS, call, freshKeyUrl, targets } from "./targets.ts";
-import { type Way, wayTo } from "./proxy.ts";
 
 describe.each(BACKENDS)("on %s", (backend) => {
   let way: Way;

@@ -11,11 +11,11 @@ import { Table } from "../src/database/table.ts";
 import { Lease, leaseKey } from "../src/sweep/lease.ts";
 import { emptyReport } from "../src/sweep/report.ts";
 import { sweepLeaseKey } from "../src/sweep/sweeper.ts";
-import { portInUse } from "../vitess/processes.ts";
+import { portInUse } from "../vitess/support/processes.ts";
 import { PROBLEMS_DIR } from "./folders.ts";
+import { type Way, wayTo } from "./proxy.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
 import { call, connectToTablet, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
-import { type Way, wayTo } from "./proxy.ts";
 
 const { databaseUrl, status } = targets.vitess;
 

@@ -3,16 +3,16 @@
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
 import { readSweepStatus } from "../src/sweep/status.ts";
-import { addTablet } from "./add-tablet.ts";
-import { backup } from "./backup.ts";
-import { clusterStatus, defaultDataDir, down, reset, up } from "./cluster.ts";
-import { type ClusterOptions, DEFAULTS } from "./folder.ts";
-import { ClusterProblem } from "./problem.ts";
-import { removeTablet } from "./remove-tablet.ts";
-import { reparent } from "./reparent.ts";
-import { reshard } from "./reshard.ts";
-import { restore } from "./restore.ts";
-import { isWhole, renderStatus } from "./status.ts";
+import { addTablet } from "./operate/add-tablet.ts";
+import { backup } from "./operate/backup.ts";
+import { removeTablet } from "./operate/remove-tablet.ts";
+import { reparent } from "./operate/reparent.ts";
+import { reshard } from "./operate/reshard.ts";
+import { restore } from "./operate/restore.ts";
+import { clusterStatus, defaultDataDir, down, reset, up } from "./run/cluster.ts";
+import { type ClusterOptions, DEFAULTS } from "./run/folder.ts";
+import { isWhole, renderStatus } from "./run/status.ts";
+import { ClusterProblem } from "./support/problem.ts";
 
 const data = {
   data: {

@@ -1,7 +1,7 @@
 // A mix of all kinds at three times what can be done: whether each call that is let in is answered, and no kind suffers
 // more than others.
 
-import { step } from "../../vitess/progress.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { atLeast, atMost, type Bar, none } from "../bars.ts";
 import { memoryMb } from "../memory.ts";
 import { figure, table } from "../report.ts";

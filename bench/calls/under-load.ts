@@ -1,7 +1,7 @@
 // Every kind of call over many connections, each measured beside plain PUT or GET: their ratio is one of neighbours, and
 // what changes on the machine from minute to minute is in neither.
 
-import { step } from "../../vitess/progress.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { atLeast, atMost, type Bar, none } from "../bars.ts";
 import type { Calls } from "../load/calls.ts";
 import { Counters } from "../load/counters.ts";

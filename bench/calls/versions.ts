@@ -1,7 +1,7 @@
 // This version beside the one before, which KV_BENCH_BEFORE names: the median latency of each kind of call on one
 // connection, which is measured of this one alone too, and GET and PUT over many.
 
-import { step } from "../../vitess/progress.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { none } from "../bars.ts";
 import { figure, table } from "../report.ts";
 import type { Rig } from "../rig.ts";

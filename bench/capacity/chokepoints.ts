@@ -1,6 +1,6 @@
 // Where growing stops being more of the same: each limit, the number at which it begins, and what is then done.
 
-import { shardNames } from "../../vitess/topology.ts";
+import { shardNames } from "../../vitess/topology/topology.ts";
 import { TABLET_POOL } from "./concurrency.ts";
 import { CONNECTIONS, capacityOf, type Known } from "./model.ts";
 import type { Design, Target } from "./target.ts";
@@ -134,7 +134,7 @@ export function chokepointsOf(target: Target, design: Design, known: Known): Cho
   return chokepoints.sort((a, b) => a.begins / a.target - b.begins / b.target);
 }
 
-/** How many shards vitess/topology.ts can name. */
+/** How many shards vitess/topology/topology.ts can name. */
 function mostShards(): number {
   let most = 1;
   for (;;) {

@@ -28,7 +28,7 @@ export interface Meaning {
 
 /** Calls of the default configuration that a server lets in. */
 const { KV_QUEUE_CALLS } = readConfig({});
-/** --queryserver-config-pool-size and --queryserver-config-transaction-cap of vitess/topology.ts. */
+/** --queryserver-config-pool-size and --queryserver-config-transaction-cap of vitess/topology/topology.ts. */
 export const TABLET_POOL = 64;
 /** Statements of a kind that a server has under way in a shard, and kinds: reads and writes. */
 const STATEMENTS = 2;

@@ -17,7 +17,7 @@ export interface Decision {
 /** Whose requests values that are not inline need for each call. */
 const { s3 } = SERVICES;
 const { compressionRatio } = ASSUMPTIONS;
-/** innodb_segment_reserve_factor: as vitess/topology.ts has it, with which the fill of pages was measured, and MySQL's. */
+/** innodb_segment_reserve_factor: as vitess/topology/topology.ts has it, with which the fill of pages was measured, and MySQL's. */
 const EMPTY_SHARE = { chosen: 0.01, byDefault: 0.125 };
 
 export function decisionsOf(target: Target, design: Design): Decision[] {

@@ -40,7 +40,7 @@ const HEX = 2;
 /** vtgate's and vttablet's hops. */
 const HOPS = 2;
 const GATE_MB = 512;
-/** Beside its buffer pool: as vitess/topology.ts allows for. */
+/** Beside its buffer pool: as vitess/topology/topology.ts allows for. */
 const TABLET_OVERHEAD_MB = 250 + 256;
 const ZONES = 3;
 /** Seconds between looks at a MySQL server by vtorc. */

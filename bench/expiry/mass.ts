@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { entryKey } from "../../src/store/store.ts";
-import { step } from "../../vitess/progress.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { fillRows } from "../fill.ts";
 import { simulateLoad } from "../generators.ts";
 import type { LoadOptions } from "../load/options.ts";

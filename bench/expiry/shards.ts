@@ -5,7 +5,7 @@ import { connect, type Database } from "../../src/database/connect.ts";
 import { ExpiredRows } from "../../src/database/expired.ts";
 import { replicaLag } from "../../src/database/shards.ts";
 import { urlOfShard } from "../../src/database/url.ts";
-import type { ClusterStatus } from "../../vitess/status.ts";
+import type { ClusterStatus } from "../../vitess/run/status.ts";
 import { again } from "../again.ts";
 
 const SAMPLE_MS = 1_000;

@@ -2,7 +2,7 @@
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { entryKey } from "../../src/store/store.ts";
-import type { ClusterStatus } from "../../vitess/status.ts";
+import type { ClusterStatus } from "../../vitess/run/status.ts";
 import { fillRows } from "../fill.ts";
 import { table } from "../report.ts";
 import type { Rig } from "../rig.ts";

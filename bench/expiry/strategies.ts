@@ -6,7 +6,7 @@ import { connect, type Written } from "../../src/database/connect.ts";
 import { StoreError } from "../../src/store/error.ts";
 import { entryKey } from "../../src/store/store.ts";
 import { sweepStep } from "../../src/sweep/step.ts";
-import type { ClusterStatus } from "../../vitess/status.ts";
+import type { ClusterStatus } from "../../vitess/run/status.ts";
 import { deadlocks } from "../deadlocks.ts";
 import { fillRows } from "../fill.ts";
 import { simulateLoad } from "../generators.ts";

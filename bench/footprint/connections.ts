@@ -1,7 +1,7 @@
 // What an open connection takes of a server's memory, and of vtgate's.
 
 import { type Connection, createConnection } from "mysql2/promise";
-import { step } from "../../vitess/progress.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { memoryMb } from "../memory.ts";
 import { figure, table } from "../report.ts";
 import type { Rig } from "../rig.ts";

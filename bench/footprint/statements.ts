@@ -5,7 +5,7 @@ import { connect } from "../../src/database/connect.ts";
 import { Table } from "../../src/database/table.ts";
 import { urlOfShard } from "../../src/database/url.ts";
 import { newRevision, newVersion } from "../../src/store/version.ts";
-import { step } from "../../vitess/progress.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { clusterGroups, withCores } from "../cpu.ts";
 import { repeat } from "../repeat.ts";
 import { figure, table } from "../report.ts";

@@ -5,12 +5,12 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism, release } from "node:os";
 import type { Histogram } from "hdr-histogram-js";
 import type { Violation } from "./checker.ts";
+import type { WorkerResult } from "./child.ts";
 import { connectionOptions } from "./connections.ts";
 import { type CheckedOptions, checkOptions, type LoadOptions, LoadProblem } from "./options.ts";
 import { Processes } from "./processes.ts";
 import { sum, Tally } from "./tally.ts";
 import { RUN_CHARACTERS } from "./value.ts";
-import type { WorkerResult } from "./child.ts";
 import { isHot } from "./workload.ts";
 
 /** Opening connections takes this long at most, and longer the more there are. */

@@ -5,7 +5,7 @@ import { connect } from "../../src/database/connect.ts";
 import type { Change } from "../../src/database/statements.ts";
 import type { EntryKey, NewEntry } from "../../src/store/store.ts";
 import { newRevision, newVersion } from "../../src/store/version.ts";
-import { until } from "../../vitess/until.ts";
+import { until } from "../../vitess/support/until.ts";
 import { table } from "../report.ts";
 import { ENTRY } from "../store.ts";
 import { type Lock, lockDataOf, locksOn, openSession } from "./session.ts";

@@ -1,8 +1,8 @@
 // etcd: one node with its default, durable settings, through its own HTTP gateway.
 
 import { writeFileSync } from "node:fs";
-import { findParts } from "../../vitess/parts.ts";
-import { LOOPBACK } from "../../vitess/topology.ts";
+import { findParts } from "../../vitess/install/parts.ts";
+import { LOOPBACK } from "../../vitess/topology/topology.ts";
 import { httpLoad } from "../generators.ts";
 import { versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";

@@ -1,7 +1,7 @@
 // webdis over Redis, which acknowledges a write when it is on disk.
 
 import { writeFileSync } from "node:fs";
-import { LOOPBACK } from "../../vitess/topology.ts";
+import { LOOPBACK } from "../../vitess/topology/topology.ts";
 import { findWebdis } from "../parts.ts";
 import { versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";

@@ -6,8 +6,8 @@
 // their ratio: the machine's speed changes from minute to minute, so figures of two runs say little about two versions.
 // The versions must understand one schema, which is that of the newer one, and each has its dependencies installed.
 
-import { step } from "../../vitess/progress.ts";
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { step } from "../../vitess/support/progress.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { barTable, none } from "../bars.ts";
 import { mixOverload } from "../calls/mix.ts";
 import { CONNECTIONS, type Part, type Version } from "../calls/part.ts";

@@ -1,8 +1,8 @@
 // The store beside others under the same load, on the same machine, in the same run.
 
-import { findParts } from "../../vitess/parts.ts";
-import { step } from "../../vitess/progress.ts";
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { findParts } from "../../vitess/install/parts.ts";
+import { step } from "../../vitess/support/progress.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { measureAll } from "../measure.ts";

@@ -1,7 +1,7 @@
 // Expiry: ways to reclaim rows side by side, a million keys that expire at once, a steady stream of TTLs, and what a TTL
 // costs on disk.
 
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { RATE as MASS_RATE, massExpiry, massTable, ROWS, slowdown } from "../expiry/mass.ts";

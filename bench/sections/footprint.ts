@@ -1,7 +1,7 @@
 // What the capacity model needs to know beside the other benchmarks: bytes of a row, memory of a connection, CPU of each
 // layer for statements of several sizes, and of a cluster that nobody calls.
 
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { clusterGroups, withCores } from "../cpu.ts";
 import { connectionTable, measureConnections } from "../footprint/connections.ts";
 import { measureRows, rowTable } from "../footprint/rows.ts";

@@ -14,7 +14,7 @@ import { keyOf } from "../../src/http/path.ts";
 import { BATCH_BYTES } from "../../src/limits.ts";
 import { type Entry, type EntryKey, entryKey, keyName, type NewEntry, type Store } from "../../src/store/store.ts";
 import { newRevision, newVersion, REVISION_BYTES } from "../../src/store/version.ts";
-import { step } from "../../vitess/progress.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { VALUE, VALUE_BYTES } from "../system.ts";

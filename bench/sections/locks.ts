@@ -1,8 +1,8 @@
 // Which locks each statement takes, and in which order, as MySQL itself lists them.
 
 import { urlOfShard } from "../../src/database/url.ts";
-import { findParts, mysqlVersion } from "../../vitess/parts.ts";
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { findParts, mysqlVersion } from "../../vitess/install/parts.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { barTable, none } from "../bars.ts";
 import { isInOrder, measureOrder, orderTable } from "../locks/order.ts";
 import { isGap, locksIn, measureStatements, READS, statementTable } from "../locks/statements.ts";

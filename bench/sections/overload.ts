@@ -1,7 +1,7 @@
 // Three times more calls than can be done: what becomes of those that are let in, of memory, and of the time after.
 
 import { line, ruleX } from "@observablehq/plot";
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
 import { clusterGroups, coresOf, type Groups, withCores } from "../cpu.ts";
 import { simulateLoad } from "../generators.ts";

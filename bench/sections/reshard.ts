@@ -2,12 +2,12 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { entryKey } from "../../src/store/store.ts";
-import { Cluster } from "../../vitess/folder.ts";
-import { findParts } from "../../vitess/parts.ts";
-import { reshard as reshardTo } from "../../vitess/reshard.ts";
-import { VITESS_VERSION } from "../../vitess/topology.ts";
-import { vtctl } from "../../vitess/vtctl.ts";
-import { Workflow } from "../../vitess/workflow.ts";
+import { findParts } from "../../vitess/install/parts.ts";
+import { reshard as reshardTo } from "../../vitess/operate/reshard.ts";
+import { Workflow } from "../../vitess/operate/workflow.ts";
+import { Cluster } from "../../vitess/run/folder.ts";
+import { vtctl } from "../../vitess/run/vtctl.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { sizeOf } from "../expiry/size.ts";
 import { fillRows } from "../fill.ts";
 import { type Findings, figure, table } from "../report.ts";

@@ -2,7 +2,7 @@
 // the rows.
 
 import { entryKey } from "../../src/store/store.ts";
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, type Bar, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { fillRows } from "../fill.ts";

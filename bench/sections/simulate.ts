@@ -1,7 +1,7 @@
 // The load simulator over every workload: throughput, latency, and whether each answer was true; then how many
 // connections can be held.
 
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { simulateLoad } from "../generators.ts";

@@ -1,6 +1,6 @@
 // Whether the model is right: what it predicts for loads that it has not seen, and what is then measured.
 
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, type Bar, barTable } from "../bars.ts";
 import { simulateLoad } from "../generators.ts";
 import { type Findings, figure, median, packageVersion, table } from "../report.ts";

@@ -13,7 +13,7 @@ export interface Statement {
   done: (happened: boolean) => void;
 }
 
-/** Statements that a tablet takes at once: --queryserver-config-pool-size of vitess/topology.ts. */
+/** Statements that a tablet takes at once: --queryserver-config-pool-size of vitess/topology/topology.ts. */
 const POOL = 64;
 /**
  * Who computes for each core, from which on nobody has time to poll and spin for a read. What is done beside a write, the

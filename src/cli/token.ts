@@ -1,8 +1,8 @@
 // `npm run token`: makes a bearer token, and the entry by which servers know it.
 
 import { defineCommand, runMain } from "citty";
-import { NAMESPACE_PATTERN } from "../limits.ts";
 import { newToken, RIGHTS } from "../auth/tokens.ts";
+import { NAMESPACE_PATTERN } from "../limits.ts";
 
 const main = defineCommand({
   meta: {

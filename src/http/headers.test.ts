@@ -3,8 +3,8 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import pino from "pino";
 import { createApp } from "../app.ts";
-import { StoreError, type StoreErrorCode } from "../store/error.ts";
 import { newToken, Tokens } from "../auth/tokens.ts";
+import { StoreError, type StoreErrorCode } from "../store/error.ts";
 import { FAKE_NOW_MS, FakeStore } from "../store/model.ts";
 
 const reader = newToken(["read"], "a");

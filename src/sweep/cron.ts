@@ -2,9 +2,9 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
+import type { Store } from "../store/store.ts";
 import { Lease, leaseKey } from "./lease.ts";
 import { Pace } from "./pace.ts";
-import type { Store } from "../store/store.ts";
 import { sweepStep } from "./step.ts";
 
 /** Of a minute, so that one is over before the next begins. */

@@ -5,11 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 import { StoreError } from "../store/error.ts";
+import type { EntryKey, Store } from "../store/store.ts";
 import { Lease, type LeaseState } from "./lease.ts";
 import { Pace, type Pressure } from "./pace.ts";
-import type { EntryKey, Store } from "../store/store.ts";
-import { type SweepStep, sweepStep } from "./step.ts";
 import { COUNTED_ROWS, emptyReport, parseReport, type SweepReport, type SweepStatus } from "./report.ts";
+import { type SweepStep, sweepStep } from "./step.ts";
 
 /** A holder that dies is replaced within two of these: its lease expires, and one of those waiting looks again. */
 const LEASE_MS = 10_000;

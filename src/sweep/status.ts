@@ -8,8 +8,8 @@ import { ExpiredRows } from "../database/expired.ts";
 import { watchShards } from "../database/shards.ts";
 import { Table } from "../database/table.ts";
 import { keyspaceOf, urlOfShard } from "../database/url.ts";
-import { LEASE_CALL_MS, Lease } from "./lease.ts";
 import type { EntryKey } from "../store/store.ts";
+import { LEASE_CALL_MS, Lease } from "./lease.ts";
 import { COUNTED_ROWS, emptyReport, parseReport, type SweepStatus } from "./report.ts";
 import { sweepLeaseKey } from "./sweeper.ts";
 

@@ -8,11 +8,11 @@ import { ExpiredRows } from "../database/expired.ts";
 import { replicaLag, type Shards } from "../database/shards.ts";
 import { Table } from "../database/table.ts";
 import { keyspaceOf, urlOfShard } from "../database/url.ts";
+import type { EntryKey } from "../store/store.ts";
 import type { Latency } from "./latency.ts";
 import { LEASE_CALL_MS, leaseKey } from "./lease.ts";
-import { pause, ShardSweep } from "./shard.ts";
-import type { EntryKey } from "../store/store.ts";
 import type { SweepStatus } from "./report.ts";
+import { pause, ShardSweep } from "./shard.ts";
 import { Turns } from "./turns.ts";
 
 const FOLLOW_MS = 1_000;

@@ -2,9 +2,9 @@
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { hash, install } from "../../vitess/cache.ts";
-import { ClusterProblem } from "../../vitess/problem.ts";
-import { run } from "../../vitess/processes.ts";
+import { hash, install } from "../../vitess/install/cache.ts";
+import { ClusterProblem } from "../../vitess/support/problem.ts";
+import { run } from "../../vitess/support/processes.ts";
 
 const SOURCE = join(import.meta.dirname, "checker");
 export const PORCUPINE_VERSION = /porcupine v(\S+)/.exec(readFileSync(join(SOURCE, "go.mod"), "utf8"))?.[1] ?? "";

@@ -3,7 +3,7 @@
 
 import { chownSync, mkdirSync, renameSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../../vitess/processes.ts";
+import { run } from "../../vitess/support/processes.ts";
 
 /** To copy a tablet's few GB, at most. */
 const COMMAND_MS = 120_000;

@@ -48,7 +48,7 @@ export const MUTANTS: Mutant[] = [
     title: "primaries give a read the result of an equal one that has begun earlier",
     replacements: [
       {
-        file: "vitess/topology.ts",
+        file: "vitess/topology/topology.ts",
         text: '"--enable-consolidator-replicas=true"',
         by: '"--enable-consolidator=true"',
       },

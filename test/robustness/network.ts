@@ -4,8 +4,8 @@
 
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { installDebian } from "../../vitess/debian.ts";
-import { run } from "../../vitess/processes.ts";
+import { installDebian } from "../../vitess/install/debian.ts";
+import { run } from "../../vitess/support/processes.ts";
 
 /** A process, and the TCP ports on which it listens. */
 export interface Peer {

@@ -3,7 +3,7 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ClusterProblem } from "../../vitess/problem.ts";
+import { ClusterProblem } from "../../vitess/support/problem.ts";
 import { EDGES, FAULTS } from "./faults/index.ts";
 import { LOAD } from "./faults/load.ts";
 import { MUTANTS } from "./mutants.ts";

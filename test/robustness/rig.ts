@@ -3,11 +3,11 @@
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { clusterStatus } from "../../vitess/cluster.ts";
-import { Processes } from "../../vitess/processes.ts";
-import { type ClusterStatus, isWhole } from "../../vitess/status.ts";
-import type { Program } from "../../vitess/topology.ts";
-import { until } from "../../vitess/until.ts";
+import { clusterStatus } from "../../vitess/run/cluster.ts";
+import { type ClusterStatus, isWhole } from "../../vitess/run/status.ts";
+import { Processes } from "../../vitess/support/processes.ts";
+import { until } from "../../vitess/support/until.ts";
+import type { Program } from "../../vitess/topology/topology.ts";
 import { clear, launch } from "../cluster-cli.ts";
 import { Server } from "./server.ts";
 

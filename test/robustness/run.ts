@@ -3,9 +3,9 @@
 
 import { rmSync } from "node:fs";
 import { report, table } from "../../bench/report.ts";
-import { withLock } from "../../vitess/lock.ts";
-import { ClusterProblem } from "../../vitess/problem.ts";
-import { VITESS_VERSION } from "../../vitess/topology.ts";
+import { withLock } from "../../vitess/support/lock.ts";
+import { ClusterProblem } from "../../vitess/support/problem.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { type Way, wayTo } from "../proxy.ts";
 import { PORCUPINE_VERSION } from "./checker.ts";
 import { FAULTS } from "./faults/index.ts";

@@ -1,10 +1,10 @@
 // A primary whose disk is full.
 
-import { Cluster } from "../../../vitess/folder.ts";
-import { findParts } from "../../../vitess/parts.ts";
-import { stopTablets } from "../../../vitess/stop.ts";
-import { KEYSPACE } from "../../../vitess/topology.ts";
-import { vtctl } from "../../../vitess/vtctl.ts";
+import { findParts } from "../../../vitess/install/parts.ts";
+import { Cluster } from "../../../vitess/run/folder.ts";
+import { stopTablets } from "../../../vitess/run/stop.ts";
+import { vtctl } from "../../../vitess/run/vtctl.ts";
+import { KEYSPACE } from "../../../vitess/topology/topology.ts";
 import { Disk, diskImpossible } from "../disk.ts";
 import type { Fault } from "../rig.ts";
 

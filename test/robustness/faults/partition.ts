@@ -1,7 +1,7 @@
 // A network that parts a shard's primary from others which go on: from its replicas alone, or from all but the vtgates.
 
-import { Cluster } from "../../../vitess/folder.ts";
-import type { Topology } from "../../../vitess/topology.ts";
+import { Cluster } from "../../../vitess/run/folder.ts";
+import type { Topology } from "../../../vitess/topology/topology.ts";
 import { cut, cutImpossible, type Peer } from "../network.ts";
 import type { Fault, Rig } from "../rig.ts";
 

@@ -1,6 +1,6 @@
 // What happens to the processes that all shards share, and to the servers.
 
-import type { Program } from "../../../vitess/topology.ts";
+import type { Program } from "../../../vitess/topology/topology.ts";
 import type { Fault } from "../rig.ts";
 
 const OUTAGE_MS = 6_000;

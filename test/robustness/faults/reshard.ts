@@ -1,7 +1,7 @@
 // Growing and shrinking, as an operator does it, and what can happen meanwhile.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { requireMemory } from "../../../vitess/room.ts";
+import { requireMemory } from "../../../vitess/run/room.ts";
 import type { Fault, Rig } from "../rig.ts";
 
 const AFTERMATH_MS = 3_000;

@@ -5,20 +5,20 @@
 
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { findParts, mysqlVersion } from "../install/parts.ts";
+import { untilServing } from "../run/cluster.ts";
+import { Cluster, exclusively } from "../run/folder.ts";
+import { type Fill, stopMysqld } from "../run/mysqlds.ts";
+import { requireRoom } from "../run/room.ts";
+import { startProcesses } from "../run/start.ts";
+import type { ClusterStatus } from "../run/status.ts";
+import { stopAll } from "../run/stop.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { makeDataDir } from "../support/processes.ts";
+import { step } from "../support/progress.ts";
+import { newSettings, type Settings, type Tablet, withServed } from "../topology/topology.ts";
 import { copyChecked, findSet, type Manifest, sizeMb } from "./backup-set.ts";
 import { forgetSource } from "./clone.ts";
-import { untilServing } from "./cluster.ts";
-import { Cluster, exclusively } from "./folder.ts";
-import { type Fill, stopMysqld } from "./mysqlds.ts";
-import { findParts, mysqlVersion } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
-import { makeDataDir } from "./processes.ts";
-import { step } from "./progress.ts";
-import { requireRoom } from "./room.ts";
-import { startProcesses } from "./start.ts";
-import type { ClusterStatus } from "./status.ts";
-import { stopAll } from "./stop.ts";
-import { newSettings, type Settings, type Tablet, withServed } from "./topology.ts";
 
 export interface RestoreOptions {
   /** A backup's folder, or a folder of several, of which the latest is taken. */

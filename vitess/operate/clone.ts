@@ -3,11 +3,11 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, RowDataPacket } from "mysql2/promise";
-import { connected, mysqldRuns, STOP_TIMEOUT_MS } from "./mysqlds.ts";
-import { ClusterProblem } from "./problem.ts";
-import type { Processes } from "./processes.ts";
-import { LOOPBACK, type Tablet } from "./topology.ts";
-import { until } from "./until.ts";
+import { connected, mysqldRuns, STOP_TIMEOUT_MS } from "../run/mysqlds.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import type { Processes } from "../support/processes.ts";
+import { until } from "../support/until.ts";
+import { LOOPBACK, type Tablet } from "../topology/topology.ts";
 
 const POLL_MS = 500;
 /** A replica that replicates is seconds behind; one that has lost its primary would be waited for in vain. */

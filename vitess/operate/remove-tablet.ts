@@ -1,12 +1,12 @@
 // `remove-tablet TABLET`: deletes a replica, such as one whose machine is lost.
 
-import { Cluster, changing, exclusively } from "./folder.ts";
-import { findParts, type Parts } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
+import { findParts, type Parts } from "../install/parts.ts";
+import { Cluster, changing, exclusively } from "../run/folder.ts";
+import { startProcesses } from "../run/start.ts";
+import { type ClusterStatus, isHealthy, readStatus } from "../run/status.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import type { Settings, Tablet } from "../topology/topology.ts";
 import { removeRetired } from "./retire.ts";
-import { startProcesses } from "./start.ts";
-import { type ClusterStatus, isHealthy, readStatus } from "./status.ts";
-import type { Settings, Tablet } from "./topology.ts";
 
 /** With fewer, a shard that loses another one stops taking writes: each has to be on two disks. */
 const SAFE_TABLETS = 3;

@@ -12,9 +12,9 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { ClusterProblem } from "./problem.ts";
-import { giveToServers, writePrivateFile } from "./processes.ts";
-import type { Settings } from "./topology.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { giveToServers, writePrivateFile } from "../support/processes.ts";
+import type { Settings } from "../topology/topology.ts";
 
 const MANIFEST = "manifest.json";
 const FORMAT = 1;

@@ -1,9 +1,9 @@
 // Stops a cluster's processes, those that serve first, those they depend on last.
 
+import { step } from "../support/progress.ts";
+import type { Process, Tablet } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
 import { STOP_TIMEOUT_MS, stopMysqld } from "./mysqlds.ts";
-import { step } from "./progress.ts";
-import type { Process, Tablet } from "./topology.ts";
 
 export async function stopAll(cluster: Cluster) {
   const { processes, topology } = cluster;

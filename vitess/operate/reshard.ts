@@ -6,19 +6,19 @@
 // shards gives up. cluster.json says which tablets there are at every moment, and Vitess which shards serve.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { findParts, type Parts } from "../install/parts.ts";
+import { Cluster, changing, exclusively } from "../run/folder.ts";
+import { dataMb } from "../run/mysqlds.ts";
+import { requireMemory, requireRoom } from "../run/room.ts";
+import { startProcesses } from "../run/start.ts";
+import { type ClusterStatus, isReady, readStatus } from "../run/status.ts";
+import { vtctl } from "../run/vtctl.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { step } from "../support/progress.ts";
+import { until } from "../support/until.ts";
+import { type Settings, shardNames, withServed, withShards } from "../topology/topology.ts";
 import { clearWorkflowLock } from "./abandoned.ts";
-import { Cluster, changing, exclusively } from "./folder.ts";
-import { dataMb } from "./mysqlds.ts";
-import { findParts, type Parts } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
-import { step } from "./progress.ts";
 import { removeRetired } from "./retire.ts";
-import { requireMemory, requireRoom } from "./room.ts";
-import { startProcesses } from "./start.ts";
-import { type ClusterStatus, isReady, readStatus } from "./status.ts";
-import { type Settings, shardNames, withServed, withShards } from "./topology.ts";
-import { until } from "./until.ts";
-import { vtctl } from "./vtctl.ts";
 import { isCollected, WORKFLOW, Workflow } from "./workflow.ts";
 
 /** vtorc and vtgate look for new tablets every five seconds; an election takes one or two. */

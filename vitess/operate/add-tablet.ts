@@ -3,18 +3,18 @@
 // Until the new tablet has caught up, cluster.json names it as being added, and nothing counts on it. After Ctrl-C or a
 // crash the same command goes on: with a new copy, unless that was whole.
 
+import { findParts, type Parts } from "../install/parts.ts";
+import { Cluster, changing, exclusively } from "../run/folder.ts";
+import { dataMb, startMysqlds } from "../run/mysqlds.ts";
+import { requireMemory, requireRoom } from "../run/room.ts";
+import { startProcesses, withoutLost } from "../run/start.ts";
+import { type ClusterStatus, isHealthy, readStatus, requireShard } from "../run/status.ts";
+import { stopTablets } from "../run/stop.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { step } from "../support/progress.ts";
+import { until } from "../support/until.ts";
+import { type Tablet, withServed, withTablet } from "../topology/topology.ts";
 import { cloneFrom } from "./clone.ts";
-import { Cluster, changing, exclusively } from "./folder.ts";
-import { dataMb, startMysqlds } from "./mysqlds.ts";
-import { findParts, type Parts } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
-import { step } from "./progress.ts";
-import { requireMemory, requireRoom } from "./room.ts";
-import { startProcesses, withoutLost } from "./start.ts";
-import { type ClusterStatus, isHealthy, readStatus, requireShard } from "./status.ts";
-import { stopTablets } from "./stop.ts";
-import { type Tablet, withServed, withTablet } from "./topology.ts";
-import { until } from "./until.ts";
 
 /** How long the shard may take to have a primary, where it was just started. */
 const PRIMARY_TIMEOUT_MS = 60_000;

@@ -4,17 +4,17 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import pino from "pino";
-import { type Config, isAnonymous, readConfig, VARIABLES } from "../src/config.ts";
-import { inspectBackend, requireSessionDefaults } from "../src/database/backend.ts";
-import { migrate } from "../src/database/migrate.ts";
-import { urlsOf } from "../src/database/url.ts";
-import { readTokens } from "../src/auth/source.ts";
+import { readTokens } from "../../src/auth/source.ts";
+import { type Config, isAnonymous, readConfig, VARIABLES } from "../../src/config.ts";
+import { inspectBackend, requireSessionDefaults } from "../../src/database/backend.ts";
+import { migrate } from "../../src/database/migrate.ts";
+import { urlsOf } from "../../src/database/url.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { requireFreePort, run, startTime } from "../support/processes.ts";
+import { step } from "../support/progress.ts";
 import { clusterExists, clusterStatus, defaultDataDir } from "./cluster.ts";
-import { ClusterProblem } from "./problem.ts";
-import { requireFreePort, run, startTime } from "./processes.ts";
-import { step } from "./progress.ts";
 
-const PROJECT = join(import.meta.dirname, "..");
+const PROJECT = join(import.meta.dirname, "../..");
 /** Beside `npm start`. */
 const PORT = "8788";
 /** wrangler's own line for a request, which holds its key. */

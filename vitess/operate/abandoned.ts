@@ -2,12 +2,12 @@
 // day, in which the switch could neither be finished nor undone, while neither the old shards nor the new ones serve.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Cluster } from "./folder.ts";
-import { STOP_TIMEOUT_MS } from "./mysqlds.ts";
-import type { Parts } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
-import { startProcesses } from "./start.ts";
-import { GLOBAL_ROOT, KEYSPACE, LOOPBACK } from "./topology.ts";
+import type { Parts } from "../install/parts.ts";
+import type { Cluster } from "../run/folder.ts";
+import { STOP_TIMEOUT_MS } from "../run/mysqlds.ts";
+import { startProcesses } from "../run/start.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { GLOBAL_ROOT, KEYSPACE, LOOPBACK } from "../topology/topology.ts";
 
 /** A switch that is under way, begun by a command that was killed, is over sooner. */
 const PATIENCE_MS = 15_000;

@@ -4,10 +4,10 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { withLock } from "./lock.ts";
-import { ClusterProblem } from "./problem.ts";
-import { reachableByServers } from "./processes.ts";
-import { step } from "./progress.ts";
+import { withLock } from "../support/lock.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { reachableByServers } from "../support/processes.ts";
+import { step } from "../support/progress.ts";
 
 /** Where installed parts are kept. Root's own ~/.cache is closed to the user that the servers run as. */
 function cacheDir(): string {

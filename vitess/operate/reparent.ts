@@ -1,13 +1,13 @@
 // `reparent SHARD`: makes another tablet the primary of a shard, without losing a write.
 
-import { Cluster, exclusively } from "./folder.ts";
-import { findParts } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
-import { step } from "./progress.ts";
-import { type ClusterStatus, isHealthy, isReady, readStatus, requireShard } from "./status.ts";
-import { KEYSPACE } from "./topology.ts";
-import { until } from "./until.ts";
-import { vtctl } from "./vtctl.ts";
+import { findParts } from "../install/parts.ts";
+import { Cluster, exclusively } from "../run/folder.ts";
+import { type ClusterStatus, isHealthy, isReady, readStatus, requireShard } from "../run/status.ts";
+import { vtctl } from "../run/vtctl.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { step } from "../support/progress.ts";
+import { until } from "../support/until.ts";
+import { KEYSPACE } from "../topology/topology.ts";
 
 /** How long replicas may take to catch up, before and after; calls to the shard wait meanwhile. */
 const CATCH_UP_SECONDS = 5;

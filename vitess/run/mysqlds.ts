@@ -4,14 +4,14 @@ import { existsSync, globSync, readFileSync, rmSync, statSync, writeFileSync } f
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { type Connection, createConnection } from "mysql2/promise";
+import type { Parts } from "../install/parts.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { type Processes, run } from "../support/processes.ts";
+import { step } from "../support/progress.ts";
+import { together } from "../support/together.ts";
+import { bufferPoolMb, LOOPBACK, memorySettings, mysqlSettings, type Tablet } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
-import type { Parts } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
-import { type Processes, run } from "./processes.ts";
-import { step } from "./progress.ts";
 import { applyRelayLog } from "./relay-log.ts";
-import { together } from "./together.ts";
-import { bufferPoolMb, LOOPBACK, memorySettings, mysqlSettings, type Tablet } from "./topology.ts";
 
 /** A server that has not stopped by then is killed; what it acknowledged is on disk either way. */
 export const STOP_TIMEOUT_MS = 60_000;

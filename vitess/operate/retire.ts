@@ -1,15 +1,15 @@
 // Deletes tablets that no shard counts on any more.
 
 import { rmSync } from "node:fs";
-import type { Cluster } from "./folder.ts";
-import { fitMemory } from "./mysqlds.ts";
-import type { Parts } from "./parts.ts";
-import { step } from "./progress.ts";
-import { knownTablets } from "./status.ts";
-import { stopTablets } from "./stop.ts";
-import { KEYSPACE, type Tablet } from "./topology.ts";
-import { until } from "./until.ts";
-import { type Vtctl, vtctl } from "./vtctl.ts";
+import type { Parts } from "../install/parts.ts";
+import type { Cluster } from "../run/folder.ts";
+import { fitMemory } from "../run/mysqlds.ts";
+import { knownTablets } from "../run/status.ts";
+import { stopTablets } from "../run/stop.ts";
+import { type Vtctl, vtctl } from "../run/vtctl.ts";
+import { step } from "../support/progress.ts";
+import { until } from "../support/until.ts";
+import { KEYSPACE, type Tablet } from "../topology/topology.ts";
 
 /** vtgate looks for tablets that are gone every five seconds. */
 const FORGET_TIMEOUT_MS = 30_000;

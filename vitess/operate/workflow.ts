@@ -1,9 +1,9 @@
 // Vitess's own resharding, a workflow of VReplication: made, watched, switched and completed through vtctld.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClusterProblem } from "./problem.ts";
-import { KEYSPACE } from "./topology.ts";
-import type { Vtctl } from "./vtctl.ts";
+import type { Vtctl } from "../run/vtctl.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { KEYSPACE } from "../topology/topology.ts";
 
 export const WORKFLOW = "reshard";
 /**

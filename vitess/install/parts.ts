@@ -5,12 +5,12 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { ClusterProblem } from "../support/problem.ts";
+import { run } from "../support/processes.ts";
+import { together } from "../support/together.ts";
+import { type Program, VITESS_VERSION } from "../topology/topology.ts";
 import { hash, install } from "./cache.ts";
 import { installDebian } from "./debian.ts";
-import { ClusterProblem } from "./problem.ts";
-import { run } from "./processes.ts";
-import { together } from "./together.ts";
-import { type Program, VITESS_VERSION } from "./topology.ts";
 
 const VITESS_PROGRAMS = ["mysqlctl", "vtctld", "vtctldclient", "vtgate", "vtorc", "vttablet"] as const;
 

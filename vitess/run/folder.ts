@@ -3,10 +3,18 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { withLock } from "./lock.ts";
-import { ClusterProblem } from "./problem.ts";
-import { makeDataDir, Processes, writePrivateFile } from "./processes.ts";
-import { LOOPBACK, newSettings, type Settings, type Tablet, type Topology, topology, vtgateUsers } from "./topology.ts";
+import { withLock } from "../support/lock.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { makeDataDir, Processes, writePrivateFile } from "../support/processes.ts";
+import {
+  LOOPBACK,
+  newSettings,
+  type Settings,
+  type Tablet,
+  type Topology,
+  topology,
+  vtgateUsers,
+} from "../topology/topology.ts";
 
 const SETTINGS_FILE = "cluster.json";
 const USERS_FILE = "vtgate-users.json";

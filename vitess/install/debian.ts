@@ -2,9 +2,9 @@
 
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { ClusterProblem } from "../support/problem.ts";
+import { run } from "../support/processes.ts";
 import { hash, install } from "./cache.ts";
-import { ClusterProblem } from "./problem.ts";
-import { run } from "./processes.ts";
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 

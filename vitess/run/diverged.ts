@@ -5,8 +5,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RowDataPacket } from "mysql2/promise";
+import type { Tablet } from "../topology/topology.ts";
 import { connected } from "./mysqlds.ts";
-import type { Tablet } from "./topology.ts";
 
 const QUERY_TIMEOUT_MS = 2_000;
 const CONFIRM_MS = 1_000;

@@ -1,9 +1,9 @@
 // Calls to the cluster's vtctld, which does what changes a cluster: through its own client.
 
+import type { Parts } from "../install/parts.ts";
+import { run } from "../support/processes.ts";
+import { LOOPBACK } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
-import type { Parts } from "./parts.ts";
-import { run } from "./processes.ts";
-import { LOOPBACK } from "./topology.ts";
 
 export type Vtctl = (args: string[], signal?: AbortSignal) => Promise<string>;
 

@@ -2,17 +2,17 @@
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { findParts } from "../install/parts.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { makeDataDir } from "../support/processes.ts";
+import { step } from "../support/progress.ts";
+import { withServed } from "../topology/topology.ts";
 import { adviceOn } from "./diverged.ts";
 import { Cluster, type ClusterOptions, exclusively } from "./folder.ts";
-import { findParts } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
-import { makeDataDir } from "./processes.ts";
-import { step } from "./progress.ts";
 import { requireRoom } from "./room.ts";
 import { START_TIMEOUT_MS, startProcesses } from "./start.ts";
 import { type ClusterStatus, isHealthy, isServing, isWhole, readStatus } from "./status.ts";
 import { stopAll } from "./stop.ts";
-import { withServed } from "./topology.ts";
 
 /** How long a start waits for tablets that their shard can do without. */
 const STRAGGLER_TIMEOUT_MS = 40_000;

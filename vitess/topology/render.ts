@@ -3,8 +3,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { DEFAULTS } from "./folder.ts";
-import { applyUntil, UNAPPLIED } from "./relay-log.ts";
+import { DEFAULTS } from "../run/folder.ts";
+import { applyUntil, UNAPPLIED } from "../run/relay-log.ts";
 import {
   KEYSPACE,
   LOOPBACK,
@@ -162,6 +162,6 @@ function totalMemoryMb({ etcd, vtctld, vtorc, vtgates, tablets }: Topology): num
 }
 
 if (import.meta.main) {
-  writeFileSync(join(import.meta.dirname, "compose.yaml"), renderCompose());
-  writeFileSync(join(import.meta.dirname, "TOPOLOGY.md"), renderDocument());
+  writeFileSync(join(import.meta.dirname, "../compose.yaml"), renderCompose());
+  writeFileSync(join(import.meta.dirname, "../TOPOLOGY.md"), renderDocument());
 }

@@ -2,12 +2,12 @@
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
-import { requireSpace } from "./cache.ts";
+import { requireSpace } from "../install/cache.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { reachableByServers } from "../support/processes.ts";
+import { TABLET_MB } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
 import { memoryOfEach, mysqldRuns } from "./mysqlds.ts";
-import { ClusterProblem } from "./problem.ts";
-import { reachableByServers } from "./processes.ts";
-import { TABLET_MB } from "./topology.ts";
 
 /** The longest path of a Unix socket that Linux accepts, in bytes. */
 const SOCKET_PATH_BYTES = 107;

@@ -3,14 +3,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Parts } from "../install/parts.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { type Processes, portInUse } from "../support/processes.ts";
+import { step } from "../support/progress.ts";
+import { together } from "../support/together.ts";
+import { KEYSPACE, LOOPBACK, type Process, type Tablet, type TabletSettings } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
 import { type Fill, isInitialized, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
-import type { Parts } from "./parts.ts";
-import { ClusterProblem } from "./problem.ts";
-import { type Processes, portInUse } from "./processes.ts";
-import { step } from "./progress.ts";
-import { together } from "./together.ts";
-import { KEYSPACE, LOOPBACK, type Process, type Tablet, type TabletSettings } from "./topology.ts";
 import { vtctl } from "./vtctl.ts";
 
 const READY_TIMEOUT_MS = 2_000;
@@ -119,7 +119,7 @@ async function setUpKeyspace(cluster: Cluster, parts: Parts, signal?: AbortSigna
       return client(call, signal);
     });
   }
-  const vschema = readFileSync(join(import.meta.dirname, "vschema.json"), "utf8");
+  const vschema = readFileSync(join(import.meta.dirname, "../topology/vschema.json"), "utf8");
   await client(["ApplyVSchema", `--vschema=${vschema}`, KEYSPACE], signal);
 }
 

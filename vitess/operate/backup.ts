@@ -6,17 +6,17 @@
 import { existsSync, globSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { RowDataPacket } from "mysql2/promise";
+import { requireSpace } from "../install/cache.ts";
+import { Cluster, changing } from "../run/folder.ts";
+import { connected, dataMb } from "../run/mysqlds.ts";
+import { type ClusterStatus, isHealthy, readStatus } from "../run/status.ts";
+import { withLock } from "../support/lock.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { makeDataDir, reachableByServers, run } from "../support/processes.ts";
+import { step } from "../support/progress.ts";
+import { type Settings, type Tablet, VITESS_VERSION } from "../topology/topology.ts";
 import { describeCopy, type Manifest, setsIn, writeManifest } from "./backup-set.ts";
-import { requireSpace } from "./cache.ts";
 import { cloneIntoFolder, followed } from "./clone.ts";
-import { Cluster, changing } from "./folder.ts";
-import { withLock } from "./lock.ts";
-import { connected, dataMb } from "./mysqlds.ts";
-import { ClusterProblem } from "./problem.ts";
-import { makeDataDir, reachableByServers, run } from "./processes.ts";
-import { step } from "./progress.ts";
-import { type ClusterStatus, isHealthy, readStatus } from "./status.ts";
-import { type Settings, type Tablet, VITESS_VERSION } from "./topology.ts";
 
 /** System tablespaces, undo and redo logs in the copy of a shard. */
 const SHARD_DISK_MB = 250;

@@ -1,12 +1,12 @@
 // What a cluster is doing, as its vtgates and the process table tell it.
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import { SHOW_SHARDS, servingShards } from "../src/database/backend.ts";
-import { COUNTED_ROWS, type SweepStatus } from "../src/sweep/report.ts";
+import { SHOW_SHARDS, servingShards } from "../../src/database/backend.ts";
+import { COUNTED_ROWS, type SweepStatus } from "../../src/sweep/report.ts";
+import { ClusterProblem } from "../support/problem.ts";
+import { KEYSPACE, LOOPBACK, SQL_USER, type Tablet, type Vtgate } from "../topology/topology.ts";
 import { hasDiverged } from "./diverged.ts";
 import type { Cluster } from "./folder.ts";
-import { ClusterProblem } from "./problem.ts";
-import { KEYSPACE, LOOPBACK, SQL_USER, type Tablet, type Vtgate } from "./topology.ts";
 
 export interface ClusterStatus {
   dataDir: string;
