@@ -31,9 +31,9 @@ export function judge(measured: Measured[]): Bar[] {
   const few = `${FEW_CONNECTIONS} connections`;
   return [
     atLeast("GET, against sysbench's point selects", 5, get / rate(NAMES.sysbench, "get")),
-    atLeast("PUT, against sysbench's upserts", 10, put / rate(NAMES.sysbench, "put")),
-    atLeast("GET, against etcd's gateway", 3, get / rate(NAMES.etcd, "get")),
-    atLeast("PUT, against etcd's gateway", 2, put / rate(NAMES.etcd, "put")),
+    atLeast("PUT, against sysbench's upserts", 20, put / rate(NAMES.sysbench, "put")),
+    atLeast("GET, against etcd's gateway", 2.6, get / rate(NAMES.etcd, "get")),
+    atLeast("PUT, against etcd's gateway", 1.8, put / rate(NAMES.etcd, "put")),
     atLeast("GET, against webdis and Redis (stretch)", 1, get / rate(NAMES.webdis, "get")),
     atLeast('GET, against Hono answering "ok" (stretch)', 0.5, get / rate(NAMES.hono, "get")),
     ...OPERATIONS.flatMap((operation) => [
