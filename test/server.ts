@@ -23,10 +23,14 @@ export interface RunningServer {
 
 /**
  * Starts a server on a free port and waits until it serves; throws what it printed when it ends instead. `program` may
- * be another than the real one that says in the same way where it serves.
+ * be another than the real one that says in the same way where it serves; `options` are Bun's.
  */
-export async function startServer(environment: Record<string, string>, program = SERVER): Promise<RunningServer> {
-  const { output, child, exited } = launchServer({ PORT: "0", ...environment }, program);
+export async function startServer(
+  environment: Record<string, string>,
+  program = SERVER,
+  options: string[] = [],
+): Promise<RunningServer> {
+  const { output, child, exited } = launchServer({ PORT: "0", ...environment }, program, options);
   const url = await new Promise<string>((resolve, reject) => {
     exited.then(() => reject(new Error(`the server ended:\n${output()}`)));
     child.stdout.on("data", () => {
@@ -50,8 +54,8 @@ export async function startServer(environment: Record<string, string>, program =
 }
 
 /** Starts a server without waiting for anything. */
-export function launchServer(environment: Record<string, string>, program = SERVER) {
-  const child = spawn(process.execPath, [program], {
+export function launchServer(environment: Record<string, string>, program = SERVER, options: string[] = []) {
+  const child = spawn(process.execPath, [...options, program], {
     // A test that stops a server has no clients there.
     env: { ...process.env, KV_LEAVE_MS: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,10 +1,11 @@
-// What the tests run against, as test/run.ts started it: a server over Vitess, one over a plain MySQL, and the Worker over
-// Vitess.
+// What the tests run against: a server over Vitess, one over a plain MySQL, and the Worker over Vitess, as `npm test` or
+// `npm run test:up` has started them.
 
 import { test } from "bun:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
 import type { ClusterStatus } from "../vitess/run/status.ts";
+import { kept } from "./suite.ts";
 
 export interface Targets {
   /** The server uses all vtgates; `databaseUrl` leads to the first. */
@@ -13,9 +14,27 @@ export interface Targets {
   worker: { url: string };
 }
 
-export const targets: Targets = JSON.parse(
-  process.env.KV_TEST_TARGETS ?? fail("run the tests with `npm test`, which starts what they need"),
-);
+let known: Targets | undefined;
+
+/** Looked up when first needed: most helpers of this file need none. */
+export const targets: Targets = {
+  get vitess() {
+    return find().vitess;
+  },
+  get mysql() {
+    return find().mysql;
+  },
+  get worker() {
+    return find().worker;
+  },
+};
+
+function find(): Targets {
+  const given = process.env.KV_TEST_TARGETS;
+  known ??= given ? (JSON.parse(given) as Targets) : kept()?.targets;
+  if (!known) throw new Error("nothing to test against: run `npm run test:up`, or all tests with `npm test`");
+  return known;
+}
 
 /** The names of the servers on Bun, after their databases. */
 export const BACKENDS = ["vitess", "mysql"] as const;
@@ -30,10 +49,6 @@ export const SERVERS = [...BACKENDS, "worker"] as const;
  * workerd does neither.)
  */
 export const exceptOnWorker = (server: (typeof SERVERS)[number]) => test.skipIf(server === "worker");
-
-function fail(message: string): never {
-  throw new Error(message);
-}
 
 /** Shorter than the suite's own limit for one test, longer than any call should take. */
 const CALL_TIMEOUT_MS = 30_000;
