@@ -22,6 +22,12 @@ export const MODEL_NOW_MS = 1_700_000_000_000;
 
 export class ModelStore implements Store {
   nowMs = MODEL_NOW_MS;
+
+  /** Its clock stands still, unless a test moves it or gives another. */
+  constructor(clock?: () => number) {
+    if (clock) Object.defineProperty(this, "nowMs", { get: clock });
+  }
+
   private readonly rows = new Map<string, Row<Content> | null>();
   /** What was asked of it, in order. */
   readonly calls: { method: keyof Store; caller?: Caller }[] = [];
