@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
 import { step } from "../vitess/support/progress.ts";
 import {
   BACKUPS_DIR,
@@ -19,7 +20,6 @@ import {
 } from "./folders.ts";
 import { startPlainMysql } from "./mysqld.ts";
 import { startServer, WORKER } from "./server.ts";
-import type { Targets } from "./targets.ts";
 
 const PORT_BASE = 17000;
 const PORTS = { mysql: PORT_BASE + 900, overVitess: PORT_BASE + 901, overMysql: PORT_BASE + 902 };
@@ -28,6 +28,13 @@ const FOLDERS = [
   ...[OPERATIONS_DIR, BACKUPS_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR],
 ];
 const END_TIMEOUT_MS = 60_000;
+
+export interface Targets {
+  /** The server uses all vtgates; `databaseUrl` leads to the first. */
+  vitess: { url: string; databaseUrl: string; status: ClusterStatus };
+  mysql: { url: string; databaseUrl: string; socket: string };
+  worker: { url: string };
+}
 
 /** What `npm run test:up` has left running. */
 export interface Kept {

@@ -4,15 +4,7 @@
 import { test } from "bun:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
-import type { ClusterStatus } from "../vitess/run/status.ts";
-import { kept } from "./suite.ts";
-
-export interface Targets {
-  /** The server uses all vtgates; `databaseUrl` leads to the first. */
-  vitess: { url: string; databaseUrl: string; status: ClusterStatus };
-  mysql: { url: string; databaseUrl: string; socket: string };
-  worker: { url: string };
-}
+import { kept, type Targets } from "./suite.ts";
 
 let known: Targets | undefined;
 
