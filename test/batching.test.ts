@@ -10,7 +10,7 @@ import { Table } from "../src/database/table.ts";
 import { Tables } from "../src/database/tables.ts";
 import { urlOfShard } from "../src/database/url.ts";
 import { entryKey, type NewEntry } from "../src/store/store.ts";
-import { shardNames } from "../vitess/topology/topology.ts";
+import { shardNames } from "../vitess/topology/settings.ts";
 import { targets, whileLocked } from "./targets.ts";
 
 const OPTIONS = {

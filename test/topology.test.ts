@@ -4,7 +4,8 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderCompose, renderDocument } from "../vitess/topology/render.ts";
-import { newSettings, shardNames, topology } from "../vitess/topology/topology.ts";
+import { newSettings, shardNames } from "../vitess/topology/settings.ts";
+import { topology } from "../vitess/topology/topology.ts";
 
 const checkedIn = (name: string) => readFileSync(join(import.meta.dirname, "../vitess", name), "utf8");
 

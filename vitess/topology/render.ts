@@ -5,17 +5,9 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { DEFAULTS } from "../run/folder.ts";
 import { applyUntil, UNAPPLIED } from "../run/relay-log.ts";
-import {
-  KEYSPACE,
-  LOOPBACK,
-  mysqlSettings,
-  newSettings,
-  type Process,
-  type Topology,
-  topology,
-  VITESS_VERSION,
-  vtgateUsers,
-} from "./topology.ts";
+import { mysqlSettings } from "./mysql.ts";
+import { newSettings } from "./settings.ts";
+import { KEYSPACE, LOOPBACK, type Process, type Topology, topology, VITESS_VERSION, vtgateUsers } from "./topology.ts";
 import vschema from "./vschema.json";
 
 const settings = newSettings(DEFAULTS.shards, DEFAULTS.tablets, DEFAULTS.portBase);
