@@ -20,7 +20,7 @@ const GENERATED = "Rendered from topology.ts by `npm run render`; a test compare
 const IMAGE = `FROM golang:1.26 AS vitess
 WORKDIR /src
 COPY go.mod go.sum ./
-RUN GOBIN=/out GOFLAGS=-mod=readonly go install -trimpath -ldflags="-s -w" tool
+RUN GOBIN=/out GOFLAGS=-mod=readonly CGO_ENABLED=0 go install -trimpath -ldflags="-s -w" tool
 FROM debian:sid-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends mysql-server-core mysql-client-core etcd-server && rm -rf /var/lib/apt/lists/*
 COPY --from=vitess /out/ /usr/local/bin/
@@ -53,7 +53,7 @@ export function renderCompose(): string {
   const document = {
     name: "vitess-kv",
     services: {
-      etcd: { ...service(etcd), build: { context: ".", dockerfile_inline: IMAGE } },
+      etcd: { ...service(etcd), build: { context: "install", dockerfile_inline: IMAGE } },
       vtctld: service(vtctld),
       setup: { ...base, restart: "on-failure", command: ["sh", "-ec", setup] },
       ...Object.fromEntries(
