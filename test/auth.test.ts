@@ -12,7 +12,7 @@ import { newToken, Tokens } from "../src/auth/tokens.ts";
 import { directStore } from "../src/batching/direct.ts";
 import { connect } from "../src/database/connect.ts";
 import { Table } from "../src/database/table.ts";
-import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
+import { launchServer, type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
 import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
 const DATABASE_URL = targets.vitess.databaseUrl;

@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
-import { launchServer, type RunningServer, startServer } from "./server.ts";
+import { launchServer, type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { call, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
 
 const DATABASE_URL = targets.vitess.databaseUrl;

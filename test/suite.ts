@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
+import { startServer, WORKER } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { step } from "../vitess/support/progress.ts";
 import {
@@ -19,7 +20,6 @@ import {
   SUITE_DIR,
 } from "./folders.ts";
 import { startPlainMysql } from "./mysqld.ts";
-import { startServer, WORKER } from "./server.ts";
 
 const PORT_BASE = 17000;
 const PORTS = { mysql: PORT_BASE + 900, overVitess: PORT_BASE + 901, overMysql: PORT_BASE + 902 };

@@ -16,8 +16,18 @@ import { urlOfShard } from "../src/database/url.ts";
 import { entryKey, type NewEntry, type Store } from "../src/store/store.ts";
 import { sweepLeaseKey } from "../src/sweep/shards.ts";
 import { sweepStep } from "../src/sweep/step.ts";
-import { SHIFTED_SERVER, startServer } from "./server.ts";
-import { BACKENDS, call, connectToPrimaryOf, connectToTablet, freshKeyUrl, rowKey, targets, until } from "./targets.ts";
+import { startServer } from "../vitess/run/server-process.ts";
+import {
+  BACKENDS,
+  call,
+  connectToPrimaryOf,
+  connectToTablet,
+  freshKeyUrl,
+  rowKey,
+  SHIFTED_SERVER,
+  targets,
+  until,
+} from "./targets.ts";
 
 const BUDGET = { rows: 100, ms: 10_000 };
 const entry = (value: string, expiry: NewEntry["expiry"]): NewEntry => ({

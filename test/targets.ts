@@ -2,6 +2,7 @@
 // `npm run test:up` has started them.
 
 import { test } from "bun:test";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
 import { kept, type Targets } from "./suite.ts";
@@ -27,6 +28,9 @@ function find(): Targets {
   if (!known) throw new Error("nothing to test against: run `npm run test:up`, or all tests with `npm test`");
   return known;
 }
+
+/** The server with a clock that is wrong by TEST_CLOCK_SHIFT_MS. */
+export const SHIFTED_SERVER = join(import.meta.dirname, "shifted-server.ts");
 
 /** The names of the servers on Bun, after their databases. */
 export const BACKENDS = ["vitess", "mysql"] as const;

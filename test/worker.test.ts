@@ -11,9 +11,9 @@ import { Table } from "../src/database/table.ts";
 import { portInUse } from "../src/port.ts";
 import { Lease, leaseKey } from "../src/sweep/lease.ts";
 import { sweepLeaseKey } from "../src/sweep/shards.ts";
+import { launchServer, type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
 import { PROBLEMS_DIR } from "./folders.ts";
 import { type Way, wayTo } from "./proxy.ts";
-import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
 import { call, connectToTablet, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
 
 const { databaseUrl, status } = targets.vitess;

@@ -4,11 +4,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-const SERVER = join(import.meta.dirname, "../src/server.ts");
+const SERVER = join(import.meta.dirname, "../../src/server.ts");
 /** The Worker, as `npm run worker` starts it. */
-export const WORKER = join(import.meta.dirname, "../vitess/run/wrangler.ts");
-/** The server with a clock that is wrong by TEST_CLOCK_SHIFT_MS. */
-export const SHIFTED_SERVER = join(import.meta.dirname, "shifted-server.ts");
+export const WORKER = join(import.meta.dirname, "wrangler.ts");
 
 export interface RunningServer {
   url: string;
