@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ModelStore } from "../store/model.ts";
 import { holderOf, Lease, leaseKey } from "./lease.ts";
 
@@ -69,4 +70,33 @@ test("a lease that is released is free at once", async () => {
 
 test("the namespace of leases is no client's", () => {
   expect(key.toString()).toStartWith(".");
+});
+
+test("a lease whose holder died is taken though the database's clock was set back, and not before its time", async () => {
+  const store = new ModelStore();
+  const [dead, other] = ["dead", "other"].map((holder) => new Lease(store, key, { holder, ttlMs: 50 })) as [
+    Lease,
+    Lease,
+  ];
+  await dead.take();
+  store.nowMs -= 3_600_000;
+  expect(await other.take()).toBe(false);
+  expect(await other.take()).toBe(false);
+  await sleep(60);
+  expect(await other.take()).toBe(true);
+  expect(await holderOf(store, key)).toBe("other");
+});
+
+test("a lease that is renewed is not taken, however long the other waits", async () => {
+  const store = new ModelStore();
+  const [holder, other] = ["holder", "other"].map((name) => new Lease(store, key, { holder: name, ttlMs: 20 })) as [
+    Lease,
+    Lease,
+  ];
+  await holder.take();
+  for (let i = 0; i < 5; i++) {
+    await sleep(15);
+    expect(await holder.renew()).toBe(true);
+    expect(await other.take()).toBe(false);
+  }
 });

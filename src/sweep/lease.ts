@@ -27,6 +27,8 @@ export class Lease {
   private version: Version | null = null;
   /** As performance.now() counts: when it has expired at the latest that this process may believe it has it. */
   private until = 0;
+  /** The lease of another, and since when it has been this one. */
+  private seen: { version: Version; atMs: number } | undefined;
 
   constructor(
     /** Its deadline is LEASE_CALL_MS, or shorter than a lease. */
@@ -40,9 +42,19 @@ export class Lease {
     return this.version === null ? 0 : Math.max(0, this.until - performance.now());
   }
 
-  /** Takes it, if nobody has it. Throws `StoreError`. */
-  take(): Promise<boolean> {
-    return this.write({ ifNoneMatch: "*" });
+  /**
+   * Takes it, if nobody has it, or if it has not been renewed for a lease's time by this process's clock: a failover may
+   * have led to a machine whose clock is far behind, by which it would not expire. Throws `StoreError`.
+   */
+  async take(): Promise<boolean> {
+    if (await this.write({ ifNoneMatch: "*" })) return true;
+    const version = (await this.store.head(this.key))?.version;
+    if (version === undefined) return false;
+    if (version !== this.seen?.version) {
+      this.seen = { version, atMs: performance.now() };
+      return false;
+    }
+    return performance.now() - this.seen.atMs >= this.options.ttlMs && (await this.write({ ifMatch: [version] }));
   }
 
   /** Holds it for another `ttlMs`, or tells that it is lost. Throws `StoreError`. */
