@@ -16,7 +16,6 @@ import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import type { Serving } from "./processes.ts";
-import { Latency } from "./sweep/latency.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 
@@ -58,14 +57,13 @@ export async function serve(
 ) {
   const tokens = isAnonymous(config) ? undefined : await followTokens(tokenSource(config), log);
   let sweeper: Sweeper | undefined;
-  const latency = new Latency(() => sweeper?.isSweeping ?? false);
+  let calls = 0;
   const connections = {
     url: config.DATABASE_URL,
     backend,
     connections: config.KV_CONNECTIONS,
     queueLimit: config.KV_QUEUE_CALLS,
     packets: true,
-    observe: (statement: string) => latency.begin(statement),
   };
   const database = connect(connections);
   let tables: Tables | undefined;
@@ -80,14 +78,18 @@ export async function serve(
     const batching = config.KV_COALESCE === "true" ? batch(config, shards, tables, anywhere) : undefined;
     if (config.KV_SWEEP === "true") {
       const holder = `${hostname()}-${process.pid}`;
-      sweeper = new Sweeper({ url: config.DATABASE_URL, backend, shards, latency, holder, log });
+      sweeper = new Sweeper({
+        ...{ url: config.DATABASE_URL, backend, shards, holder, log },
+        storeOver: directStore,
+        calls: () => calls,
+      });
     }
     const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS), {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       bodyTimeoutMs: config.KV_BODY_MS,
       tokens,
       ttlJitter: config.KV_TTL_JITTER,
-      metrics: createMetrics(() => sweeper?.status() ?? new Map()),
+      metrics: createMetrics(async () => (await sweeper?.status()) ?? new Map()),
       log,
       isDraining: () => ending.signal.aborted,
       isFull: batching?.isFull ?? (() => false),
@@ -101,7 +103,10 @@ export async function serve(
       idleTimeout: Math.ceil((config.KV_BODY_MS + config.KV_DEADLINE_MS) / 1000) + IDLE_SLACK_SECONDS,
       // The app's own limits answer with a problem document; Bun's would close the connection without a word.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      fetch: (request) => (ending.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request)),
+      fetch: (request) => {
+        calls += 1;
+        return ending.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request);
+      },
     });
     onServing({ url: server.url.href, port: server.port as number });
     await ending.begun;

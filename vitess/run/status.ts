@@ -2,7 +2,7 @@
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { SHOW_SHARDS, servingShards } from "../../src/database/backend.ts";
-import { COUNTED_ROWS, type SweepStatus } from "../../src/sweep/report.ts";
+import { COUNTED_ROWS, type SweepStatus } from "../../src/sweep/status.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { KEYSPACE, LOOPBACK, SQL_USER, type Tablet, type Vtgate } from "../topology/topology.ts";
 import { hasDiverged } from "./diverged.ts";
@@ -276,12 +276,12 @@ function renderSweeps(sweeps: Map<string, SweepStatus | null>): string[] {
   if (sweeps.size === 0) return [];
   const rows = [...sweeps].map(([shard, sweep]) => {
     if (!sweep) return [shard, "does not answer"];
-    const { holder, reclaimedRows, oldestAgeMs, backlogRows, stepMs } = sweep;
+    const { holder, oldestAgeMs, backlogRows } = sweep;
     const age = `${(oldestAgeMs / 1000).toFixed(1)} s`;
     const backlog = backlogRows < COUNTED_ROWS ? `${backlogRows}` : `${COUNTED_ROWS} or more`;
-    return [shard, holder || "nobody", `${reclaimedRows}`, age, backlog, `${stepMs} ms`];
+    return [shard, holder || "nobody", age, backlog];
   });
-  return [...columns([["SHARD", "SWEPT BY", "RECLAIMED", "OLDEST EXPIRED", "BACKLOG", "STEP"], ...rows]), ""];
+  return [...columns([["SHARD", "SWEPT BY", "OLDEST EXPIRED", "BACKLOG"], ...rows]), ""];
 }
 
 /** Lines of a table whose cells stand below each other. */
