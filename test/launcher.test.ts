@@ -9,10 +9,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { requireSpace } from "../vitess/install/cache.ts";
+import { DEV, launchServer, START, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { LAUNCHER_DIR, PROBLEMS_DIR } from "./folders.ts";
-import { until } from "./targets.ts";
+import { call, freshKeyUrl, until } from "./targets.ts";
 
 const PORT_BASE = 18000;
 const DATA_DIR = LAUNCHER_DIR;
@@ -155,6 +156,80 @@ describe("a cluster's life", () => {
   });
 });
 
+describe("the server over a cluster", () => {
+  const environment = { PORT: "0", KV_DATA_DIR: DATA_DIR };
+  const isUp = async () => (await cluster("status", "--data", DATA_DIR)).code === 0;
+  beforeAll(async () => {
+    await clear(DATA_DIR);
+    expect((await cluster("up", ...SMALL)).code).toBe(0);
+  });
+  afterAll(() => clear(DATA_DIR));
+
+  test("`npm start` leaves a cluster running that ran before", async () => {
+    const server = await startServer(environment, START);
+    expect((await call(freshKeyUrl(server.url), { method: "PUT", body: "v" })).status).toBe(204);
+    server.signal("SIGINT");
+    expect(await server.exited).toBe(0);
+    expect(server.output()).toContain('"stopped"');
+    expect(await isUp()).toBe(true);
+  });
+
+  test("a second `npm start` on the same port is refused", async () => {
+    const server = await startServer(environment, START);
+    const second = launchServer({ ...environment, PORT: new URL(server.url).port }, START);
+    expect(await second.exited).toBe(1);
+    expect(second.output()).toMatch(/^Port \d+ on 127\.0\.0\.1 is in use\. Set PORT to another one\.\n$/);
+    await server.stop();
+  });
+
+  test("`npm run dev` starts the server again when a file is saved, and leaves the cluster running", async () => {
+    const server = await startServer(environment, DEV);
+    const starts = () => server.output().match(/"serving"/g)?.length;
+    const file = join(import.meta.dirname, "../src/limits.ts");
+    writeFileSync(file, readFileSync(file));
+    await until(async () => starts() === 2, "it serves again");
+    server.signal("SIGINT");
+    expect(await server.exited).toBe(0);
+    expect(server.output()).toEndWith("The cluster goes on. 'npm run cluster -- down' stops it.\n");
+    expect(await isUp()).toBe(true);
+  });
+
+  test("when `npm start` is killed, the processes of its server finish and end", async () => {
+    const { url } = await statusOf(DATA_DIR);
+    const server = await startServer({ PORT: "0", DATABASE_URL: url, KV_WORKERS: "2" }, START);
+    process.kill(server.pid, "SIGKILL");
+    await until(async () => server.output().match(/"stopped"/g)?.length === 2, "both have ended");
+    await expect(call(`${server.url}/healthz`)).rejects.toThrow();
+  });
+
+  test("`npm start` starts a cluster that does not run, and stops it at the end", async () => {
+    expect((await cluster("down", "--data", DATA_DIR)).code).toBe(0);
+    const server = await startServer(environment, START);
+    expect(await isUp()).toBe(true);
+    const url = freshKeyUrl(server.url);
+    expect((await call(url, { method: "PUT", body: "v" })).status).toBe(204);
+    await server.stop();
+    expect(await server.exited).toBe(0);
+    expect(server.output()).toContain('"leaving"');
+    expect(processesIn(DATA_DIR)).toEqual([]);
+  });
+
+  test("Ctrl-C while `npm start` starts a cluster leaves nothing running", async () => {
+    const { child, exited } = launchServer(environment, START);
+    await until(async () => processesIn(DATA_DIR).length >= 3, "it starts processes");
+    child.kill("SIGINT");
+    expect(await exited).toBe(130);
+    expect(processesIn(DATA_DIR)).toEqual([]);
+  });
+
+  test("what the server would refuse, `npm start` refuses before it starts a cluster", async () => {
+    const { output, exited } = launchServer({ ...environment, KV_BATCH_ROWS: "many" }, START);
+    expect(await exited).toBe(1);
+    expect(output()).toStartWith("KV_BATCH_ROWS: ");
+    expect(processesIn(DATA_DIR)).toEqual([]);
+  });
+});
+
 describe("what can't work gets a sentence", () => {
   const scratch = PROBLEMS_DIR;
   beforeAll(() => mkdirSync(scratch, { recursive: true }));
@@ -186,18 +261,25 @@ describe("what can't work gets a sentence", () => {
     await expectProblem(["up", ...data, "--port-base", "70000"], /between 1024 and 65535/);
   });
 
-  test("neither Vitess nor Go; no download goes on behind it", async () => {
-    const cache = join(scratch, "cache");
-    const PATH = (process.env.PATH ?? "")
-      .split(":")
-      .filter((dir) => !existsSync(join(dir, "go")) && !existsSync(join(dir, "vtgate")))
-      .join(":");
-    await expectProblem(["up", "--data", join(scratch, "c")], /Go, which builds it, isn't either/, {
-      PATH,
+  test("a build of Vitess that fails; no download goes on behind it", async () => {
+    const [cache, bin] = [join(scratch, "cache"), join(scratch, "bin")];
+    mkdirSync(bin);
+    const go =
+      '#!/bin/sh\n[ "$1" = version ] && exec echo go version go1.99.0 linux/amd64\necho no module >&2\nexit 1\n';
+    writeFileSync(join(bin, "go"), go, { mode: 0o755 });
+    const others = (process.env.PATH ?? "").split(":").filter((dir) => !existsSync(join(dir, "vtgate")));
+    await expectProblem(["up", "--data", join(scratch, "c")], /go list failed:\nno module/, {
+      PATH: [bin, ...others].join(":"),
       KV_CACHE_DIR: cache,
     });
     expect(processesIn(cache)).toEqual([]);
   });
+
+  test("what is missing, where it can't be installed", () =>
+    expectProblem(["up", "--data", join(scratch, "d")], /must be on PATH, in a recent version: only on Debian/, {
+      PATH: "/nonexistent",
+      KV_CACHE_DIR: join(scratch, "cache"),
+    }));
 
   test("too little disk space", () => {
     expect(() => requireSpace(scratch, 1e9)).toThrow(/MB free and 1000000000 MB are needed/);

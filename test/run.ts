@@ -24,7 +24,8 @@ if (outcome.counts) console.log(outcome.counts);
 process.exit(outcome.code);
 
 async function runSuite({ targets }: Suite, patterns: string[]) {
-  const runner = spawn(process.execPath, ["test", ...patterns], {
+  // The preload sets it for the first file only.
+  const runner = spawn(process.execPath, ["test", "--timeout=120000", ...patterns], {
     stdio: ["ignore", "inherit", "pipe"],
     env: { ...process.env, KV_TEST_TARGETS: JSON.stringify(targets) },
   });

@@ -229,6 +229,12 @@ test.each([
   expect(output()).not.toMatch(/\n\s+at /);
 });
 
+test("it needs a database, and says what starts one", async () => {
+  const { output, exited } = launchServer({ PORT: "0" });
+  expect(await exited).toBe(1);
+  expect(output()).toBe("DATABASE_URL: must name a database; 'npm start' starts a cluster and serves over that.\n");
+});
+
 test("it serves as long as one of its database's addresses answers", async () => {
   const silent = createServer(() => {}).listen(0, "127.0.0.1");
   await once(silent, "listening");

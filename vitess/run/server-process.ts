@@ -5,6 +5,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 const SERVER = join(import.meta.dirname, "../../src/server.ts");
+/** `npm start` and `npm run dev`: the server, and a cluster if need be. */
+export const START = join(import.meta.dirname, "../serve.ts");
+export const DEV = join(import.meta.dirname, "../dev.ts");
 /** The Worker, as `npm run worker` starts it. */
 export const WORKER = join(import.meta.dirname, "wrangler.ts");
 
