@@ -1,10 +1,12 @@
-// `npm run render`: writes compose.yaml and TOPOLOGY.md, so that containers and documentation say what the topology says.
+// `npm run render`: writes compose.yaml, TOPOLOGY.md and system.svg, so that containers and documentation say what the
+// topology says.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { DEFAULTS } from "../run/folder.ts";
 import { applyUntil, UNAPPLIED } from "../run/relay-log.ts";
+import { picture } from "./picture.ts";
 import {
   KEYSPACE,
   LOOPBACK,
@@ -164,4 +166,5 @@ function totalMemoryMb({ etcd, vtctld, vtorc, vtgates, tablets }: Topology): num
 if (import.meta.main) {
   writeFileSync(join(import.meta.dirname, "../compose.yaml"), renderCompose());
   writeFileSync(join(import.meta.dirname, "../TOPOLOGY.md"), renderDocument());
+  writeFileSync(join(import.meta.dirname, "../system.svg"), picture());
 }
