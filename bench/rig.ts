@@ -5,11 +5,12 @@ import { existsSync, globSync, mkdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RunningServer, startServer } from "../test/server.ts";
+import { portInUse } from "../src/port.ts";
 import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
+import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { ClusterProblem } from "../vitess/support/problem.ts";
-import { type Command, makeDataDir, Processes, portInUse } from "../vitess/support/processes.ts";
+import { type Command, makeDataDir, Processes } from "../vitess/support/processes.ts";
 import { step } from "../vitess/support/progress.ts";
 import { LOOPBACK } from "../vitess/topology/topology.ts";
 

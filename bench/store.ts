@@ -1,7 +1,7 @@
 // The store itself as one of the systems that are measured.
 
 import { type EntryKey, entryKey, type NewEntry } from "../src/store/store.ts";
-import type { RunningServer } from "../test/server.ts";
+import type { RunningServer } from "../vitess/run/server-process.ts";
 import { clusterGroups } from "./cpu.ts";
 import type { Rig } from "./rig.ts";
 import { fill, KEY_NAMES, type System, urlLoads, VALUE, VALUE_BYTES } from "./system.ts";

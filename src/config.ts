@@ -75,6 +75,11 @@ export function isAnonymous({ KV_TOKENS, KV_TOKENS_FILE }: Config): boolean {
   return KV_TOKENS === undefined && KV_TOKENS_FILE === undefined;
 }
 
+/** Where the tokens that are let in are written down. */
+export function tokenSource({ KV_TOKENS, KV_TOKENS_FILE }: Config) {
+  return { inline: KV_TOKENS, file: KV_TOKENS_FILE };
+}
+
 /** Without tokens a server is for its own machine, unless somebody has said otherwise. */
 function requireTokens(config: Config) {
   const allowed = config.KV_ALLOW_ANONYMOUS === "true";

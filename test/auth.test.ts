@@ -10,10 +10,9 @@ import pino from "pino";
 import { createApp } from "../src/app.ts";
 import { newToken, Tokens } from "../src/auth/tokens.ts";
 import { directStore } from "../src/batching/direct.ts";
-import { readConfig, readWorkerConfig } from "../src/config.ts";
 import { connect } from "../src/database/connect.ts";
 import { Table } from "../src/database/table.ts";
-import { launchServer, type RunningServer, startServer, WORKER } from "./server.ts";
+import { launchServer, type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
 import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
 const DATABASE_URL = targets.vitess.databaseUrl;
@@ -311,34 +310,6 @@ describe("tokens in a file", () => {
   });
 });
 
-const HASH = "0".repeat(64);
-test.each([
-  ["readwrite:a", /an entry is/],
-  [`read:a:${HASH.slice(1)}`, /an entry is/],
-  [`read:a:${"A".repeat(64)}`, /an entry is/],
-  [`read:a:b:${HASH}`, /an entry is/],
-  [`:a:${HASH}`, /an entry is/],
-  [`read::${HASH}`, /an entry is/],
-  [`admin:a:${HASH}`, /rights are/],
-  [`read,:a:${HASH}`, /rights are/],
-  [`read:a,*:${HASH}`, /namespaces are/],
-  [`read:a,:${HASH}`, /namespaces are/],
-  [`read:${"n".repeat(65)}:${HASH}`, /namespaces are/],
-  [`read:a:${HASH}\nwrite:b:${HASH}`, /line 2: this token has an entry already/],
-])("the entry %p is refused", (text, reason) => {
-  expect(() => new Tokens([{ name: "KV_TOKENS", text }])).toThrow(reason);
-});
-
-test("a token allows what its entry says", () => {
-  const text = `\r\n${reader.entry}\t# ${writer.entry}\n\n  ${both.entry} ${all.entry}\r\n`;
-  const tokens = new Tokens([{ name: "KV_TOKENS", text }]);
-  expect(tokens.size).toBe(3);
-  expect(tokens.grantOf(reader.token)).toEqual({ rights: new Set(["read"]), namespaces: new Set(["auth-a"]) });
-  expect(tokens.grantOf(both.token)?.namespaces).toEqual(new Set(["auth-a", "auth-b"]));
-  expect(tokens.grantOf(all.token)?.namespaces).toBe("*");
-  expect(tokens.grantOf(writer.token)).toBeUndefined();
-});
-
 describe("npm run token", () => {
   const run = (...args: string[]) =>
     execFileSync(process.execPath, [join(import.meta.dirname, "../src/cli/token.ts"), ...args], {
@@ -370,31 +341,6 @@ describe("npm run token", () => {
 });
 
 describe("without tokens", () => {
-  test.each(["0.0.0.0", "::", "192.0.2.1", "kv.example", "127.example", "::ffff:0.0.0.0"])(
-    "no server starts on %s unless it is told to",
-    (KV_HOST) => {
-      expect(() => readConfig({ KV_HOST })).toThrow(/^KV_TOKENS: needed .* KV_ALLOW_ANONYMOUS=true lets everyone in/);
-      expect(readConfig({ KV_HOST, KV_ALLOW_ANONYMOUS: "true" }).KV_HOST).toBe(KV_HOST);
-      expect(readConfig({ KV_HOST, KV_TOKENS }).KV_HOST).toBe(KV_HOST);
-      expect(readConfig({ KV_HOST, KV_TOKENS_FILE: "/tokens" }).KV_HOST).toBe(KV_HOST);
-    },
-  );
-
-  test.each(["127.0.0.1", "127.8.9.10", "::1", "localhost"])("one does on %s", (KV_HOST) => {
-    expect(readConfig({ KV_HOST }).KV_HOST).toBe(KV_HOST);
-  });
-
-  test("a Worker does not start unless it is told to, whatever its variables say of an address", () => {
-    expect(() => readWorkerConfig({ KV_HOST: "127.0.0.1" })).toThrow("KV_TOKENS: needed");
-    expect(readWorkerConfig({ KV_ALLOW_ANONYMOUS: "true" }).KV_TOKENS).toBeUndefined();
-    expect(readWorkerConfig({ KV_TOKENS }).KV_TOKENS).toBe(KV_TOKENS);
-    expect(() => readWorkerConfig({ KV_TOKENS_FILE: "/tokens" })).toThrow("KV_TOKENS_FILE: a Worker has no files");
-  });
-
-  test("letting everyone in and asking for tokens exclude each other", () => {
-    expect(() => readConfig({ KV_TOKENS, KV_ALLOW_ANONYMOUS: "true" })).toThrow("KV_ALLOW_ANONYMOUS: can't be true");
-  });
-
   test.each([
     ["the server", undefined],
     ["npm run worker", WORKER],

@@ -1,16 +1,15 @@
-// Batches over real shards: the map of shards, and what depends on locks.
+// Batches over real shards, and what depends on locks.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { batchingStore } from "../src/batching/batching.ts";
 import { directStore } from "../src/batching/direct.ts";
 import { connect } from "../src/database/connect.ts";
-import { shardAt, watchShards, wholeMap } from "../src/database/shards.ts";
+import { watchShards } from "../src/database/shards.ts";
 import type { Statement } from "../src/database/statements.ts";
 import { Table } from "../src/database/table.ts";
 import { Tables } from "../src/database/tables.ts";
 import { urlOfShard } from "../src/database/url.ts";
 import { entryKey, type NewEntry } from "../src/store/store.ts";
-import { shardNames } from "../vitess/topology/topology.ts";
 import { targets, whileLocked } from "./targets.ts";
 
 const OPTIONS = {
@@ -28,28 +27,6 @@ const entry = (value: string): NewEntry => ({
   contentType: "text/plain",
   metadata: null,
   expiry: "never",
-});
-
-describe("the map of shards", () => {
-  test("is taken when it leaves nothing out and nothing twice", () => {
-    const names = (shards: string[]) => wholeMap(shards)?.map(({ name }) => name);
-    expect(names(["80-", "-40", "40-80"])).toEqual(["-40", "40-80", "80-"]);
-    expect(names(["0"])).toEqual(["0"]);
-    expect(names(["-"])).toEqual(["-"]);
-    expect(names([])).toBeUndefined();
-    expect(names(["-40", "80-"])).toBeUndefined();
-    expect(names(["-40", "40-80"])).toBeUndefined();
-    expect(names(["40-80", "80-"])).toBeUndefined();
-    expect(names(["-80", "80-", "80-c0", "c0-"])).toBeUndefined();
-  });
-
-  test("finds the shard of each end of each range", () => {
-    const shards = wholeMap(shardNames(256)) ?? [];
-    expect(shards.length).toBe(256);
-    for (const shard of shards) {
-      for (const id of [shard.start, shard.end - 1n]) expect(shardAt(shards, id)).toBe(shard);
-    }
-  });
 });
 
 describe("over Vitess", async () => {

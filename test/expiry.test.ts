@@ -6,8 +6,17 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
 import { versionOf } from "../src/store/version.ts";
-import { type RunningServer, SHIFTED_SERVER, startServer } from "./server.ts";
-import { call, connectToPrimaryOf, freshKeyUrl, rowKey, SERVERS, targets, whileLocked } from "./targets.ts";
+import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
+import {
+  call,
+  connectToPrimaryOf,
+  freshKeyUrl,
+  rowKey,
+  SERVERS,
+  SHIFTED_SERVER,
+  targets,
+  whileLocked,
+} from "./targets.ts";
 
 describe.each(SERVERS)("expiry on %s", (server) => {
   const base = targets[server].url;

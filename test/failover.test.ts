@@ -8,10 +8,10 @@ import { connect } from "../src/database/connect.ts";
 import { Table } from "../src/database/table.ts";
 import { entryKey, type NewExpiry } from "../src/store/store.ts";
 import { newRevision, newVersion } from "../src/store/version.ts";
+import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { clear, cluster, statusOf } from "./cluster-cli.ts";
 import { FAILOVER_DIR } from "./folders.ts";
-import { type RunningServer, startServer } from "./server.ts";
 import { call, until } from "./targets.ts";
 
 const DATA = ["--data", FAILOVER_DIR];

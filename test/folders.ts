@@ -21,3 +21,5 @@ export const BACKUPS_DIR = inTmp("backups");
 export const FAILOVER_DIR = inTmp("failover");
 /** Of the one that things happen to under load. */
 export const ROBUSTNESS_DIR = inTmp("robust");
+/** Says what `npm run test:up` has left running. */
+export const KEPT_FILE = inTmp("kept.json");

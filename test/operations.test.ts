@@ -5,12 +5,12 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { findParts } from "../vitess/install/parts.ts";
 import { Cluster } from "../vitess/run/folder.ts";
+import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { startProcesses } from "../vitess/run/start.ts";
 import { type ClusterStatus, isServing } from "../vitess/run/status.ts";
 import { CheckedStream } from "./checked-stream.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { BACKUPS_DIR, OPERATIONS_DIR } from "./folders.ts";
-import { type RunningServer, startServer } from "./server.ts";
 import { call, connectToTablet, until } from "./targets.ts";
 
 const DATA = ["--data", OPERATIONS_DIR];

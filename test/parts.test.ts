@@ -1,4 +1,4 @@
-// Installing into the cache: once, whole or not at all, whoever else is at it.
+// Installing into the cache: once, whole or not at all, whoever else is at it; and which Go on PATH is taken.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import {
@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { install } from "../vitess/install/cache.ts";
+import { goOnPath } from "../vitess/install/go.ts";
 
 const cache = mkdtempSync(join(tmpdir(), "vitess-kv-cache-"));
 const before = process.env.KV_CACHE_DIR;
@@ -80,4 +81,26 @@ test("of two at once, one installs and the other waits for it", async () => {
   expect(first).toBe(second);
   expect(fills).toBe(1);
   expect(readFileSync(join(first, "first"), "utf8")).toBe(String(process.pid));
+});
+
+test.each([
+  ["go1.26.2", true],
+  ["go1.26.10", true],
+  ["go1.27rc1", true],
+  ["go2.0", true],
+  ["go1.26", false],
+  ["go1.26.1", false],
+  ["go1.19.8", false],
+  ["gccgo", false],
+])("a Go on PATH that is %s: taken? %p", (version, taken) => {
+  const bin = mkdtempSync(join(cache, "bin-"));
+  const file = join(bin, "go");
+  writeFileSync(file, `#!/bin/sh\necho go version ${version} linux/amd64\n`, { mode: 0o755 });
+  const { PATH } = process.env;
+  process.env.PATH = `${bin}:${PATH}`;
+  try {
+    expect(goOnPath()).toBe(taken ? file : undefined);
+  } finally {
+    process.env.PATH = PATH;
+  }
 });

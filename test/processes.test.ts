@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import pino from "pino";
 import { readConfig } from "../src/config.ts";
 import { Workers } from "../src/processes.ts";
-import { launchServer, type RunningServer, startServer } from "./server.ts";
+import { launchServer, type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { call, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
 
 const DATABASE_URL = targets.vitess.databaseUrl;

@@ -4,11 +4,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RowDataPacket } from "mysql2/promise";
+import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { CheckedStream } from "./checked-stream.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { RESHARD_DIR } from "./folders.ts";
-import { type RunningServer, startServer } from "./server.ts";
 import { call, connectToTablet, until } from "./targets.ts";
 
 const DATA = ["--data", RESHARD_DIR];

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { type RunningServer, startServer } from "./server.ts";
+import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
 /** Of each kind. */

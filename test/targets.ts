@@ -1,21 +1,36 @@
-// What the tests run against, as test/run.ts started it: a server over Vitess, one over a plain MySQL, and the Worker over
-// Vitess.
+// What the tests run against: a server over Vitess, one over a plain MySQL, and the Worker over Vitess, as `npm test` or
+// `npm run test:up` has started them.
 
 import { test } from "bun:test";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
-import type { ClusterStatus } from "../vitess/run/status.ts";
+import { kept, type Targets } from "./suite.ts";
 
-export interface Targets {
-  /** The server uses all vtgates; `databaseUrl` leads to the first. */
-  vitess: { url: string; databaseUrl: string; status: ClusterStatus };
-  mysql: { url: string; databaseUrl: string; socket: string };
-  worker: { url: string };
+let known: Targets | undefined;
+
+/** Looked up when first needed: most helpers of this file need none. */
+export const targets: Targets = {
+  get vitess() {
+    return find().vitess;
+  },
+  get mysql() {
+    return find().mysql;
+  },
+  get worker() {
+    return find().worker;
+  },
+};
+
+function find(): Targets {
+  const given = process.env.KV_TEST_TARGETS;
+  known ??= given ? (JSON.parse(given) as Targets) : kept()?.targets;
+  if (!known) throw new Error("nothing to test against: run `npm run test:up`, or all tests with `npm test`");
+  return known;
 }
 
-export const targets: Targets = JSON.parse(
-  process.env.KV_TEST_TARGETS ?? fail("run the tests with `npm test`, which starts what they need"),
-);
+/** The server with a clock that is wrong by TEST_CLOCK_SHIFT_MS. */
+export const SHIFTED_SERVER = join(import.meta.dirname, "shifted-server.ts");
 
 /** The names of the servers on Bun, after their databases. */
 export const BACKENDS = ["vitess", "mysql"] as const;
@@ -30,10 +45,6 @@ export const SERVERS = [...BACKENDS, "worker"] as const;
  * workerd does neither.)
  */
 export const exceptOnWorker = (server: (typeof SERVERS)[number]) => test.skipIf(server === "worker");
-
-function fail(message: string): never {
-  throw new Error(message);
-}
 
 /** Shorter than the suite's own limit for one test, longer than any call should take. */
 const CALL_TIMEOUT_MS = 30_000;

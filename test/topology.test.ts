@@ -1,16 +1,25 @@
 // The topology's own arithmetic, and that what is rendered from it is what is checked in.
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { renderCompose, renderDocument } from "../vitess/topology/render.ts";
-import { newSettings, shardNames, topology } from "../vitess/topology/topology.ts";
+import { newSettings, shardNames } from "../vitess/topology/settings.ts";
+import { topology } from "../vitess/topology/topology.ts";
 
 const checkedIn = (name: string) => readFileSync(join(import.meta.dirname, "../vitess", name), "utf8");
 
 test("compose.yaml and TOPOLOGY.md are what the topology renders", () => {
   expect(checkedIn("compose.yaml")).toBe(renderCompose());
   expect(checkedIn("TOPOLOGY.md")).toBe(renderDocument());
+});
+
+test("the files that the image is built from are where it looks for them", () => {
+  const { context, dockerfile_inline } = parse(renderCompose()).services.etcd.build;
+  const copied = /^COPY (?!--from)(.*) \S+$/m.exec(dockerfile_inline)?.[1]?.split(" ") ?? [];
+  expect(copied).toEqual(["go.mod", "go.sum"]);
+  for (const file of copied) expect(existsSync(join(import.meta.dirname, "../vitess", context, file))).toBe(true);
 });
 
 test.each([

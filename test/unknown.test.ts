@@ -1,8 +1,8 @@
 // Writes whose answer is lost on the way: what can be found out about them is, and nothing happens twice.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { type Way, wayTo } from "./proxy.ts";
-import { type RunningServer, startServer } from "./server.ts";
 import { BACKENDS, call, freshKeyUrl, targets } from "./targets.ts";
 
 describe.each(BACKENDS)("on %s", (backend) => {

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
+import { directStore } from "../src/batching/direct.ts";
 import { readSweepStatus } from "../src/sweep/status.ts";
 import { addTablet } from "./operate/add-tablet.ts";
 import { backup } from "./operate/backup.ts";
@@ -62,7 +63,11 @@ const main = defineCommand({
         guard(async () => {
           const now = await clusterStatus(resolve(args.data));
           // Nothing, as long as there is no table or vtgate does not answer.
-          const sweeps = await readSweepStatus(now.url).catch(() => new Map());
+          const sweeps = await readSweepStatus({
+            url: now.url,
+            storeOver: directStore,
+            hash: (key) => Bun.hash.xxHash64(key),
+          }).catch(() => new Map());
           const document = { ...now, sweeps: Object.fromEntries(sweeps) };
           console.log(args.json ? JSON.stringify(document, undefined, 2) : renderStatus(now, sweeps));
           if (!isWhole(now)) process.exitCode = 1;

@@ -1,6 +1,6 @@
 // Where growing stops being more of the same: each limit, the number at which it begins, and what is then done.
 
-import { shardNames } from "../../vitess/topology/topology.ts";
+import { shardNames } from "../../vitess/topology/settings.ts";
 import { TABLET_POOL } from "./concurrency.ts";
 import { CONNECTIONS, capacityOf, type Known } from "./model.ts";
 import type { Design, Target } from "./target.ts";

@@ -32,8 +32,6 @@ export interface ConnectOptions {
   queueLimit: number;
   /** Whether packets of several statements are sent. */
   packets?: boolean;
-  /** Told of each statement that is sent; what it returns is called when that has been answered without an error. */
-  observe?: (statement: string) => () => void;
   /** For runtimes in which no code may be made from text, as mysql2 does to read rows faster. */
   disableEval?: boolean;
 }
@@ -52,15 +50,7 @@ const CLOSE_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 
 /** Connections are opened when first needed; nothing is contacted yet. */
-export function connect({
-  url,
-  backend,
-  connections,
-  queueLimit,
-  disableEval,
-  packets,
-  observe,
-}: ConnectOptions): Database {
+export function connect({ url, backend, connections, queueLimit, disableEval, packets }: ConnectOptions): Database {
   const addresses = new Addresses(url);
   const pool = createPool({
     // What the URLs have in common.
@@ -109,10 +99,8 @@ export function connect({
         connection.release();
         throw new StoreError("unavailable", "no time left within the deadline");
       }
-      const answered = observe?.(statement.name);
       try {
         const result = await query(connection, statement, deadline - performance.now());
-        answered?.();
         connection.release();
         return result as T;
       } catch (error) {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { createApp } from "../app.ts";
 import { StoreError } from "../store/error.ts";
-import { FakeStore } from "../store/model.ts";
+import { ModelStore } from "../store/model.ts";
 
 const MAX_BYTES = 100_000;
 const BODY_MS = 1_000;
@@ -18,19 +18,19 @@ let held = 0;
 let most = 0;
 /** Held when the store was called. */
 let atStore: number[] = [];
-let store = new FakeStore();
+let store = new ModelStore();
 const app = createApp(
   {
     ping: () => store.ping(),
-    put: (...args: Parameters<FakeStore["put"]>) => {
+    put: (...args: Parameters<ModelStore["put"]>) => {
       atStore.push(held);
       return store.put(...args);
     },
-    expire: (...args: Parameters<FakeStore["expire"]>) => {
+    expire: (...args: Parameters<ModelStore["expire"]>) => {
       atStore.push(held);
       return store.expire(...args);
     },
-  } as FakeStore,
+  } as ModelStore,
   {
     maxValueBytes: MAX_BYTES,
     bodyTimeoutMs: BODY_MS,
@@ -55,7 +55,7 @@ const server = Bun.serve({
 });
 afterAll(() => server.stop(true));
 beforeEach(() => {
-  store = new FakeStore();
+  store = new ModelStore();
   atStore = [];
   most = 0;
   expect(held).toBe(0);

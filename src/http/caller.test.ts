@@ -6,9 +6,9 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { createApp } from "../app.ts";
-import { FakeStore } from "../store/model.ts";
+import { ModelStore } from "../store/model.ts";
 
-const store = new FakeStore();
+const store = new ModelStore();
 const app = createApp(store, {
   maxValueBytes: 64,
   bodyTimeoutMs: 1_000,

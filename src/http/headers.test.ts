@@ -5,10 +5,10 @@ import pino from "pino";
 import { createApp } from "../app.ts";
 import { newToken, Tokens } from "../auth/tokens.ts";
 import { StoreError, type StoreErrorCode } from "../store/error.ts";
-import { FAKE_NOW_MS, FakeStore } from "../store/model.ts";
+import { MODEL_NOW_MS, ModelStore } from "../store/model.ts";
 
 const reader = newToken(["read"], "a");
-let store = new FakeStore();
+let store = new ModelStore();
 let isFull = false;
 const options = {
   maxValueBytes: 64,
@@ -20,10 +20,10 @@ const options = {
 };
 
 function serve(more: object) {
-  const late: Pick<FakeStore, "get"> = new Proxy({} as FakeStore, {
-    get: (_, name: keyof FakeStore) => (store[name] as () => void).bind(store),
+  const late: Pick<ModelStore, "get"> = new Proxy({} as ModelStore, {
+    get: (_, name: keyof ModelStore) => (store[name] as () => void).bind(store),
   });
-  const app = createApp(late as FakeStore, { ...options, ...more });
+  const app = createApp(late as ModelStore, { ...options, ...more });
   return Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
@@ -36,7 +36,7 @@ const guarded = serve({ tokens: () => new Tokens([{ name: "test", text: reader.e
 afterAll(() => Promise.all([open.stop(true), guarded.stop(true)]));
 
 beforeEach(() => {
-  store = new FakeStore();
+  store = new ModelStore();
   isFull = false;
 });
 
@@ -61,7 +61,7 @@ const toHead = ({ Date: _, ...headers }: Record<string, unknown>) => ({ "Content
 const problemToHead = toHead({ ...problem, "Content-Length": "0" });
 const kept = { ...every, ETag: tag, "Cache-Control": "no-cache, no-transform" };
 const full = { ...kept, "Content-Type": "text/plain", "Content-Length": "5" };
-const extra = { "KV-Metadata": '{"a":1}', "KV-Expires-At": String(FAKE_NOW_MS + 60_000) };
+const extra = { "KV-Metadata": '{"a":1}', "KV-Expires-At": String(MODEL_NOW_MS + 60_000) };
 const basic = 'Bearer realm="vitess-kv"';
 
 const PLAIN = { "Content-Type": "text/plain" };

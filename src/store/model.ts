@@ -1,5 +1,5 @@
-// For tests of the HTTP side alone, with nothing started: a store that is a fake. It decides as the real one does, but keeps
-// what it is given in a Map, by a clock that stands still, and promises nothing. No server uses it.
+// For tests that need no database: a store that is the pure decision behind a Map. It promises nothing, and no server uses
+// it.
 
 import { type Answer, decide, isLive, type Row, type Write } from "./decide.ts";
 import {
@@ -17,10 +17,17 @@ import {
 } from "./store.ts";
 import { newVersion, type Version } from "./version.ts";
 
-/** The fake's present, in epoch milliseconds. */
-export const FAKE_NOW_MS = 1_700_000_000_000;
+/** The model's present, in epoch milliseconds, unless a test moves it. */
+export const MODEL_NOW_MS = 1_700_000_000_000;
 
-export class FakeStore implements Store {
+export class ModelStore implements Store {
+  nowMs = MODEL_NOW_MS;
+
+  /** Its clock stands still, unless a test moves it or gives another. */
+  constructor(clock?: () => number) {
+    if (clock) Object.defineProperty(this, "nowMs", { get: clock });
+  }
+
   private readonly rows = new Map<string, Row<Content> | null>();
   /** What was asked of it, in order. */
   readonly calls: { method: keyof Store; caller?: Caller }[] = [];
@@ -60,9 +67,9 @@ export class FakeStore implements Store {
   /** What is kept under `namespace/key`. */
   entry(name: string): Entry | null {
     const row = this.rows.get(name);
-    if (!row || !isLive(row, FAKE_NOW_MS)) return null;
+    if (!row || !isLive(row, this.nowMs)) return null;
     const { version, expiresAtMs: atMs, content } = row;
-    const expiry = atMs === null ? null : { atMs, ttlMs: atMs - FAKE_NOW_MS };
+    const expiry = atMs === null ? null : { atMs, ttlMs: atMs - this.nowMs };
     return { ...content, version, valueBytes: content.value.length, expiry };
   }
 
@@ -73,7 +80,7 @@ export class FakeStore implements Store {
   }
 
   private write(key: EntryKey, write: Write<Content>): Answer {
-    const { row, answer } = decide(this.rows.get(keyName(key)) ?? null, write, FAKE_NOW_MS);
+    const { row, answer } = decide(this.rows.get(keyName(key)) ?? null, write, this.nowMs);
     this.rows.set(keyName(key), row);
     return answer;
   }

@@ -1,57 +1,57 @@
-// The state of every shard's sweep, asked of the database itself and not of a server: so it is true also when no server
-// runs.
+// The state of a shard's sweep, asked of the shard itself: so it is true whoever sweeps, and also when no server runs.
 
-import { directStore } from "../batching/direct.ts";
 import { inspectBackend } from "../database/backend.ts";
-import { connect, type Database } from "../database/connect.ts";
-import { ExpiredRows } from "../database/expired.ts";
+import { connect } from "../database/connect.ts";
 import { watchShards } from "../database/shards.ts";
-import { Table } from "../database/table.ts";
-import { keyspaceOf, urlOfShard } from "../database/url.ts";
-import type { EntryKey } from "../store/store.ts";
-import { LEASE_CALL_MS, Lease } from "./lease.ts";
-import { COUNTED_ROWS, emptyReport, parseReport, type SweepStatus } from "./report.ts";
-import { sweepLeaseKey } from "./sweeper.ts";
+import { keyspaceOf } from "../database/url.ts";
+import { holderOf } from "./lease.ts";
+import { openShard, type Shard, type ShardOptions } from "./shards.ts";
 
-const DEADLINE_MS = 5_000;
-const CONNECTIONS = 8;
-const QUEUE = 100_000;
+/** A backlog is counted no further: so far it takes a few milliseconds, unless much is still to be purged. */
+export const COUNTED_ROWS = 10_000;
+const DEADLINE_MS = 3_000;
+
+export interface SweepStatus {
+  /** The server that sweeps; empty if none does. */
+  holder: string;
+  /** How long ago the oldest row expired that is left; 0 where none is. */
+  oldestAgeMs: number;
+  /** Expired rows that are left, counted up to COUNTED_ROWS. */
+  backlogRows: number;
+}
+
+/** Throws `StoreError`. */
+export async function sweepStatus({ store, leaseKey, expired }: Shard): Promise<SweepStatus> {
+  const deadline = performance.now() + DEADLINE_MS;
+  const [holder, [oldest], backlogRows] = await Promise.all([
+    holderOf(store, leaseKey),
+    expired.find(1, null, deadline),
+    expired.count(COUNTED_ROWS, deadline),
+  ]);
+  return { holder: holder ?? "", oldestAgeMs: oldest?.ageMs ?? 0, backlogRows };
+}
 
 /**
- * The report of each shard's holder, with age and backlog as they are now; null of a shard that does not answer. Throws
- * where there is no table, or nothing answers.
+ * The same of every shard, by its name; null of a shard that does not answer. Throws where there is no table, or nothing
+ * answers.
  */
-export async function readSweepStatus(url: string): Promise<Map<string, SweepStatus | null>> {
+export async function readSweepStatus(
+  options: Pick<ShardOptions, "url" | "storeOver"> & { hash: (key: Uint8Array) => bigint },
+): Promise<Map<string, SweepStatus | null>> {
+  const { url, hash } = options;
   const backend = await inspectBackend(url);
-  const database = connect({ url, backend, connections: CONNECTIONS, queueLimit: QUEUE });
+  const database = connect({ url, backend, connections: 1, queueLimit: 10 });
   try {
-    const shards = await watchShards(database, {
-      backend,
-      keyspace: keyspaceOf(url),
-      hash: (key) => Bun.hash.xxHash64(key),
-    });
+    const shards = await watchShards(database, { backend, keyspace: keyspaceOf(url), hash });
     // All at once, before the shards can change.
-    const leases = shards.names().map((shard) => ({ shard, key: sweepLeaseKey(shard, shards) }));
-    const read = async ({ shard, key }: (typeof leases)[0]) => {
-      const primary = connect({ url: urlOfShard(url, shard), backend, connections: 1, queueLimit: 2 });
-      const report = await readShard(key, database, primary).catch(() => null);
-      await primary.close();
-      return [shard, report] as const;
+    const opened = shards.names().map((name) => [name, openShard(name, { ...options, backend, shards })] as const);
+    const read = async ([name, shard]: (typeof opened)[0]) => {
+      const status = await sweepStatus(shard).catch(() => null);
+      await shard.close();
+      return [name, status] as const;
     };
-    return new Map(await Promise.all(leases.map(read)));
+    return new Map(await Promise.all(opened.map(read)));
   } finally {
     await database.close();
   }
-}
-
-async function readShard(key: EntryKey, database: Database, primary: Database): Promise<SweepStatus> {
-  const deadline = performance.now() + DEADLINE_MS;
-  const expired = new ExpiredRows(primary);
-  const held = await new Lease(directStore(new Table(database), LEASE_CALL_MS), key, 0).read();
-  const [oldest] = await expired.find(1, null, deadline);
-  return {
-    ...((held && parseReport(held.note)) ?? emptyReport("")),
-    oldestAgeMs: oldest?.ageMs ?? 0,
-    backlogRows: await expired.count(COUNTED_ROWS, deadline),
-  };
 }

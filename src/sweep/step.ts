@@ -1,9 +1,9 @@
-// Reclaiming: deletes the rows of expired entries, a bounded step at a time. Readers do not depend on it, for them an
-// entry is gone at its millisecond.
+// Reclaiming, one bounded step at a time: deletes the rows of expired entries. Readers do not depend on it, because to
+// them an entry is gone at its millisecond.
 //
-// A step reads expired keys from the index without any lock, then deletes them by primary key, in its order, and only
-// those that are expired still. A DELETE by the expiry itself would lock index entries before rows, where every upsert
-// locks rows before index entries: a cycle.
+// A step reads expired keys from the index without any lock, then deletes them by primary key, in the order of their
+// keys, and only those that are still expired. A DELETE by the expiry itself would lock index entries before rows, where
+// every upsert locks rows before index entries: a cycle.
 
 import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 
@@ -21,7 +21,7 @@ export interface SweepStep {
   deleted: number;
   /** How long ago the first of them expired; 0 where there is none. */
   oldestAgeMs: number;
-  /** Where the next step of this pass begins; null when the pass is over: no more expired rows were found. */
+  /** Where the next step of this pass begins; null when the pass is over because no more expired rows were found. */
   last: ExpiredKey | null;
 }
 

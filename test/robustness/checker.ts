@@ -3,7 +3,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hash, install } from "../../vitess/install/cache.ts";
-import { ClusterProblem } from "../../vitess/support/problem.ts";
+import { findGo } from "../../vitess/install/go.ts";
 import { run } from "../../vitess/support/processes.ts";
 
 const SOURCE = join(import.meta.dirname, "checker");
@@ -44,17 +44,8 @@ async function buildChecker(signal: AbortSignal): Promise<string> {
   const sources = globSync(join(SOURCE, "{*.go,go.mod,go.sum}")).sort();
   const name = `checker-${hash(sources.map((file) => readFileSync(file, "utf8")).join())}`;
   return install(name, "Build the checker of histories", 300, signal, async (partial) => {
-    if (!Bun.which("go")) {
-      throw new ClusterProblem("Go, which builds the checker, is not on PATH. Install Go (go.dev/doc/install).");
-    }
-    await run(
-      {
-        file: "go",
-        args: ["build", "-trimpath", "-o", join(partial, "checker"), "."],
-        cwd: SOURCE,
-        env: { GOFLAGS: "-mod=readonly" },
-      },
-      { keepUser: true, signal },
-    );
+    const go = await findGo(signal);
+    const args = ["build", "-trimpath", "-o", join(partial, "checker"), "."];
+    await run({ ...go, args, cwd: SOURCE }, { keepUser: true, signal });
   });
 }

@@ -1,6 +1,6 @@
 // One of the servers that calls are made to, always on the same port.
 
-import { type RunningServer, startServer } from "../server.ts";
+import { type RunningServer, startServer } from "../../vitess/run/server-process.ts";
 
 /** A client's pause, and its longest call, several times. */
 const LEAVE_MS = 2_000;

@@ -71,18 +71,17 @@ function wanted(programs: Record<string, string[]>): string {
     .join(", ");
 }
 
-/** The packages' libc may be newer than the system's, so each program is run by the loader that came with it. */
+/**
+ * The packages' libc may be newer than the system's, so each program is run by the loader that came with it. Where none
+ * came, the programs need none.
+ */
 function writeWrappers(partial: string, prefix: string, programs: string[]) {
   const [loader] = globSync(join(partial, "usr/lib/*-linux-gnu/ld-linux-*.so.*"));
-  if (!loader) throw new ClusterProblem("the unpacked packages hold no dynamic loader");
-  const libraries = join(prefix, "usr/lib", basename(dirname(loader)));
+  const libraries = loader && join(prefix, "usr/lib", basename(dirname(loader)));
+  const load = loader ? `'${libraries}/${basename(loader)}' --library-path '${libraries}' ` : "";
   for (const program of programs) {
     mkdirSync(join(partial, dirname(program)), { recursive: true });
-    writeFileSync(
-      join(partial, program),
-      `#!/bin/sh\nexec '${libraries}/${basename(loader)}' --library-path '${libraries}' '${prefix}/usr/${program}' "$@"\n`,
-      { mode: 0o755 },
-    );
+    writeFileSync(join(partial, program), `#!/bin/sh\nexec ${load}'${prefix}/usr/${program}' "$@"\n`, { mode: 0o755 });
   }
 }
 

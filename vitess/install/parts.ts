@@ -1,16 +1,16 @@
 // Finds the programs a cluster is made of: on PATH in a fitting version, else installed into the cache folder,
-// where a later start finds them. Vitess is built from the pinned go.mod beside this file; MySQL and etcd are
+// where a later start finds them. Vitess is built from the pinned go.mod beside this file; MySQL, etcd and Go are
 // Debian's packages, unpacked into a private prefix. Nothing on the system changes.
 
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { ClusterProblem } from "../support/problem.ts";
 import { run } from "../support/processes.ts";
 import { together } from "../support/together.ts";
 import { type Program, VITESS_VERSION } from "../topology/topology.ts";
 import { hash, install } from "./cache.ts";
 import { installDebian } from "./debian.ts";
+import { findGo } from "./go.ts";
 
 const VITESS_PROGRAMS = ["mysqlctl", "vtctld", "vtctldclient", "vtgate", "vtorc", "vttablet"] as const;
 
@@ -47,20 +47,10 @@ async function installVitess(signal: AbortSignal): Promise<string> {
     5000,
     signal,
     async (partial, report) => {
-      if (!Bun.which("go")) {
-        throw new ClusterProblem(
-          `Vitess ${VITESS_VERSION} is not on PATH, and Go, which builds it, isn't either. Install Go 1.26 or later (go.dev/doc/install), or put Vitess's programs on PATH.`,
-        );
-      }
-      const [, major = 0, minor = 0] = /go(\d+)\.(\d+)/.exec(Bun.spawnSync(["go", "version"]).stdout.toString()) ?? [];
-      if (Number(major) === 1 && Number(minor) < 21) {
-        throw new ClusterProblem(
-          `Go ${major}.${minor} is too old to build Vitess ${VITESS_VERSION}. Install Go 1.26 or later (go.dev/doc/install).`,
-        );
-      }
+      const command = await findGo(signal);
       const go = (args: string[], onLine?: (line: string) => void) =>
         run(
-          { file: "go", args, cwd: source, env: { GOBIN: partial, GOFLAGS: "-mod=readonly" } },
+          { ...command, args, cwd: source, env: { ...command.env, GOBIN: partial } },
           { keepUser: true, signal, onLine },
         );
       let modules = 0;

@@ -13,7 +13,8 @@ import { stopTablets } from "../run/stop.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { step } from "../support/progress.ts";
 import { until } from "../support/until.ts";
-import { type Tablet, withServed, withTablet } from "../topology/topology.ts";
+import { withServed, withTablet } from "../topology/settings.ts";
+import type { Tablet } from "../topology/topology.ts";
 import { cloneFrom } from "./clone.ts";
 
 /** How long the shard may take to have a primary, where it was just started. */

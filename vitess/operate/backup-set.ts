@@ -14,7 +14,7 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ClusterProblem } from "../support/problem.ts";
 import { giveToServers, writePrivateFile } from "../support/processes.ts";
-import type { Settings } from "../topology/topology.ts";
+import type { Settings } from "../topology/settings.ts";
 
 const MANIFEST = "manifest.json";
 const FORMAT = 1;

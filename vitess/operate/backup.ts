@@ -14,7 +14,8 @@ import { withLock } from "../support/lock.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { makeDataDir, reachableByServers, run } from "../support/processes.ts";
 import { step } from "../support/progress.ts";
-import { type Settings, type Tablet, VITESS_VERSION } from "../topology/topology.ts";
+import type { Settings } from "../topology/settings.ts";
+import { type Tablet, VITESS_VERSION } from "../topology/topology.ts";
 import { describeCopy, type Manifest, setsIn, writeManifest } from "./backup-set.ts";
 import { cloneIntoFolder, followed } from "./clone.ts";
 

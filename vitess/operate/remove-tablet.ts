@@ -5,7 +5,8 @@ import { Cluster, changing, exclusively } from "../run/folder.ts";
 import { startProcesses } from "../run/start.ts";
 import { type ClusterStatus, isHealthy, readStatus } from "../run/status.ts";
 import { ClusterProblem } from "../support/problem.ts";
-import type { Settings, Tablet } from "../topology/topology.ts";
+import type { Settings } from "../topology/settings.ts";
+import type { Tablet } from "../topology/topology.ts";
 import { removeRetired } from "./retire.ts";
 
 /** With fewer, a shard that loses another one stops taking writes: each has to be on two disks. */

@@ -16,7 +16,7 @@ import { vtctl } from "../run/vtctl.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { step } from "../support/progress.ts";
 import { until } from "../support/until.ts";
-import { type Settings, shardNames, withServed, withShards } from "../topology/topology.ts";
+import { type Settings, shardNames, withServed, withShards } from "../topology/settings.ts";
 import { clearWorkflowLock } from "./abandoned.ts";
 import { removeRetired } from "./retire.ts";
 import { isCollected, WORKFLOW, Workflow } from "./workflow.ts";

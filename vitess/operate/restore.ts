@@ -16,7 +16,8 @@ import { stopAll } from "../run/stop.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { makeDataDir } from "../support/processes.ts";
 import { step } from "../support/progress.ts";
-import { newSettings, type Settings, type Tablet, withServed } from "../topology/topology.ts";
+import { newSettings, type Settings, withServed } from "../topology/settings.ts";
+import type { Tablet } from "../topology/topology.ts";
 import { copyChecked, findSet, type Manifest, sizeMb } from "./backup-set.ts";
 import { forgetSource } from "./clone.ts";
 

@@ -14,6 +14,11 @@ const SWITCH_TIMEOUT_SECONDS = 5;
 const NOT_READY_TEXT = "vreplication engine is closed";
 const ASK_ATTEMPTS = 20;
 const ASK_AGAIN_MS = 500;
+/**
+ * How often streams may be started again. Each start goes on where they were, and it takes one for an interrupted switch
+ * and one for each dropped table that is met.
+ */
+const RESTARTS = 20;
 
 interface Progress {
   streams: number;
@@ -52,6 +57,8 @@ interface Partition {
 const SERVED_TYPES = ["unknown", "primary", "replica", "rdonly"];
 
 export class Workflow {
+  private restarts = 0;
+
   constructor(private readonly vtctl: Vtctl) {}
 
   private call(command: string, args: string[] = [], signal?: AbortSignal, kind = "Reshard") {
@@ -99,7 +106,7 @@ export class Workflow {
     const streams = workflows
       .flatMap((workflow) => Object.values(workflow.shard_streams))
       .flatMap((each) => each.streams);
-    const failed = streams.find(({ state, message }) => state === "Error" && !isCollected(message));
+    const failed = streams.find(({ state, message }) => state === "Error" && !this.passes(message));
     if (failed) throw new ClusterProblem(`The copy to the new shards has failed: ${failed.message}`);
     const copying = streams.filter((each) => each.state !== "Running" || !each.position || each.copy_states.length > 0);
     return {
@@ -139,9 +146,18 @@ export class Workflow {
     });
   }
 
-  /** Starts streams that an interrupted switch has stopped, or that have failed for what passes. */
+  /** Starts streams that an interrupted switch has stopped, or that have failed for what passes; not without end. */
   async start(signal?: AbortSignal) {
+    if (this.restarts === RESTARTS) {
+      throw new ClusterProblem(`The copy to the new shards has stopped again after ${RESTARTS} restarts.`);
+    }
+    this.restarts += 1;
     await this.call("start", [], signal);
+  }
+
+  /** Whether a stream that has failed so may be started again. */
+  private passes(message: string): boolean {
+    return isCollected(message) && this.restarts < RESTARTS;
   }
 
   /** The shards to which Vitess now leads writes. */

@@ -6,7 +6,7 @@ import { findParts } from "../install/parts.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { makeDataDir } from "../support/processes.ts";
 import { step } from "../support/progress.ts";
-import { withServed } from "../topology/topology.ts";
+import { withServed } from "../topology/settings.ts";
 import { adviceOn } from "./diverged.ts";
 import { Cluster, type ClusterOptions, exclusively } from "./folder.ts";
 import { requireRoom } from "./room.ts";

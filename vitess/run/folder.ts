@@ -6,15 +6,8 @@ import { join } from "node:path";
 import { withLock } from "../support/lock.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { makeDataDir, Processes, writePrivateFile } from "../support/processes.ts";
-import {
-  LOOPBACK,
-  newSettings,
-  type Settings,
-  type Tablet,
-  type Topology,
-  topology,
-  vtgateUsers,
-} from "../topology/topology.ts";
+import { newSettings, type Settings } from "../topology/settings.ts";
+import { LOOPBACK, type Tablet, type Topology, topology, vtgateUsers } from "../topology/topology.ts";
 
 const SETTINGS_FILE = "cluster.json";
 const USERS_FILE = "vtgate-users.json";

@@ -9,7 +9,8 @@ import { ClusterProblem } from "../support/problem.ts";
 import { type Processes, run } from "../support/processes.ts";
 import { step } from "../support/progress.ts";
 import { together } from "../support/together.ts";
-import { bufferPoolMb, LOOPBACK, memorySettings, mysqlSettings, type Tablet } from "../topology/topology.ts";
+import { bufferPoolMb, memorySettings, mysqlSettings } from "../topology/mysql.ts";
+import { LOOPBACK, type Tablet } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
 import { applyRelayLog } from "./relay-log.ts";
 

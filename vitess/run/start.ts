@@ -3,12 +3,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { portInUse } from "../../src/port.ts";
 import type { Parts } from "../install/parts.ts";
 import { ClusterProblem } from "../support/problem.ts";
-import { type Processes, portInUse } from "../support/processes.ts";
+import type { Processes } from "../support/processes.ts";
 import { step } from "../support/progress.ts";
 import { together } from "../support/together.ts";
-import { KEYSPACE, LOOPBACK, type Process, type Tablet, type TabletSettings } from "../topology/topology.ts";
+import type { TabletSettings } from "../topology/settings.ts";
+import { KEYSPACE, LOOPBACK, type Process, type Tablet } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
 import { type Fill, isInitialized, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
 import { vtctl } from "./vtctl.ts";

@@ -2,11 +2,12 @@
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { SHOW_SHARDS, servingShards } from "../../src/database/backend.ts";
-import { COUNTED_ROWS, type SweepStatus } from "../../src/sweep/report.ts";
+import { COUNTED_ROWS, type SweepStatus } from "../../src/sweep/status.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { KEYSPACE, LOOPBACK, SQL_USER, type Tablet, type Vtgate } from "../topology/topology.ts";
 import { hasDiverged } from "./diverged.ts";
 import type { Cluster } from "./folder.ts";
+import { withoutDeadPrimaries } from "./primaries.ts";
 
 export interface ClusterStatus {
   dataDir: string;
@@ -48,7 +49,10 @@ interface VtgateStatus {
 interface TabletStatus {
   alias: string;
   shard: string;
-  /** As all vtgates see it that answer; "unknown" while there is none, or one does not know the tablet or knows better. */
+  /**
+   * As all vtgates see it that answer; "unknown" while there is none, or one does not know the tablet or knows better, and
+   * of a primary that does not run, once there is another.
+   */
   role: "primary" | "replica" | "unknown";
   serving: boolean;
   /** Whether it holds what its primary does not, see `diverged.ts`; false where that is not known. */
@@ -86,16 +90,18 @@ export async function readStatus(cluster: Cluster): Promise<ClusterStatus> {
     shards: (settings.resharding && shards) ?? topology.shards,
     resharding: settings.resharding ?? null,
     adding: settings.adding ?? null,
-    tablets: topology.tablets.map((tablet) => ({
-      alias: tablet.alias,
-      shard: tablet.shard,
-      ...(seen.get(tablet.alias) ?? { role: "unknown", serving: false, lagSeconds: null }),
-      diverged: diverged.includes(tablet),
-      mysqlSocket: tablet.mysqlSocket,
-      mysqlPort: tablet.mysqlPort,
-      httpPort: tablet.vttablet.ports.http as number,
-      pids: { mysqld: pid(tablet.mysqld), vttablet: pid(tablet.vttablet.name) },
-    })),
+    tablets: withoutDeadPrimaries(
+      topology.tablets.map((tablet) => ({
+        alias: tablet.alias,
+        shard: tablet.shard,
+        ...(seen.get(tablet.alias) ?? { role: "unknown", serving: false, lagSeconds: null }),
+        diverged: diverged.includes(tablet),
+        mysqlSocket: tablet.mysqlSocket,
+        mysqlPort: tablet.mysqlPort,
+        httpPort: tablet.vttablet.ports.http as number,
+        pids: { mysqld: pid(tablet.mysqld), vttablet: pid(tablet.vttablet.name) },
+      })),
+    ),
   };
 }
 
@@ -270,12 +276,12 @@ function renderSweeps(sweeps: Map<string, SweepStatus | null>): string[] {
   if (sweeps.size === 0) return [];
   const rows = [...sweeps].map(([shard, sweep]) => {
     if (!sweep) return [shard, "does not answer"];
-    const { holder, reclaimedRows, oldestAgeMs, backlogRows, stepMs } = sweep;
+    const { holder, oldestAgeMs, backlogRows } = sweep;
     const age = `${(oldestAgeMs / 1000).toFixed(1)} s`;
     const backlog = backlogRows < COUNTED_ROWS ? `${backlogRows}` : `${COUNTED_ROWS} or more`;
-    return [shard, holder || "nobody", `${reclaimedRows}`, age, backlog, `${stepMs} ms`];
+    return [shard, holder || "nobody", age, backlog];
   });
-  return [...columns([["SHARD", "SWEPT BY", "RECLAIMED", "OLDEST EXPIRED", "BACKLOG", "STEP"], ...rows]), ""];
+  return [...columns([["SHARD", "SWEPT BY", "OLDEST EXPIRED", "BACKLOG"], ...rows]), ""];
 }
 
 /** Lines of a table whose cells stand below each other. */

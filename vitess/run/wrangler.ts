@@ -9,8 +9,9 @@ import { type Config, isAnonymous, readConfig, VARIABLES } from "../../src/confi
 import { inspectBackend, requireSessionDefaults } from "../../src/database/backend.ts";
 import { migrate } from "../../src/database/migrate.ts";
 import { urlsOf } from "../../src/database/url.ts";
+import { requireFreePort } from "../../src/port.ts";
 import { ClusterProblem } from "../support/problem.ts";
-import { requireFreePort, run, startTime } from "../support/processes.ts";
+import { run, startTime } from "../support/processes.ts";
 import { step } from "../support/progress.ts";
 import { clusterExists, clusterStatus, defaultDataDir } from "./cluster.ts";
 

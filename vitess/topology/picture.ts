@@ -1,6 +1,7 @@
 // The picture of the system in README.md and DESIGN.md, as an SVG for light and dark pages. `npm run render` writes it.
 
-import { newSettings, topology } from "./topology.ts";
+import { newSettings } from "./settings.ts";
+import { topology } from "./topology.ts";
 
 const WIDTH = 880;
 const HEIGHT = 500;

@@ -6,18 +6,10 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { DEFAULTS } from "../run/folder.ts";
 import { applyUntil, UNAPPLIED } from "../run/relay-log.ts";
+import { mysqlSettings } from "./mysql.ts";
 import { picture } from "./picture.ts";
-import {
-  KEYSPACE,
-  LOOPBACK,
-  mysqlSettings,
-  newSettings,
-  type Process,
-  type Topology,
-  topology,
-  VITESS_VERSION,
-  vtgateUsers,
-} from "./topology.ts";
+import { newSettings } from "./settings.ts";
+import { KEYSPACE, LOOPBACK, type Process, type Topology, topology, VITESS_VERSION, vtgateUsers } from "./topology.ts";
 import vschema from "./vschema.json";
 
 const settings = newSettings(DEFAULTS.shards, DEFAULTS.tablets, DEFAULTS.portBase);
@@ -30,7 +22,7 @@ const GENERATED = "Rendered from topology.ts by `npm run render`; a test compare
 const IMAGE = `FROM golang:1.26 AS vitess
 WORKDIR /src
 COPY go.mod go.sum ./
-RUN GOBIN=/out GOFLAGS=-mod=readonly go install -trimpath -ldflags="-s -w" tool
+RUN GOBIN=/out GOFLAGS=-mod=readonly CGO_ENABLED=0 go install -trimpath -ldflags="-s -w" tool
 FROM debian:sid-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends mysql-server-core mysql-client-core etcd-server && rm -rf /var/lib/apt/lists/*
 COPY --from=vitess /out/ /usr/local/bin/
@@ -63,7 +55,7 @@ export function renderCompose(): string {
   const document = {
     name: "vitess-kv",
     services: {
-      etcd: { ...service(etcd), build: { context: ".", dockerfile_inline: IMAGE } },
+      etcd: { ...service(etcd), build: { context: "install", dockerfile_inline: IMAGE } },
       vtctld: service(vtctld),
       setup: { ...base, restart: "on-failure", command: ["sh", "-ec", setup] },
       ...Object.fromEntries(

@@ -1,7 +1,7 @@
 // What an error means, as a table. The texts are those of Vitess 24 and MySQL 8.4 and 9.
 
 import { expect, test } from "bun:test";
-import { keepsSession, storeError } from "../src/database/errors.ts";
+import { keepsSession, storeError } from "./errors.ts";
 
 const vtgate = (text: string) => ({ errno: 1105, sqlState: "HY000", code: "ER_UNKNOWN_ERROR", message: text });
 const mysql = (errno: number, sqlState: string, message = "") => ({ errno, sqlState, code: `ER_${errno}`, message });

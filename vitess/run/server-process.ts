@@ -4,11 +4,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-const SERVER = join(import.meta.dirname, "../src/server.ts");
+const SERVER = join(import.meta.dirname, "../../src/server.ts");
 /** The Worker, as `npm run worker` starts it. */
-export const WORKER = join(import.meta.dirname, "../vitess/run/wrangler.ts");
-/** The server with a clock that is wrong by TEST_CLOCK_SHIFT_MS. */
-export const SHIFTED_SERVER = join(import.meta.dirname, "shifted-server.ts");
+export const WORKER = join(import.meta.dirname, "wrangler.ts");
 
 export interface RunningServer {
   url: string;
@@ -23,10 +21,14 @@ export interface RunningServer {
 
 /**
  * Starts a server on a free port and waits until it serves; throws what it printed when it ends instead. `program` may
- * be another than the real one that says in the same way where it serves.
+ * be another than the real one that says in the same way where it serves; `options` are Bun's.
  */
-export async function startServer(environment: Record<string, string>, program = SERVER): Promise<RunningServer> {
-  const { output, child, exited } = launchServer({ PORT: "0", ...environment }, program);
+export async function startServer(
+  environment: Record<string, string>,
+  program = SERVER,
+  options: string[] = [],
+): Promise<RunningServer> {
+  const { output, child, exited } = launchServer({ PORT: "0", ...environment }, program, options);
   const url = await new Promise<string>((resolve, reject) => {
     exited.then(() => reject(new Error(`the server ended:\n${output()}`)));
     child.stdout.on("data", () => {
@@ -50,8 +52,8 @@ export async function startServer(environment: Record<string, string>, program =
 }
 
 /** Starts a server without waiting for anything. */
-export function launchServer(environment: Record<string, string>, program = SERVER) {
-  const child = spawn(process.execPath, [program], {
+export function launchServer(environment: Record<string, string>, program = SERVER, options: string[] = []) {
+  const child = spawn(process.execPath, [...options, program], {
     // A test that stops a server has no clients there.
     env: { ...process.env, KV_LEAVE_MS: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

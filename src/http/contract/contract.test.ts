@@ -1,0 +1,11 @@
+import pino from "pino";
+import { createApp } from "../../app.ts";
+import { ModelStore } from "../../store/model.ts";
+import { describeContract } from "./suite.ts";
+
+const app = createApp(new ModelStore(Date.now), {
+  ...{ maxValueBytes: 1024 * 1024, bodyTimeoutMs: 10_000, log: pino({ level: "silent" }) },
+  ...{ isDraining: () => false, isFull: () => false },
+});
+
+describeContract("the model store", "http://kv.test", async (url, init) => app.fetch(new Request(url, init)));

@@ -1,0 +1,69 @@
+// The contract, as tests that any server has to pass: in process over the model store, and over HTTP on each runtime.
+
+import { expect, test } from "bun:test";
+import { ENTRIES } from "./entries.ts";
+import { EXPIRIES } from "./expiry.ts";
+
+/** The contract as tests of a server at `base`; `send` is how requests reach it. */
+export function describeContract(
+  name: string,
+  base: string,
+  send: (url: string, init: RequestInit) => Promise<Response> = fetch,
+) {
+  const call = (url: string, init: RequestInit = {}) => send(url, init);
+
+  test.each(Object.entries({ ...ENTRIES, ...EXPIRIES }))(`contract on ${name}: %s`, async (_, steps) => {
+    const url = `${base}/v1/kv/contract/${crypto.randomUUID()}`;
+    const tags = new Map<string, string>();
+    const filled = (text: string) => text.replace(/\$(\w+)/g, (_, name) => tags.get(name) ?? `missing tag ${name}`);
+    for (const [i, step] of steps.entries()) {
+      const [method = "", suffix = ""] = step.send.split(" ");
+      const headers = Object.fromEntries(
+        Object.entries(step.headers ?? {}).map(([name, text]) => [name, filled(text)]),
+      );
+      const answer = await call(url + suffix, { method, headers, body: step.body });
+      const text = await answer.text();
+      const where = `step ${i + 1}, ${step.send}: ${text}`;
+      expect(`${where} → ${answer.status}`).toBe(`${where} → ${step.gives}`);
+      if (step.text !== undefined) expect(text).toBe(step.text);
+      if (typeof step.json === "function") step.json(JSON.parse(text));
+      else if (step.json !== undefined) expect(JSON.parse(text)).toEqual(step.json);
+      if (step.gives >= 400 && method !== "HEAD") {
+        expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
+        expect(JSON.parse(text)).toEqual({
+          type: "about:blank",
+          title: expect.any(String),
+          status: step.gives,
+          code: step.code ?? expect.any(String),
+          detail: expect.any(String),
+          request_id: answer.headers.get("X-Request-Id"),
+        });
+      }
+      for (const [name, wanted] of Object.entries(step.has ?? {})) {
+        const actual = answer.headers.get(name);
+        if (wanted instanceof RegExp) expect(actual).toMatch(wanted);
+        else expect(actual).toEqual(typeof wanted === "string" ? filled(wanted) : wanted);
+      }
+      if (step.save) tags.set(step.save, answer.headers.get("ETag") ?? "");
+    }
+  });
+
+  test(`contract on ${name}: paths that name nothing`, async () => {
+    for (const [path, status, code] of [
+      ["/", 404, "no_such_route"],
+      ["/v1/kv/ns/a/b", 404, "no_such_route"],
+      ["/v1/kv/ns/a/ttl/b", 404, "no_such_route"],
+      ["/v2/kv/ns/a", 404, "no_such_route"],
+    ] as const) {
+      const answer = await call(base + path);
+      expect([path, answer.status, ((await answer.json()) as { code: string }).code]).toEqual([path, status, code]);
+    }
+  });
+
+  test(`contract on ${name}: health and readiness`, async () => {
+    for (const path of ["/healthz", "/readyz"]) {
+      expect((await call(base + path)).status).toBe(200);
+      expect((await call(base + path, { method: "POST" })).headers.get("Allow")).toBe("GET, HEAD");
+    }
+  });
+}

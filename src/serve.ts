@@ -1,0 +1,153 @@
+// One process's serving: the store over its connections, the app, the sweep, and an orderly end.
+
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { createApp } from "./app.ts";
+import { followTokens } from "./auth/source.ts";
+import { type BatchingStore, batchingStore } from "./batching/batching.ts";
+import { directStore } from "./batching/direct.ts";
+import { type Config, isAnonymous, tokenSource } from "./config.ts";
+import type { Backend } from "./database/backend.ts";
+import { connect } from "./database/connect.ts";
+import { type Shards, watchShards } from "./database/shards.ts";
+import { Table } from "./database/table.ts";
+import { Tables } from "./database/tables.ts";
+import { keyspaceOf } from "./database/url.ts";
+import { BATCH_BYTES } from "./limits.ts";
+import type { Serving } from "./processes.ts";
+import { Sweeper } from "./sweep/sweeper.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+
+/**
+ * Beyond what a body and then a call may take, for the answer that says that it took too long: Bun's timers are up to
+ * four seconds early. A connection is cut off after that, whether nothing moves on it or less than 16 KiB/s arrive, of a
+ * request's head as well.
+ */
+const IDLE_SLACK_SECONDS = 5;
+
+/** Beyond the drain, for the sweep: leases that it does not give back expire by themselves. */
+const SWEEP_END_MS = 500;
+
+/** Whoever asks for a sign of life wants to know now. */
+const PING_MS = 2_000;
+
+/** When a process is to end, and how. */
+export interface Ending {
+  signal: AbortSignal;
+  /** Resolves when the signal fires. */
+  begun: Promise<unknown>;
+  /** Whether clients get time to go elsewhere before connections close. */
+  leaves: boolean;
+}
+
+/** A configuration that names its database. */
+export type ServerConfig = Config & { DATABASE_URL: string };
+
+/**
+ * Serves and sweeps until the end begins, then lets clients leave, stops accepting, finishes what is in flight and closes
+ * the pool.
+ */
+export async function serve(
+  config: ServerConfig,
+  backend: Backend,
+  log: Logger,
+  ending: Ending,
+  onServing: (serving: Serving) => void,
+) {
+  const tokens = isAnonymous(config) ? undefined : await followTokens(tokenSource(config), log);
+  let sweeper: Sweeper | undefined;
+  let calls = 0;
+  const connections = {
+    url: config.DATABASE_URL,
+    backend,
+    connections: config.KV_CONNECTIONS,
+    queueLimit: config.KV_QUEUE_CALLS,
+    packets: true,
+  };
+  const database = connect(connections);
+  let tables: Tables | undefined;
+  try {
+    const shards = await watchShards(database, {
+      backend,
+      keyspace: keyspaceOf(config.DATABASE_URL),
+      hash: (key) => Bun.hash.xxHash64(key),
+    });
+    tables = new Tables(connections, database, shards);
+    const anywhere = new Table(database);
+    const batching = config.KV_COALESCE === "true" ? batch(config, shards, tables, anywhere) : undefined;
+    if (config.KV_SWEEP === "true") {
+      const holder = `${hostname()}-${process.pid}`;
+      sweeper = new Sweeper({
+        ...{ url: config.DATABASE_URL, backend, shards, holder, log },
+        storeOver: directStore,
+        calls: () => calls,
+      });
+    }
+    const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS), {
+      maxValueBytes: config.KV_MAX_VALUE_BYTES,
+      bodyTimeoutMs: config.KV_BODY_MS,
+      tokens,
+      ttlJitter: config.KV_TTL_JITTER,
+      metrics: createMetrics(async () => (await sweeper?.status()) ?? new Map()),
+      log,
+      isDraining: () => ending.signal.aborted,
+      isFull: batching?.isFull ?? (() => false),
+      reserve: batching?.reserve,
+    });
+    const server = Bun.serve({
+      hostname: config.KV_HOST,
+      port: config.PORT,
+      // Else two servers of one user could share a port without knowing.
+      reusePort: config.KV_WORKERS > 1,
+      idleTimeout: Math.ceil((config.KV_BODY_MS + config.KV_DEADLINE_MS) / 1000) + IDLE_SLACK_SECONDS,
+      // The app's own limits answer with a problem document; Bun's would close the connection without a word.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      fetch: (request) => {
+        calls += 1;
+        return ending.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request);
+      },
+    });
+    onServing({ url: server.url.href, port: server.port as number });
+    await ending.begun;
+    // Whoever still sends when the connections close can't know what became of it: clients must have left by then.
+    if (ending.leaves) {
+      log.info("leaving");
+      await sleep(config.KV_LEAVE_MS);
+    }
+    log.info("draining");
+    const ended = Promise.all([server.stop(), sweeper?.stop()]);
+    await Promise.race([ended, sleep(config.KV_DRAIN_MS, undefined, { ref: false })]);
+    await server.stop(true);
+    log.info("stopped");
+  } finally {
+    await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);
+    await Promise.all([database.close(), tables?.close()]);
+  }
+}
+
+/** An answer that says that its connection takes no further request. */
+async function lastAnswer(answer: Response | Promise<Response>): Promise<Response> {
+  const response = await answer;
+  response.headers.set("Connection", "close");
+  return response;
+}
+
+function batch(config: Config, shards: Shards, tables: Tables, anywhere: Table): BatchingStore {
+  return batchingStore(
+    {
+      shardOf: shards.shardOf,
+      tableAt: (shard) => tables.at(shard),
+      refresh: shards.refresh,
+      ping: () => anywhere.ping(performance.now() + PING_MS),
+    },
+    {
+      inFlight: { reads: config.KV_STATEMENTS, writes: 1 },
+      batchRows: config.KV_BATCH_ROWS,
+      batchBytes: BATCH_BYTES,
+      maxCalls: config.KV_QUEUE_CALLS,
+      maxBytes: config.KV_QUEUE_BYTES,
+      deadlineMs: config.KV_DEADLINE_MS,
+    },
+  );
+}

@@ -1,0 +1,69 @@
+// The directions between the rooms, which the linter enforces: a forbidden import fails `npm run check`.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "..");
+
+const FORBIDDEN = [
+  ["src/store", "../database/table.ts"],
+  ["src/store", "../batching/lane.ts"],
+  ["src/database", "../batching/lane.ts"],
+  ["src/database", "../http/answer.ts"],
+  ["src/batching", "../http/answer.ts"],
+  ["src/batching", "../sweep/lease.ts"],
+  ["src/http", "../database/table.ts"],
+  ["src/http", "../batching/lane.ts"],
+  ["src/http", "../app.ts"],
+  ["src/sweep", "../batching/direct.ts"],
+  ["src/telemetry", "../http/answer.ts"],
+  ["src/http", "../../bench/load.ts"],
+  ["src/database", "../../test/targets.ts"],
+  ["src/sweep", "../../vitess/cli.ts"],
+  ["src", "../vitess/cli.ts"],
+  ["vitess/run", "../../test/targets.ts"],
+  ["bench/load", "../../test/targets.ts"],
+];
+const ALLOWED = [
+  ["src/database", "../store/store.ts"],
+  ["src/batching", "../database/table.ts"],
+  ["src/http", "../store/store.ts"],
+  ["src/sweep", "../limits.ts"],
+  ["src", "./http/answer.ts"],
+  ["bench/load", "../../src/limits.ts"],
+  ["vitess/run", "../../src/config.ts"],
+  ["test", "../bench/load.ts"],
+];
+
+/** A project with the same linter and one file for each case, in which nothing else is. */
+let project: string;
+let report: string;
+
+const fileOf = (room: string, specifier: string) => `${room}/imports${specifier.replaceAll(/\W/g, "_")}.ts`;
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), "vitess-kv-directions-"));
+  for (const name of ["biome.json", ".gitignore"]) copyFileSync(join(ROOT, name), join(project, name));
+  for (const [room, specifier] of [...FORBIDDEN, ...ALLOWED] as [string, string][]) {
+    const file = join(project, fileOf(room, specifier));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, `import "${specifier}";\n`);
+  }
+  const biome = join(ROOT, "node_modules/.bin/biome");
+  const { stdout, stderr } = Bun.spawnSync([biome, "lint", "--max-diagnostics=none", "."], { cwd: project });
+  report = `${stdout}${stderr}`;
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+const errorOf = (room: string, specifier: string) =>
+  report.split("\n").find((line) => line.startsWith(`${fileOf(room, specifier)}:`));
+
+test.each(FORBIDDEN as [string, string][])("a file in %s must not import %s", (room, specifier) => {
+  expect(errorOf(room, specifier)).toContain("lint/style/noRestrictedImports");
+});
+
+test.each(ALLOWED as [string, string][])("a file in %s may import %s", (room, specifier) => {
+  expect(errorOf(room, specifier)).toBeUndefined();
+});

@@ -1,0 +1,131 @@
+// What the tests run against: a cluster, a plain MySQL, a server over each, and the Worker, on ports and in a folder of
+// their own. Either for one run of the suite, or kept until `npm run test:down`.
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
+import { startServer, WORKER } from "../vitess/run/server-process.ts";
+import type { ClusterStatus } from "../vitess/run/status.ts";
+import { step } from "../vitess/support/progress.ts";
+import {
+  BACKUPS_DIR,
+  FAILOVER_DIR,
+  KEPT_FILE,
+  LAUNCHER_DIR,
+  OPERATIONS_DIR,
+  PROBLEMS_DIR,
+  RESHARD_DIR,
+  ROBUSTNESS_DIR,
+  SUITE_DIR,
+} from "./folders.ts";
+import { startPlainMysql } from "./mysqld.ts";
+
+const PORT_BASE = 17000;
+const PORTS = { mysql: PORT_BASE + 900, overVitess: PORT_BASE + 901, overMysql: PORT_BASE + 902 };
+const FOLDERS = [
+  ...[SUITE_DIR, FAILOVER_DIR, LAUNCHER_DIR, RESHARD_DIR],
+  ...[OPERATIONS_DIR, BACKUPS_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR],
+];
+const END_TIMEOUT_MS = 60_000;
+
+export interface Targets {
+  /** The server uses all vtgates; `databaseUrl` leads to the first. */
+  vitess: { url: string; databaseUrl: string; status: ClusterStatus };
+  mysql: { url: string; databaseUrl: string; socket: string };
+  worker: { url: string };
+}
+
+/** What `npm run test:up` has left running. */
+export interface Kept {
+  /** Of the process that stops all of it at SIGTERM. */
+  pid: number;
+  /** Once all of it serves. */
+  targets?: Targets;
+}
+
+export interface Suite {
+  targets: Targets;
+  stop: () => Promise<void>;
+}
+
+/**
+ * Starts everything, and stops what it has started where that fails. With `watch` the servers begin again whenever a file
+ * of theirs is saved.
+ */
+export async function startSuite(signal: AbortSignal, { watch = false } = {}): Promise<Suite> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const each of stops.reverse()) await each();
+  };
+  try {
+    stops.push(clear);
+    await clear();
+    const { status } = await up({ dataDir: SUITE_DIR, portBase: PORT_BASE }, signal);
+    const mysql = await startPlainMysql(join(SUITE_DIR, "plain"), PORTS.mysql, signal);
+    stops.push(mysql.stop);
+    const start = async (databaseUrl: string, port: number, program?: string) => {
+      const environment = { DATABASE_URL: databaseUrl, PORT: String(watch ? port : 0) };
+      // wrangler watches by itself.
+      const server = await startServer(environment, program, watch && !program ? ["--watch"] : []);
+      stops.push(server.stop);
+      return server;
+    };
+    const [overVitess, overMysql, worker] = await step("servers and migrations", async () => {
+      const overVitess = await start(status.url, PORTS.overVitess);
+      return [overVitess, await start(mysql.databaseUrl, PORTS.overMysql), await start(status.url, 0, WORKER)] as const;
+    });
+    const targets = {
+      vitess: { url: overVitess.url, databaseUrl: status.vtgates[0].url, status },
+      mysql: { url: overMysql.url, databaseUrl: mysql.databaseUrl, socket: mysql.socket },
+      worker: { url: worker.url },
+    };
+    return { targets, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Stops and deletes what a run, or an earlier one that was killed, has made. */
+export async function clear() {
+  for (const dir of FOLDERS) {
+    if (clusterExists(dir)) await reset(dir);
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** What is kept running, if anything is. */
+export function kept(): Kept | undefined {
+  if (!existsSync(KEPT_FILE)) return undefined;
+  const kept: Kept = JSON.parse(readFileSync(KEPT_FILE, "utf8"));
+  return isAlive(kept.pid) ? kept : undefined;
+}
+
+export function keep(kept: Kept) {
+  mkdirSync(join(KEPT_FILE, ".."), { recursive: true });
+  writeFileSync(KEPT_FILE, JSON.stringify(kept));
+}
+
+/** Ends what is kept running; false if nothing is. */
+export async function endKept(): Promise<boolean> {
+  const found = kept();
+  if (found) {
+    process.kill(found.pid, "SIGTERM");
+    const deadline = Date.now() + END_TIMEOUT_MS;
+    while (isAlive(found.pid)) {
+      if (Date.now() > deadline) throw new Error(`process ${found.pid} does not end`);
+      await sleep(50);
+    }
+  }
+  rmSync(KEPT_FILE, { force: true });
+  return found !== undefined;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
