@@ -1,4 +1,5 @@
-// What a section leaves behind: its figures as JSON and as Markdown tables, with the machine that they are of.
+// What a section leaves behind: its figures as JSON and as Markdown tables, with the machine that they are of. What
+// documents show of them is figures.ts's.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
@@ -19,9 +20,6 @@ export interface Findings {
   data: Record<string, unknown>;
   /** Tables and sentences, for people. */
   markdown: string;
-  /** What of it README and DESIGN show, between the comments `<!-- bench NAME -->` and `<!-- end -->`. */
-  readme?: string;
-  design?: string;
   /** Drawn below each other. */
   plots?: PlotOptions[];
 }
@@ -31,7 +29,7 @@ export interface Findings {
  * the measurement, for programs.
  */
 export function report(name: string, findings: Findings, options: object): string {
-  const { title = `Benchmark: ${name}`, method, data, markdown, readme, design, plots } = findings;
+  const { title = `Benchmark: ${name}`, method, data, markdown, plots } = findings;
   const versions = { bun: Bun.version, ...findings.versions };
   const machine = machineFacts();
   const date = new Date().toISOString().slice(0, 10);
@@ -46,20 +44,7 @@ export function report(name: string, findings: Findings, options: object): strin
   if (plots) writePlot(join(RESULTS, `${name}.svg`), plots);
   const image = plots ? `![The same as a plot](${name}.svg)\n\n` : "";
   writeFileSync(join(RESULTS, `${name}.md`), `# ${title}\n\n${image}${text}`);
-  if (readme) showIn("README.md", name, `${readme}\n\n${caption}`);
-  if (design) showIn("DESIGN.md", name, design);
   return text;
-}
-
-function showIn(document: string, name: string, text: string) {
-  const file = join(import.meta.dirname, "..", document);
-  const place = new RegExp(`(<!-- bench ${name} -->\n).*?(<!-- end -->)`, "s");
-  const before = readFileSync(file, "utf8");
-  if (!place.test(before)) throw new Error(`${document} has no place for the results of ${name}.`);
-  writeFileSync(
-    file,
-    before.replace(place, (_, begin, end) => `${begin}\n${text}\n\n${end}`),
-  );
 }
 
 /** A Markdown table; all columns but the first hold numbers. */

@@ -1,13 +1,10 @@
-// What the README shows is what happens.
+// What README.md and the API's README show is what happens.
 
 import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { VARIABLES } from "../src/config.ts";
 import { targets } from "./targets.ts";
-
-const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
 
 /** What differs from run to run, and what a terminal does not show: tags, request ids, times, carriage returns. */
 function withoutChance(text: string) {
@@ -19,22 +16,17 @@ function withoutChance(text: string) {
     .replace(/"ttl_ms":\d{5}\b/g, '"ttl_ms":(under a minute)');
 }
 
-test("the tour's commands print what it says, line by line", () => {
-  const tour = [...readme.matchAll(/```console\n([\s\S]*?)```/g)].map(([, block]) => block).join("");
+test.each(["README.md", "src/http/README.md"])("the commands of %s print what it says, line by line", (name) => {
+  const text = readFileSync(join(import.meta.dirname, "..", name), "utf8");
+  const tour = [...text.matchAll(/```console\n([\s\S]*?)```/g)].map(([, block]) => block).join("");
   const commands = [...tour.matchAll(/^\$ (.*)$/gm)].map(([, command]) => command as string);
-  expect(commands.length).toBeGreaterThan(15);
+  expect(commands.length).toBeGreaterThan(9);
   // One shell for all of them, as in a reader's terminal, that prints each command before its output.
   const script = commands.map((command) => `printf '%s\\n' ${quote(`$ ${command}`)}\n${command}`).join("\n");
   const session = execFileSync("bash", ["-c", script.replaceAll("localhost:8787", targets.vitess.url)], {
     encoding: "utf8",
   });
   expect(withoutChance(session.replaceAll(targets.vitess.url, "localhost:8787"))).toBe(withoutChance(tour));
-});
-
-test("the table has every variable", () => {
-  const [, section = ""] = readme.split("## Configuration");
-  const table = [...section.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name as string);
-  expect(table.toSorted()).toEqual(VARIABLES.toSorted());
 });
 
 function quote(text: string) {

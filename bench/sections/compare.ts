@@ -53,7 +53,6 @@ export async function compare(rig: Rig): Promise<Findings> {
     method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random; each figure measured for ${options.seconds} s after ${options.warmupSeconds} s of warm-up${options.rounds > 1 ? `, the median of ${options.rounds} rounds that alternate the systems` : ""}. Meanwhile other programs kept at most ${others.toFixed(2)} cores busy.`,
     data: { measured, bars },
     markdown: [results, "## Bars", barTable(bars), "## Cores in use", coresTable(measured)].join("\n\n"),
-    readme: `${results}\n\n${barTable(bars)}`,
     plots: ratePlots(measured),
   };
 }

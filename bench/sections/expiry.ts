@@ -40,7 +40,6 @@ export async function expiry(rig: Rig): Promise<Findings> {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
     method: `The load simulator beside it all at a fixed rate, every answer checked, latencies from when a call was due. Strategies: 300,000 expired rows each and 1,000 calls/s with TTLs from 200 ms to 5 s. ${figure(ROWS)} keys that expire in one millisecond: ${figure(mass.seen.before)} reads of them before and ${figure(mass.seen.after)} after, and the same ${MASS_RATE} calls/s on other keys, half of them PUTs, before, until all rows are reclaimed, and after; ratios are of medians over these times. Steady: ${figure(steady.writesPerSecond)} PUTs/s of ${figure(RATE)} with TTLs for ${steady.seconds} s.`,
     data: { sizes, strategies, mass, steady, bars },
-    design: strategyTable(strategies),
     markdown: [
       ...["## Strategies", strategyTable(strategies)],
       ...[`## ${figure(ROWS)} keys at once`, massTable(mass)],

@@ -1,4 +1,5 @@
-// `npm run render`: writes compose.yaml and TOPOLOGY.md, so that containers and documentation say what the topology says.
+// `npm run render`: writes compose.yaml, TOPOLOGY.md and system.svg, so that containers and documentation say what the
+// topology says.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { stringify } from "yaml";
 import { DEFAULTS } from "../run/folder.ts";
 import { applyUntil, UNAPPLIED } from "../run/relay-log.ts";
 import { mysqlSettings } from "./mysql.ts";
+import { picture } from "./picture.ts";
 import { newSettings } from "./settings.ts";
 import { KEYSPACE, LOOPBACK, type Process, type Topology, topology, VITESS_VERSION, vtgateUsers } from "./topology.ts";
 import vschema from "./vschema.json";
@@ -156,4 +158,5 @@ function totalMemoryMb({ etcd, vtctld, vtorc, vtgates, tablets }: Topology): num
 if (import.meta.main) {
   writeFileSync(join(import.meta.dirname, "../compose.yaml"), renderCompose());
   writeFileSync(join(import.meta.dirname, "../TOPOLOGY.md"), renderDocument());
+  writeFileSync(join(import.meta.dirname, "../system.svg"), picture());
 }
