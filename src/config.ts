@@ -1,4 +1,4 @@
-// The environment, validated once. Every variable is in the README's table.
+// The environment, validated once. Every variable is in the table of vitess/CONFIGURATION.md.
 
 import { z } from "zod";
 import { isUrlList } from "./database/url.ts";
@@ -46,7 +46,7 @@ const schema = z.object({
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 
-/** The names of all variables, for the README's table. */
+/** The names of all variables, for the table in vitess/CONFIGURATION.md. */
 export const VARIABLES = Object.keys(schema.shape);
 
 export type Config = z.infer<typeof schema>;
