@@ -8,12 +8,14 @@ import type { Tokens } from "./auth/tokens.ts";
 import { requestIdOf } from "./http/answer.ts";
 import { authorizer } from "./http/auth.ts";
 import type { Reserve } from "./http/body.ts";
+import { allowOrigins } from "./http/cors.ts";
 import { keyRoutes } from "./http/entry.ts";
 import { turnAway } from "./http/full.ts";
 import { openPaths, operationRoutes } from "./http/health.ts";
 import { keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import type { Handler, Route } from "./http/resource.ts";
+import { requireExactPath, requireHost, type SentParts } from "./http/target.ts";
 import { ttlRoutes } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
@@ -47,6 +49,15 @@ export interface AppOptions {
   isDraining: () => boolean;
   /** True while the store would turn away any call. */
   isFull: () => boolean;
+  /**
+   * An entry's namespace and key as the runtime found them in the bytes that were sent, undefined where it found none.
+   * Without this it can't be checked whether a URL is what was sent.
+   */
+  partsOf?: (request: Request) => SentParts | undefined;
+  /** Origins whose pages may call; without this none may. */
+  corsOrigins?: string[];
+  /** Whether only requests that name this machine as their host are taken. */
+  onlyLoopback?: boolean;
   /** True where a request can't wait for what another has begun, as on Workers. */
   isolated?: boolean;
 }
@@ -57,16 +68,20 @@ export interface App {
 }
 
 export function createApp(store: Store, options: AppOptions): App {
-  const { tokens, log, isFull, isolated } = options;
+  const { tokens, log, isFull, isolated, partsOf, corsOrigins, onlyLoopback = false } = options;
   // By the path as it was sent, so that an escaped slash stays part of a key.
   const app = new Hono({ getPath: rawPath });
   if (log.isLevelEnabled("debug")) app.use(logRequest(log));
+  if (corsOrigins) app.use(allowOrigins(corsOrigins));
   const open = openPaths({ isolated });
   const authorize = tokens && authorizer(tokens, (path) => open.includes(path));
   // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
   const authorized = (handle: Handler) => (c: Context) => {
-    authorize?.(c.req.raw);
-    return handle(c.req.raw);
+    const { raw } = c.req;
+    requireHost(raw, onlyLoopback);
+    if (partsOf) requireExactPath(raw, partsOf(raw));
+    authorize?.(raw);
+    return handle(raw);
   };
   const route: Route = (path, handle) => app.all(path, authorized(handle));
   keyRoutes(route, store, options);
@@ -78,7 +93,8 @@ export function createApp(store: Store, options: AppOptions): App {
   const turnedAway = logTurnedAway(log);
   return {
     fetch: (request) => {
-      const refusal = isFull() ? turnAway(request) : undefined;
+      // A page could not read an answer that does not name its origin.
+      const refusal = isFull() && !corsOrigins ? turnAway(request) : undefined;
       if (!refusal) return app.fetch(request);
       turnedAway();
       return refusal;

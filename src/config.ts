@@ -8,8 +8,17 @@ const whole = (least: number, most: number) =>
   z.string().regex(/^\d+$/, "must be a whole number").transform(Number).pipe(z.number().min(least).max(most));
 const count = (fallback: number, most: number) => whole(1, most).default(fallback);
 
-/** Addresses that only this machine reaches. */
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
+
+/** RFC 6454, section 6.2, or the star for all. */
+function isOrigin(text: string): boolean {
+  return text === "*" || (URL.canParse(text) && new URL(text).origin === text);
+}
+
+/** Whether only this machine reaches an address. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
+}
 
 const schema = z.object({
   PORT: whole(0, 65_535).default(8787),
@@ -26,9 +35,18 @@ const schema = z.object({
   // Read where programs are looked for, which the cluster's command line does too.
   KV_CACHE_DIR: z.string().min(1).optional(),
   KV_MAX_VALUE_BYTES: count(1024 * 1024, VALUE_BYTES_CEILING),
-  // A server cuts off connections that are silent for longer than both together; Bun allows 255 s.
+  // A connection may be silent for longer than both together; Bun allows 255 s.
   KV_DEADLINE_MS: count(10_000, 120_000),
   KV_BODY_MS: count(30_000, 120_000),
+  KV_IDLE_MS: count(90_000, 250_000),
+  KV_CORS_ORIGINS: z
+    .string()
+    .transform((list) => list.split(",").map((origin) => origin.trim()))
+    .refine(
+      (origins) => origins.every(isOrigin),
+      "must be * or origins such as https://app.example, with commas between",
+    )
+    .optional(),
   KV_CONNECTIONS: count(32, 10_000),
   KV_COALESCE: z.enum(["true", "false"]).default("true"),
   KV_STATEMENTS: count(1, 1000),
@@ -84,7 +102,7 @@ export function tokenSource({ KV_TOKENS, KV_TOKENS_FILE }: Config) {
 function requireTokens(config: Config) {
   const allowed = config.KV_ALLOW_ANONYMOUS === "true";
   if (allowed && !isAnonymous(config)) throw new Error("KV_ALLOW_ANONYMOUS: can't be true while there are tokens");
-  if (isAnonymous(config) && !allowed && !LOOPBACK.test(config.KV_HOST)) {
+  if (isAnonymous(config) && !allowed && !isLoopback(config.KV_HOST)) {
     throw new Error(
       "KV_TOKENS: needed where others than this machine can reach the server; 'npm run token' makes one. KV_ALLOW_ANONYMOUS=true lets everyone in.",
     );

@@ -2,18 +2,20 @@
 
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { BunRequest } from "bun";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import { followTokens } from "./auth/source.ts";
 import { type BatchingStore, batchingStore } from "./batching/batching.ts";
 import { directStore } from "./batching/direct.ts";
-import { type Config, isAnonymous, tokenSource } from "./config.ts";
+import { type Config, isAnonymous, isLoopback, tokenSource } from "./config.ts";
 import type { Backend } from "./database/backend.ts";
 import { connect } from "./database/connect.ts";
 import { type Shards, watchShards } from "./database/shards.ts";
 import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
+import { ENTRY_ROUTES } from "./http/target.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import type { Serving } from "./processes.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
@@ -94,19 +96,24 @@ export async function serve(
       isDraining: () => ending.signal.aborted,
       isFull: batching?.isFull ?? (() => false),
       reserve: batching?.reserve,
+      partsOf: (request) => (request as Partial<BunRequest<"/v1/kv/:ns/:key">>).params,
+      corsOrigins: config.KV_CORS_ORIGINS,
+      onlyLoopback: tokens === undefined && isLoopback(config.KV_HOST),
     });
+    const handle = (request: Request) => {
+      calls += 1;
+      return ending.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request);
+    };
     const server = Bun.serve({
       hostname: config.KV_HOST,
       port: config.PORT,
       // Else two servers of one user could share a port without knowing.
       reusePort: config.KV_WORKERS > 1,
-      idleTimeout: Math.ceil((config.KV_BODY_MS + config.KV_DEADLINE_MS) / 1000) + IDLE_SLACK_SECONDS,
+      idleTimeout: idleSeconds(config),
       // The app's own limits answer with a problem document; Bun's would close the connection without a word.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      fetch: (request) => {
-        calls += 1;
-        return ending.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request);
-      },
+      routes: Object.fromEntries(ENTRY_ROUTES.map((path) => [path, handle])),
+      fetch: handle,
     });
     onServing({ url: server.url.href, port: server.port as number });
     await ending.begun;
@@ -124,6 +131,14 @@ export async function serve(
     await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);
     await Promise.all([database.close(), tables?.close()]);
   }
+}
+
+/**
+ * How long a connection may be silent: longer than balancers keep idle ones, usually 60 s, because whoever closes first
+ * makes the other's next request fail; and never shorter than a call may take.
+ */
+function idleSeconds({ KV_IDLE_MS, KV_BODY_MS, KV_DEADLINE_MS }: Config): number {
+  return Math.ceil(Math.max(KV_IDLE_MS, KV_BODY_MS + KV_DEADLINE_MS) / 1000) + IDLE_SLACK_SECONDS;
 }
 
 /** An answer that says that its connection takes no further request. */

@@ -44,6 +44,7 @@ const app = createApp(store, {
   bodyTimeoutMs: config.KV_BODY_MS,
   tokens: tokens && (() => tokens),
   ttlJitter: config.KV_TTL_JITTER,
+  corsOrigins: config.KV_CORS_ORIGINS,
   log,
   isDraining: () => false,
   isFull: () => false,

@@ -18,6 +18,7 @@ beforeAll(async () => {
     DATABASE_URL: targets.vitess.databaseUrl,
     KV_BODY_MS: "1500",
     KV_DEADLINE_MS: "1000",
+    KV_IDLE_MS: "2000",
     KV_MAX_VALUE_BYTES: String(VALUE_BYTES),
   });
 });

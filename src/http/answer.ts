@@ -11,7 +11,7 @@ export function requestIdOf({ headers }: Request): string {
   return given !== null && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** An answer with these headers and those that every answer has; to HEAD, without the body. */
+/** An answer with these headers and those that every answer has; to HEAD, without the body but with its length. */
 export function answer(
   request: Request,
   status: number,
@@ -19,9 +19,11 @@ export function answer(
   body: string | Buffer | null = null,
   requestId = requestIdOf(request),
 ): Response {
-  return new Response(request.method === "HEAD" ? null : (body as string | Uint8Array<ArrayBuffer> | null), {
+  const isHead = request.method === "HEAD";
+  return new Response(isHead ? null : (body as string | Uint8Array<ArrayBuffer> | null), {
     status,
     headers: {
+      ...(isHead && body !== null && { "Content-Length": String(Buffer.byteLength(body)) }),
       ...headers,
       "X-Request-Id": requestId,
       // Stored content can be anything, an HTML page too: it must not be sniffed, and must not run on this origin.

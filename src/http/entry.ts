@@ -14,6 +14,8 @@ import { type Route, resource } from "./resource.ts";
 const DEFAULT_CONTENT_TYPE = "application/octet-stream";
 /** Field values that are the same bytes in every runtime and on every hop. */
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
+/** A comma outside of quotes: what a runtime makes of two fields. */
+const TWO_FIELDS = /^(?:[^",]|"(?:[^"\\]|\\.)*")*,/;
 
 const readQuery = z.strictObject({ consistency: z.enum(["strong", "eventual"]).optional() });
 const writeQuery = z.strictObject({ ...expiryParameters, keep_ttl: z.enum(["true", "false"]).optional() });
@@ -80,10 +82,11 @@ function contentTypeOf(headers: Headers): string {
     throw badRequest("partial_put", "A PUT with Content-Range would replace the whole value.");
   }
   const contentType = headers.get("Content-Type") || DEFAULT_CONTENT_TYPE;
-  if (contentType.length > CONTENT_TYPE_BYTES || !PRINTABLE_ASCII.test(contentType)) {
+  const isLegible = contentType.length <= CONTENT_TYPE_BYTES && PRINTABLE_ASCII.test(contentType);
+  if (!isLegible || TWO_FIELDS.test(contentType)) {
     throw badRequest(
       "invalid_content_type",
-      `Content-Type is at most ${CONTENT_TYPE_BYTES} printable ASCII characters.`,
+      `Content-Type is one media type of at most ${CONTENT_TYPE_BYTES} printable ASCII characters.`,
     );
   }
   return contentType;

@@ -15,8 +15,13 @@ const HEADERS = {
 export function turnAway(request: Request): Response | undefined {
   if (!rawPath(request).startsWith(ENTRIES_PATH)) return undefined;
   const requestId = crypto.randomUUID();
-  return new Response(request.method === "HEAD" ? null : problemDocument(OVERLOADED, requestId), {
-    status: OVERLOADED.status,
-    headers: { ...HEADERS, "X-Request-Id": requestId },
-  });
+  const document = problemDocument(OVERLOADED, requestId);
+  const headers = { ...HEADERS, "X-Request-Id": requestId };
+  // To HEAD with the length that GET's answer has.
+  if (request.method === "HEAD")
+    return new Response(null, {
+      status: OVERLOADED.status,
+      headers: { ...headers, "Content-Length": String(document.length) },
+    });
+  return new Response(document, { status: OVERLOADED.status, headers });
 }

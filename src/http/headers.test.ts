@@ -56,9 +56,9 @@ const problem = {
   "Content-Type": "application/problem+json",
   "Content-Length": expect.stringMatching(/^[1-9]\d\d$/),
 };
-/** Bun says of an answer without a body that it has 0 bytes, and does not date one to HEAD. */
-const toHead = ({ Date: _, ...headers }: Record<string, unknown>) => ({ "Content-Length": "0", ...headers });
-const problemToHead = toHead({ ...problem, "Content-Length": "0" });
+/** Bun does not date an answer to HEAD. */
+const toHead = ({ Date: _, ...headers }: Record<string, unknown>) => headers;
+const problemToHead = toHead(problem);
 const kept = { ...every, ETag: tag, "Cache-Control": "no-cache, no-transform" };
 const full = { ...kept, "Content-Type": "text/plain", "Content-Length": "5" };
 const extra = { "KV-Metadata": '{"a":1}', "KV-Expires-At": String(MODEL_NOW_MS + 60_000) };
@@ -182,7 +182,7 @@ const cases: Record<string, Case> = {
   "no such path": { send: "GET /nowhere", gives: 404, has: problem },
   "no such path, to HEAD": { send: "HEAD /nowhere", gives: 404, has: problemToHead },
   alive: { send: "GET /healthz", gives: 200, has: json('{"status":"ok"}'.length) },
-  "alive, to HEAD": { send: "HEAD /healthz", gives: 200, has: toHead(json(0)) },
+  "alive, to HEAD": { send: "HEAD /healthz", gives: 200, has: toHead(json(15)) },
   draining: { send: "GET /readyz", gives: 503, has: problem },
   metrics: {
     send: "GET /metrics",

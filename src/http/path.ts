@@ -12,9 +12,12 @@ const PATH_END = /[?#]/;
 const UNESCAPED = /^[^%\u0080-\uffff]*$/;
 const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
 
-/** The path as it was sent, still encoded: routing on it can never mistake an escaped slash for a real one. */
+/**
+ * The path of a request's URL, still encoded: routing on it can never mistake an escaped slash for a real one. Where a
+ * request names no host, Bun gives the path alone in place of a URL.
+ */
 export function rawPath({ url }: { url: string }): string {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const end = url.slice(start).search(PATH_END);
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }

@@ -7,6 +7,7 @@ import { answer, jsonAnswer } from "./answer.ts";
 import { type BodyOptions, receive } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
 import { expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
+import { parseJson } from "./json.ts";
 import { keyOf } from "./path.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 import { type Route, resource } from "./resource.ts";
@@ -48,21 +49,13 @@ async function setTtl(request: Request, store: Store, body: BodyOptions): Promis
   const query = queryOf(request, conditionQuery);
   const ifMatch = ifMatchOnly(request);
   const result = await receive(request, body, (bytes) => {
-    const expiry = expiryOf(validated(ttlBody, parsed(bytes), "invalid_ttl"));
+    const expiry = expiryOf(validated(ttlBody, parseJson(bytes), "invalid_ttl"));
     if (!expiry) throw badRequest("invalid_ttl", "The body is one of ttl, ttl_ms and expires_at, as JSON.");
     return store.expire(key, expiry, { if: query.if, ifMatch }, request.signal);
   });
   if (result.outcome === "absent") return problemAnswer(request, NOT_FOUND);
   if (result.outcome === "condition_failed") return problemAnswer(request, PRECONDITION_FAILED);
   return expiryAnswer(request, result);
-}
-
-function parsed(json: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(json));
-  } catch {
-    throw badRequest("invalid_json", "The body is not JSON.");
-  }
 }
 
 function expiryAnswer(request: Request, expiry: EntryInfo["expiry"]): Response {

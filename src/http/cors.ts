@@ -1,0 +1,14 @@
+// What pages of other origins may do (CORS, Fetch standard, section 3.2): only where an operator has named their origins.
+
+import { cors } from "hono/cors";
+
+/** Answers preflights, which never have a token, and lets scripts read what every answer tells in its headers. */
+export function allowOrigins(origins: string[]) {
+  return cors({
+    origin: origins.includes("*") ? "*" : origins,
+    allowMethods: ["GET", "HEAD", "PUT", "POST", "DELETE"],
+    allowHeaders: ["Authorization", "Content-Type", "If-Match", "If-None-Match", "KV-Metadata", "X-Request-Id"],
+    exposeHeaders: ["ETag", "KV-Metadata", "KV-Expires-At", "Retry-After", "X-Request-Id"],
+    maxAge: 7_200,
+  });
+}
