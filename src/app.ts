@@ -29,7 +29,7 @@ const EMPTY_KEY = /^\/v1\/kv\/[^/]+\/(\/ttl)?$/;
 const NO_SUCH_ROUTE = new Problem(404, "no_such_route", "There is nothing at this path.");
 const INTERNAL = new Problem(500, "internal", "Something went wrong in the server.");
 
-const TURNED_AWAY_LINE_MS = 1_000;
+const LINE_MS = 1_000;
 
 export interface AppOptions {
   /** Largest value in bytes; a larger one is a 413. */
@@ -90,7 +90,8 @@ export function createApp(store: Store, options: AppOptions): App {
   app.notFound(authorized(nowhere));
   app.onError((error, { req: { raw } }) => failed(error, raw));
 
-  const turnedAway = logTurnedAway(log);
+  const turnedAway = atIntervals((calls) => log.warn({ calls }, "turned away calls, for too many are under way"));
+  const storeFailed = new Map<string, (latest?: object) => void>();
   return {
     fetch: (request) => {
       // A page could not read an answer that does not name its origin.
@@ -101,12 +102,21 @@ export function createApp(store: Store, options: AppOptions): App {
     },
   };
 
+  function logStoreError({ code, reason }: StoreError, request_id: string) {
+    let line = storeFailed.get(code);
+    if (!line) {
+      line = atIntervals((calls, latest) => log.warn({ ...latest, code, calls }, "store error"));
+      storeFailed.set(code, line);
+    }
+    line({ request_id, reason });
+  }
+
   function failed(error: unknown, request: Request): Response {
     if (error instanceof Problem) return problemAnswer(request, error);
     const request_id = requestIdOf(request);
     if (error instanceof StoreError) {
       if (error.code === "overloaded") turnedAway();
-      else if (!request.signal.aborted) log.warn({ request_id, code: error.code, reason: error.reason }, "store error");
+      else if (!request.signal.aborted) logStoreError(error, request_id);
       return problemAnswer(request, problemOf(error), request_id);
     }
     const { name, stack } = error as Error;
@@ -122,15 +132,18 @@ function nowhere(request: Request): Response {
   return problemAnswer(request, NO_SUCH_ROUTE);
 }
 
-/** Calls turned away are many by nature: a line for each would cost a server that has too much to do even more. */
-function logTurnedAway(log: Logger): () => void {
+/**
+ * One line a second for what may happen to every call at once, with how many calls it happened to since the last: a line
+ * for each would cost a server that is in trouble even more.
+ */
+function atIntervals(line: (calls: number, latest: object) => void): (latest?: object) => void {
   let calls = 0;
   let lineAt = Number.NEGATIVE_INFINITY;
-  return () => {
+  return (latest = {}) => {
     calls += 1;
-    if (performance.now() - lineAt < TURNED_AWAY_LINE_MS) return;
+    if (performance.now() - lineAt < LINE_MS) return;
     lineAt = performance.now();
-    log.warn({ calls }, "turned away calls, for too many are under way");
+    line(calls, latest);
     calls = 0;
   };
 }

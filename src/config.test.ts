@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { newToken } from "./auth/tokens.ts";
-import { readConfig, readWorkerConfig } from "./config.ts";
+import { readConfig, readWorkerConfig, VARIABLES } from "./config.ts";
 
 const KV_TOKENS = newToken(["read"], "*").entry;
 
@@ -31,13 +31,12 @@ describe("without tokens", () => {
   });
 });
 
-test.each(["1", "-0.1", "0,5", "much", ""])("KV_TTL_JITTER=%p is refused", (text) => {
+test.each(["1", "-0.1", "0,5", "much"])("KV_TTL_JITTER=%p is refused", (text) => {
   expect(() => readConfig({ KV_TTL_JITTER: text })).toThrow("KV_TTL_JITTER: must be from 0 to less than 1");
 });
 
 test.each([
   [{ PORT: "http" }, "PORT"],
-  [{ PORT: "" }, "PORT"],
   [{ PORT: "0x50" }, "PORT"],
   [{ PORT: "65536" }, "PORT"],
   [{ KV_MAX_VALUE_BYTES: "9000000" }, "KV_MAX_VALUE_BYTES"],
@@ -49,6 +48,25 @@ test.each([
 ] as [Record<string, string>, string][])("%j is refused by its name, without its value", (environment, name) => {
   expect(() => readConfig(environment)).toThrow(new RegExp(`^${name}: (?!.*hunter2)`));
 });
+
+test("an empty variable counts as not set", () => {
+  const empty = Object.fromEntries(VARIABLES.map((name) => [name, ""]));
+  expect(readConfig(empty)).toEqual(readConfig({}));
+});
+
+test.each(["*", "https://a.example", "https://a.example, http://localhost:3000"])(
+  "KV_CORS_ORIGINS=%s is taken",
+  (list) => {
+    expect(readConfig({ KV_CORS_ORIGINS: list }).KV_CORS_ORIGINS).toEqual(list.split(/, ?/));
+  },
+);
+
+test.each(["a.example", "https://a.example/", "https://*.example", "null,", "https://a.example;https://b.example"])(
+  "KV_CORS_ORIGINS=%s is refused",
+  (list) => {
+    expect(() => readConfig({ KV_CORS_ORIGINS: list })).toThrow("KV_CORS_ORIGINS: must be");
+  },
+);
 
 test("every wrong variable is named", () => {
   expect(() => readConfig({ PORT: "x", KV_SWEEP: "x" })).toThrow(/^PORT: .*\nKV_SWEEP: /);

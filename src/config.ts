@@ -12,7 +12,8 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** RFC 6454, section 6.2, or the star for all. */
 function isOrigin(text: string): boolean {
-  return text === "*" || (URL.canParse(text) && new URL(text).origin === text);
+  if (text.includes("*")) return text === "*";
+  return URL.canParse(text) && new URL(text).origin === text;
 }
 
 /** Whether only this machine reaches an address. */
@@ -71,7 +72,9 @@ export type Config = z.infer<typeof schema>;
 
 /** Throws an Error whose message names every wrong variable, but no value: DATABASE_URL holds a password. */
 export function readConfig(environment: Record<string, unknown>, platform: string = process.platform): Config {
-  const { success, data, error } = schema.safeParse(environment);
+  // An empty variable is one that is not set: compose files make such.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const { success, data, error } = schema.safeParse(given);
   if (!success) throw new Error(error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
   // Elsewhere processes may share a port, but one of them gets all connections.
   if (data.KV_WORKERS > 1 && platform !== "linux") {

@@ -213,7 +213,6 @@ test("neither keys nor values are in its logs", async () => {
 
 test.each([
   [{ PORT: "http" }, /PORT/],
-  [{ PORT: "" }, /PORT/],
   [{ PORT: "0x50" }, /PORT/],
   [{ KV_MAX_VALUE_BYTES: "9000000" }, /KV_MAX_VALUE_BYTES/],
   [{ KV_DEADLINE_MS: "0" }, /KV_DEADLINE_MS/],

@@ -20,7 +20,7 @@ const data = {
     type: "string",
     description: "Folder for all data",
     valueHint: "dir",
-    default: process.env.KV_DATA_DIR ?? defaultDataDir(),
+    default: process.env.KV_DATA_DIR || defaultDataDir(),
   },
 } as const;
 const json = { json: { type: "boolean", description: "Print JSON" } } as const;

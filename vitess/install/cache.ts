@@ -12,10 +12,10 @@ import { step } from "../support/progress.ts";
 /** Where installed parts are kept. Root's own ~/.cache is closed to the user that the servers run as. */
 function cacheDir(): string {
   const dir = resolve(
-    process.env.KV_CACHE_DIR ??
+    process.env.KV_CACHE_DIR ||
       (process.getuid?.() === 0
         ? "/var/cache/vitess-kv"
-        : join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "vitess-kv")),
+        : join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "vitess-kv")),
   );
   if (!reachableByServers(dir)) {
     throw new ClusterProblem(

@@ -8,6 +8,7 @@ import { STOP_TIMEOUT_MS } from "../run/mysqlds.ts";
 import { startProcesses } from "../run/start.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { GLOBAL_ROOT, KEYSPACE, LOOPBACK } from "../topology/topology.ts";
+import "../support/no-proxy.ts";
 
 /** A switch that is under way, begun by a command that was killed, is over sooner. */
 const PATIENCE_MS = 15_000;

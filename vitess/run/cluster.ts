@@ -21,7 +21,7 @@ const STRAGGLER_TIMEOUT_MS = 40_000;
 export function defaultDataDir(): string {
   return process.getuid?.() === 0
     ? "/var/lib/vitess-kv"
-    : join(process.env.XDG_DATA_HOME ?? join(process.env.HOME ?? "/tmp", ".local/share"), "vitess-kv");
+    : join(process.env.XDG_DATA_HOME || join(process.env.HOME || "/tmp", ".local/share"), "vitess-kv");
 }
 
 /**

@@ -14,6 +14,7 @@ import { KEYSPACE, LOOPBACK, type Process, type Tablet } from "../topology/topol
 import type { Cluster } from "./folder.ts";
 import { type Fill, isInitialized, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
 import { vtctl } from "./vtctl.ts";
+import "../support/no-proxy.ts";
 
 const READY_TIMEOUT_MS = 2_000;
 const PORT_TIMEOUT_MS = 2_000;
