@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { readTokens } from "../../src/auth/source.ts";
 import { type Config, isAnonymous, readConfig, tokenSource } from "../../src/config.ts";
+import { outliveReaders } from "../../src/output.ts";
 import { requireFreePort } from "../../src/port.ts";
 import { ClusterProblem } from "../support/problem.ts";
 
@@ -16,6 +17,7 @@ const INTERRUPTED = 130;
  * set-up, and the sentence says what to do.
  */
 export async function runCommand(work: (signal: AbortSignal) => Promise<number>): Promise<never> {
+  outliveReaders();
   const stop = new AbortController();
   for (const name of SIGNALS) process.on(name, () => stop.abort());
   const code = await work(stop.signal).catch((error) => {

@@ -9,6 +9,7 @@ import { type Config, isAnonymous, readConfig, VARIABLES } from "../../src/confi
 import { inspectBackend, requireSessionDefaults } from "../../src/database/backend.ts";
 import { migrate } from "../../src/database/migrate.ts";
 import { urlsOf } from "../../src/database/url.ts";
+import { outliveReaders } from "../../src/output.ts";
 import { requireFreePort } from "../../src/port.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { run, startTime } from "../support/processes.ts";
@@ -36,6 +37,7 @@ const PRELOAD = `
 `;
 
 const stop = new AbortController();
+outliveReaders();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
 await main().catch((error) => {
