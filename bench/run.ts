@@ -11,9 +11,7 @@ import { compare } from "./sections/compare.ts";
 import { expiry } from "./sections/expiry.ts";
 import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
-import { locks } from "./sections/locks.ts";
 import { overload } from "./sections/overload.ts";
-import { protocol } from "./sections/protocol.ts";
 import { reshard } from "./sections/reshard.ts";
 import { scale } from "./sections/scale.ts";
 import { simulate } from "./sections/simulate.ts";
@@ -21,14 +19,12 @@ import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   layers,
-  protocol,
   compare,
   calls,
   scale,
   simulate,
   overload,
   expiry,
-  locks,
   footprint,
   reshard,
   validate,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { Command, Report, WorkerResult } from "./child.ts";
 
-const WORKER = join(import.meta.dirname, "worker.ts");
+const CHILD = join(import.meta.dirname, "child.ts");
 
 type Meanwhile = (report: Report, process: number) => void;
 
@@ -15,7 +15,7 @@ export class Processes {
 
   constructor(readonly count: number) {
     this.children = Array.from({ length: count }, (_, index) =>
-      Bun.spawn([process.execPath, WORKER], {
+      Bun.spawn([process.execPath, CHILD], {
         stdio: ["ignore", "inherit", "inherit"],
         ipc: (report: Report) => this.receive(report, index),
         onExit: () => this.pending[index]?.reject(new Error("A process of the load simulator has ended early.")),

@@ -9,11 +9,9 @@
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { barTable, none } from "../bars.ts";
-import { mixOverload } from "../calls/mix.ts";
 import { CONNECTIONS, type Part, type Version } from "../calls/part.ts";
 import { underLoad } from "../calls/under-load.ts";
 import { alone, beforeAndNow } from "../calls/versions.ts";
-import { workloads } from "../calls/workloads.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { type Findings, figure, packageVersion } from "../report.ts";
 import type { Rig } from "../rig.ts";
@@ -29,9 +27,6 @@ export async function calls(rig: Rig): Promise<Findings> {
   parts.push([`${figure(CONNECTIONS)} connections`, await underLoad(rig, url)]);
   parts.push(["One connection", await alone(rig, versions)]);
   if (versions.length > 1) parts.push(["Before and now", await beforeAndNow(rig, versions)]);
-  parts.push(["The load simulator's workloads", await workloads(rig, url)]);
-  await rig.stopServers();
-  parts.push(["Three times the load", await mixOverload(rig)]);
   const found = (await deadlocks(cluster)) - deadlocksBefore;
   const bars = [...parts.flatMap(([, part]) => part.bars), none(DEADLOCKS, found)];
   return {
