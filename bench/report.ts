@@ -74,6 +74,11 @@ export function figure(value: number | undefined): string {
   return value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
 }
 
+/** A share in whole percent, or an error with its sign in front. */
+export function percent(share: number): string {
+  return `${Math.round(100 * share)}%`;
+}
+
 export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;

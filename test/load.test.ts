@@ -15,7 +15,7 @@ import { Keys } from "../bench/load/keys.ts";
 import { LOCK_TTLS_MS, Locks } from "../bench/load/locks.ts";
 import { type LoadResult, runLoad } from "../bench/load/run.ts";
 import { FOREIGN, fillValue, MALFORMED, writeOf } from "../bench/load/value.ts";
-import { scrambledZipfian } from "../bench/load/zipfian.ts";
+import { scrambledZipfian } from "../bench/random.ts";
 import { targets } from "./targets.ts";
 
 const LOAD = join(import.meta.dirname, "../bench/load.ts");

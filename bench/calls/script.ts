@@ -7,7 +7,7 @@ import type { ResponseReader } from "../load/http-response.ts";
 import { Template } from "../load/requests.ts";
 import { Tags } from "../load/tags.ts";
 import { putDigits } from "../load/value.ts";
-import { uniform } from "../load/zipfian.ts";
+import { uniform } from "../random.ts";
 import { VALUE } from "../system.ts";
 import { isRead, type Kind } from "./kinds.ts";
 

@@ -2,13 +2,13 @@
 // function, so that it can be asked again for each draw of the inputs and each other decision.
 
 import type { InputName } from "./measured.ts";
-import { MONTH_HOURS, MONTH_SECONDS, type Price } from "./prices.ts";
+import { MONTH_HOURS, MONTH_SECONDS } from "./prices.ts";
 import type { Values } from "./quantity.ts";
 import { logBytesOf, type Storage, storageOf } from "./storage.ts";
 import type { Design, Target } from "./target.ts";
 import { connectionsOf, type Traffic, trafficOf } from "./traffic.ts";
 
-export type Known = Values<InputName | Price>;
+export type Known = Values<InputName>;
 
 export interface Capacity {
   storage: Storage;

@@ -2,9 +2,7 @@
 // `npm run capacity`, validated.
 
 import { z } from "zod";
-
-/** A sentence for whoever runs it: an option is wrong. */
-export class CapacityProblem extends Error {}
+import { Problem } from "../cli.ts";
 
 export const MEANINGS = ["in-flight", "connections", "per-second"] as const;
 export const ROUTINGS = ["slices", "any"] as const;
@@ -112,11 +110,11 @@ const schema = z.object({
   "expiry-index": z.enum(["true", "false"], "must be true or false"),
 });
 
-/** Throws a CapacityProblem that names each wrong option in a sentence. */
+/** Throws a Problem that names each wrong option in a sentence. */
 export function readTarget(options: Record<OptionName, string>): { target: Target; design: Design } {
   const { success, data, error } = schema.safeParse(options);
   if (!success) {
-    throw new CapacityProblem(error.issues.map(({ path, message }) => `--${String(path[0])} ${message}.`).join("\n"));
+    throw new Problem(error.issues.map(({ path, message }) => `--${String(path[0])} ${message}.`).join("\n"));
   }
   return {
     target: {

@@ -1,6 +1,6 @@
 // The keys of one process, and which of them the next call is on.
 
-import { scrambledZipfian, uniform } from "./zipfian.ts";
+import { scrambledZipfian, uniform } from "../random.ts";
 
 export const DISTRIBUTIONS = ["uniform", "zipfian"] as const;
 export type Distribution = (typeof DISTRIBUTIONS)[number];

@@ -6,6 +6,7 @@
 // of the call that took it until its release begins, or until the lock can have expired: its TTL after the beginning of
 // the call that took it. It may hold it until its release has ended, or its TTL after the end of that call.
 
+import { uniform } from "../random.ts";
 import type { Calls, Contents, Verdict } from "./calls.ts";
 import { type Operation, TOLERANCE_MS } from "./checker.ts";
 import type { ResponseReader } from "./http-response.ts";
@@ -13,7 +14,6 @@ import type { Keys } from "./keys.ts";
 import { MarkedPut, Template } from "./requests.ts";
 import { Tags } from "./tags.ts";
 import { writeOf } from "./value.ts";
-import { uniform } from "./zipfian.ts";
 
 export const LOCK_TTLS_MS = [200, 500, 1000];
 /** Of the locks that somebody holds, how many are looked at before they are released, and how many never are. */

@@ -39,8 +39,8 @@ export interface EncodedTally {
 export class Tally {
   counts = noCounts();
   /** In microseconds. */
-  readonly reads: Histogram = new Int32Histogram(1, MOST_US, DIGITS);
-  readonly writes: Histogram = new Int32Histogram(1, MOST_US, DIGITS);
+  readonly reads = newHistogram();
+  readonly writes = newHistogram();
 
   add({ counts, reads, writes }: Tally) {
     for (const name of ["reads", "writes", "absent", "conflicts", "notStarted"] as const)
@@ -74,8 +74,18 @@ export class Tally {
   }
 }
 
+/** Of microseconds. */
+export function newHistogram(): Histogram {
+  return new Int32Histogram(1, MOST_US, DIGITS);
+}
+
 export function record(histogram: Histogram, latencyMs: number) {
   histogram.recordValue(Math.min(Math.round(latencyMs * 1000), MOST_US));
+}
+
+/** In milliseconds; not a number where nothing was recorded. */
+export function percentileMs(histogram: Histogram, percentile: number): number {
+  return histogram.totalCount === 0 ? Number.NaN : histogram.getValueAtPercentile(percentile) / 1000;
 }
 
 export function increment(counts: Record<string, number>, name: string, by = 1) {

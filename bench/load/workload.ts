@@ -1,8 +1,8 @@
 // What is asked: how often each kind of call is made, and of which keys.
 
+import { uniform } from "../random.ts";
 import type { Operation } from "./checker.ts";
 import type { Keys } from "./keys.ts";
-import { uniform } from "./zipfian.ts";
 
 /** Shares of calls, which add up to 1. What is left of all is a plain PUT. */
 interface Mix {
