@@ -17,7 +17,7 @@ export interface Range {
   high: number;
 }
 
-export interface Effect {
+interface Effect {
   name: string;
   unit: string;
   source: string;

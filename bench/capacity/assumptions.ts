@@ -37,6 +37,14 @@ export const ASSUMPTIONS = {
     "µs/kB",
     "the same for writes, which are hex literals on the way and written by three servers to two logs and a table",
   ),
+  fill: assumed(0.62, [0.58, 0.69], "", "of a page that holds small rows, which came in random order"),
+  ttlIndexBytes: assumed(50, [42, 58], "B", "of a row with an expiry in the index of expiries"),
+  plainIndexBytes: assumed(
+    57.8,
+    [42, 58],
+    "B",
+    "of a row without an expiry in the same index, as it was measured once",
+  ),
   inPageFill: assumed(
     0.6,
     [0.55, 0.69],

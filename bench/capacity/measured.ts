@@ -8,11 +8,6 @@ import { type MeasuredLoad, type Operation, type Results, readResults } from "./
 
 /** What a row of an entry has beside key, content type and value: the version, a row's header and its lengths, InnoDB's ids. */
 export const ROW_OVERHEAD_BYTES = 16 + 24;
-/** Of a row's expiry, where it has one. */
-const EXPIRY_BYTES = 8;
-/** What bench/expiry/size.ts stores: keys such as `size/with TTL-123456`, values of 256 bytes, the default content type. */
-const SIZED_PAYLOAD_BYTES = 22 + 256 + 24;
-
 /** The processes through which a statement goes, as bench/cpu.ts groups them; with one vtgate it was called so. */
 const LAYERS = { gate: ["vtgates", "vtgate"], tablet: ["vttablets"], mysql: ["mysqlds"] } as const;
 type Layer = keyof typeof LAYERS;
@@ -37,14 +32,7 @@ const KINDS: { kind: Kind; operation: Operation }[] = [
 type CpuName =
   | `${Kind}${"Statement" | "Row"}${Capitalize<Layer>}Micros`
   | `${Kind}${"AloneCluster" | "Http" | "ClientStatement" | "ClientRow"}Micros`;
-type OtherName =
-  | "fill"
-  | "ttlIndexBytes"
-  | "plainIndexBytes"
-  | "sweepRowsPerSecond"
-  | "sweepRowMicros"
-  | "serverMb"
-  | "hotKeyCallsPerSecond";
+type OtherName = "sweepRowsPerSecond" | "sweepRowMicros" | "serverMb" | "hotKeyCallsPerSecond";
 export type InputName = CpuName | `${Kind}AloneMs` | OtherName | Assumption | Price;
 export type Inputs = Record<InputName, Quantity>;
 
@@ -104,15 +92,8 @@ function cpu(results: Results, kind: Kind, operation: Operation): Record<string,
 }
 
 function other({ expiry, overload, scale }: Results): Record<OtherName, Quantity> {
-  const [plain, ttl] = expiry.sizes;
-  if (!plain || !ttl) throw new Error("bench/results/expiry.json has not both sizes");
-  const payload = SIZED_PAYLOAD_BYTES + ROW_OVERHEAD_BYTES;
-  const fills = [payload / plain.rowBytes, (payload + EXPIRY_BYTES) / ttl.rowBytes];
   const alone = expiry.mass.alone.rowsPerSecondAndShard;
   return {
-    fill: measured(fills, "", "expiry.json: bytes of a row against its share of the table"),
-    ttlIndexBytes: measured([ttl.indexBytes], "B", "expiry.json"),
-    plainIndexBytes: measured([plain.indexBytes], "B", "expiry.json"),
     // The first and the last window are of part of the time only.
     sweepRowsPerSecond: measured(
       expiry.mass.during.slice(1, -1).map(({ rowsPerSecondAndShard }) => rowsPerSecondAndShard),

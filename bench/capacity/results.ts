@@ -17,7 +17,6 @@ const loads = z.object({
   ),
 });
 const expiry = z.object({
-  sizes: z.array(z.object({ name: z.string(), rowBytes: z.number(), indexBytes: z.number() })),
   mass: z.object({
     during: z.array(z.object({ rowsPerSecondAndShard: z.number() })),
     alone: z.object({ rowsPerSecondAndShard: z.number() }),

@@ -1,11 +1,6 @@
-// Counts and latencies of a span of time, which add up over processes and seconds.
+// Counts and latencies of a span of time, which add up over seconds.
 
-import {
-  decodeFromCompressedBase64,
-  encodeIntoCompressedBase64,
-  type Histogram,
-  Int32Histogram,
-} from "hdr-histogram-js";
+import { type Histogram, Int32Histogram } from "hdr-histogram-js";
 import type { Violation } from "./checker.ts";
 
 /** Longer than a call can take: the server's own deadline is 10 s by default, and ours is half a minute. */
@@ -29,13 +24,6 @@ export interface Counts {
   notStarted: number;
 }
 
-/** A tally on its way between processes. */
-export interface EncodedTally {
-  counts: Counts;
-  reads: string;
-  writes: string;
-}
-
 export class Tally {
   counts = noCounts();
   /** In microseconds. */
@@ -56,21 +44,6 @@ export class Tally {
     this.counts = noCounts();
     this.reads.reset();
     this.writes.reset();
-  }
-
-  encode(): EncodedTally {
-    const [reads, writes] = [this.reads, this.writes].map((one) =>
-      one.totalCount > 0 ? encodeIntoCompressedBase64(one) : "",
-    ) as [string, string];
-    return { counts: this.counts, reads, writes };
-  }
-
-  static decode({ counts, reads, writes }: EncodedTally): Tally {
-    const tally = new Tally();
-    tally.counts = counts;
-    if (reads) tally.reads.add(decodeFromCompressedBase64(reads));
-    if (writes) tally.writes.add(decodeFromCompressedBase64(writes));
-    return tally;
   }
 }
 
