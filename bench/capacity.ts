@@ -19,9 +19,7 @@ const args = {
   reads: text("reads", "Of calls, those that read", "0..1"),
   replicas: text("replicas", "Tablets of a shard", "n"),
   "shard-size": text("shard-size", "Of a shard, on one tablet's disk", "250GB"),
-  compression: text("compression", "By how much values shrink on disk", "ratio"),
   routing: text("routing", `Which servers take a shard's calls: ${ROUTINGS.join(", ")}`, "word"),
-  "expiry-index": text("expiry-index", "Whether there is an index on the expiry", "true|false"),
   json: option("Write everything to a file, inputs included", "file"),
   markdown: option("Write the tables to a file", "file"),
 };

@@ -63,12 +63,11 @@ describe("the model", () => {
     expect(ask({ latency: "100ms" }).traffic.callsPerSecond).toBeCloseTo(usual.traffic.callsPerSecond / 2);
   });
 
-  test("more replicas, shorter latencies, and servers for every shard cost more; compression costs less", () => {
+  test("more replicas, shorter latencies, and servers for every shard cost more", () => {
     const cost = (options: Partial<Record<OptionName, string>>) => ask(options).dollars.total;
     expect(cost({ replicas: "5" })).toBeGreaterThan(usual.dollars.total);
     expect(cost({ latency: "10ms" })).toBeGreaterThan(usual.dollars.total);
     expect(cost({ routing: "any" })).toBeGreaterThan(usual.dollars.total);
-    expect(cost({ compression: "2" })).toBeLessThan(usual.dollars.total);
   });
 
   test("a value that does not fit a page beside another has pages of its own", () => {

@@ -6,7 +6,6 @@ import { type Chokepoint, chokepointsOf } from "./chokepoints.ts";
 import { type Meaning, meaningsOf } from "./concurrency.ts";
 import type { Inputs } from "./measured.ts";
 import { type Capacity, capacityOf, type Known } from "./model.ts";
-import { type Alternative, alternativesTo, decisionsOf } from "./others.ts";
 import { type Quantity, valuesOf } from "./quantity.ts";
 import type { Design, Target } from "./target.ts";
 
@@ -37,8 +36,6 @@ export interface Answer {
   meanings: Meaning[];
   chokepoints: Chokepoint[];
   effects: Effect[];
-  decisions: { chosen: string; instead: string; dollars: Range; remark: string }[];
-  alternatives: Alternative[];
 }
 
 const DRAWS = 1_000;
@@ -54,11 +51,6 @@ export function answer(target: Target, design: Design, inputs: Inputs): Answer {
     meanings: meaningsOf(target, design, known),
     chokepoints: chokepointsOf(target, design, known),
     effects: effectsOf(target, design, inputs),
-    decisions: decisionsOf(target, design).map(({ dollars, ...words }) => ({
-      ...words,
-      dollars: rangesOf((drawn) => ({ dollars: dollars(drawn) }), inputs).dollars as Range,
-    })),
-    alternatives: alternativesTo(target, capacity, known),
   };
 }
 

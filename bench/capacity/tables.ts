@@ -16,15 +16,10 @@ export function tables(answer: Answer): string {
     dollarTable(answer),
     "## What a million concurrent calls can mean",
     meaningTable(answer),
-    limitTable(answer),
     "## Chokepoints, in the order in which a store meets them that grows evenly to this target",
     chokepointTable(answer),
     "## What moves the cost most",
     effectTable(answer),
-    "## What each decision costs, against its alternative",
-    decisionTable(answer),
-    "## The same load elsewhere",
-    alternativeTable(answer),
   ].join("\n\n");
 }
 
@@ -144,19 +139,6 @@ function meaningTable({ meanings }: Answer): string {
   );
 }
 
-function limitTable({ meanings }: Answer): string {
-  const names = meanings[0]?.limits.map(({ name }) => name) ?? [];
-  const shown = (i: number) =>
-    meanings.map(({ limits }) => {
-      const { has = 0, asked = 0 } = limits[i] ?? {};
-      return `${figure(asked)} of ${figure(has)}${asked >= has ? " **binds**" : ""}`;
-    });
-  return table(
-    ["Limit", ...meanings.map(({ meaning }) => meaning)],
-    names.map((name, i) => [name, ...shown(i)]),
-  );
-}
-
 function chokepointTable({ chokepoints }: Answer): string {
   return table(
     ["Chokepoint", "begins at", "this target", "then"],
@@ -176,20 +158,5 @@ function effectTable({ effects }: Answer): string {
         ...[name, `${figure(input.low)} ${unit}`.trim(), `${figure(input.high)} ${unit}`.trim()],
         ...[`${dollars(cost.low)} to ${dollars(cost.high)}`, source],
       ]),
-  );
-}
-
-function decisionTable({ decisions }: Answer): string {
-  return table(
-    ["Chosen", "instead", "dollars a month more (range)", "but"],
-    decisions.map(({ chosen, instead, dollars: cost, remark }) => [chosen, instead, ranged(cost, dollars), remark]),
-  );
-}
-
-function alternativeTable({ alternatives, capacity }: Answer): string {
-  const own = { name: "**this store**", dollars: capacity.dollars.total, source: "above" };
-  return table(
-    ["System", "dollars a month", "by"],
-    [own, ...alternatives].map(({ name, dollars: cost, source }) => [name, dollars(cost), source]),
   );
 }

@@ -18,9 +18,7 @@ export const DEFAULTS = {
   replicas: "3",
   // One is copied, or restored, within hours.
   "shard-size": "250GB",
-  compression: "1",
   routing: "slices",
-  "expiry-index": "true",
 } as const;
 
 export type OptionName = keyof typeof DEFAULTS;
@@ -44,13 +42,8 @@ export interface Design {
   replicas: number;
   /** On one tablet's disk. */
   shardBytes: number;
-  /** By how much values shrink on disk. */
-  compression: number;
   /** Whether a slice of the servers takes the calls of a slice of the shards, or any server those of any shard. */
   routing: (typeof ROUTINGS)[number];
-  expiryIndex: boolean;
-  /** Else they are objects in an object store, and the row only names them. */
-  valuesInline: boolean;
 }
 
 const BYTES = {
@@ -105,9 +98,7 @@ const schema = z.object({
   // Of two, the loss of one stops the writes: semi-sync waits for another.
   replicas: whole(1, 9),
   "shard-size": measure(BYTES, 1e9, 1e14, DEFAULTS["shard-size"]),
-  compression: number(1, 20),
   routing: z.enum(ROUTINGS, `must be one of ${ROUTINGS.join(", ")}`),
-  "expiry-index": z.enum(["true", "false"], "must be true or false"),
 });
 
 /** Throws a Problem that names each wrong option in a sentence. */
@@ -129,10 +120,7 @@ export function readTarget(options: Record<OptionName, string>): { target: Targe
     design: {
       replicas: data.replicas,
       shardBytes: data["shard-size"],
-      compression: data.compression,
       routing: data.routing,
-      expiryIndex: data["expiry-index"] === "true",
-      valuesInline: true,
     },
   };
 }

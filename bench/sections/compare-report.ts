@@ -1,9 +1,7 @@
 // What the comparison's figures mean: the bars that the store is held to, and the tables.
 
-import { barX, text } from "@observablehq/plot";
 import { atLeast, atMost, type Bar } from "../bars.ts";
 import { find, type Measured, RATE_COLUMNS, rateCells } from "../measure.ts";
-import { COLOURS, type PlotOptions } from "../plot.ts";
 import { figure, table } from "../report.ts";
 import { OPERATIONS, type Operation, type System } from "../system.ts";
 
@@ -17,7 +15,6 @@ export const NAMES = {
   direct: "vitess-kv, KV_COALESCE=false",
   sysbench: "sysbench at vtgate, a statement per call",
   etcd: "etcd's HTTP gateway, one node",
-  webdis: "webdis and Redis, appendfsync always",
   hono: 'Hono on Bun answering "ok"',
 };
 
@@ -34,7 +31,6 @@ export function judge(measured: Measured[]): Bar[] {
     atLeast("PUT, against sysbench's upserts", 20, put / rate(NAMES.sysbench, "put")),
     atLeast("GET, against etcd's gateway", 2.6, get / rate(NAMES.etcd, "get")),
     atLeast("PUT, against etcd's gateway", 1.8, put / rate(NAMES.etcd, "put")),
-    atLeast("GET, against webdis and Redis (stretch)", 1, get / rate(NAMES.webdis, "get")),
     atLeast('GET, against Hono answering "ok" (stretch)', 0.5, get / rate(NAMES.hono, "get")),
     ...OPERATIONS.flatMap((operation) => [
       atMost(
@@ -53,7 +49,7 @@ export function judge(measured: Measured[]): Bar[] {
 
 /** A row for each system; its rates as multiples of each reference's stand on the right, GET and PUT. */
 export function resultTable(systems: System[], measured: Measured[]): string {
-  const references = { sysbench: NAMES.sysbench, etcd: NAMES.etcd, webdis: NAMES.webdis, Hono: NAMES.hono };
+  const references = { sysbench: NAMES.sysbench, etcd: NAMES.etcd, Hono: NAMES.hono };
   const rows = systems.map(({ name, connections }) => {
     const ratios = Object.values(references).map((reference) =>
       OPERATIONS.map((operation) => {
@@ -87,33 +83,4 @@ export function coresTable(measured: Measured[]): string {
     ];
   });
   return table(["Load", ...groups, "µs per call"], rows);
-}
-
-/** Calls in a second, the store's own in another colour. */
-export function ratePlots(measured: Measured[]): PlotOptions[] {
-  const own: string[] = [NAMES.kv, NAMES.direct];
-  return OPERATIONS.map((operation) => {
-    const bars = measured
-      .filter((each) => each.operation === operation)
-      .map(({ system, connections, perSecond }) => ({
-        name: `${system} (${figure(connections)})`,
-        perSecond,
-        colour: COLOURS[own.includes(system) ? 0 : 4],
-      }));
-    const label = (bar: (typeof bars)[number]) => figure(bar.perSecond);
-    const channels = { x: "perSecond", y: "name" };
-    return {
-      width: 900,
-      height: 70 + 26 * bars.length,
-      marginLeft: 340,
-      marginRight: 60,
-      marginBottom: 50,
-      x: { label: `${operation.toUpperCase()} per second (connections in parentheses)`, labelOffset: 42, grid: true },
-      y: { label: null, domain: bars.map(({ name }) => name) },
-      marks: [
-        barX(bars, { ...channels, fill: "colour" }),
-        text(bars, { ...channels, text: label, textAnchor: "start", dx: 4 }),
-      ],
-    };
-  });
 }

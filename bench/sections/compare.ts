@@ -6,11 +6,10 @@ import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { measureAll } from "../measure.ts";
-import { findOha, findSysbench, findWebdis } from "../parts.ts";
+import { findOha, findSysbench } from "../parts.ts";
 import { startEtcd } from "../references/etcd.ts";
 import { startHono } from "../references/hono.ts";
 import { startSysbench } from "../references/sysbench.ts";
-import { startWebdis } from "../references/webdis.ts";
 import { type Findings, figure, packageVersion, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { fillStore, storeSystem } from "../store.ts";
@@ -21,7 +20,6 @@ import {
   FEW_CONNECTIONS,
   judge,
   NAMES,
-  ratePlots,
   resultTable,
   SYSBENCH_THREADS,
 } from "./compare-report.ts";
@@ -31,7 +29,6 @@ export async function compare(rig: Rig): Promise<Findings> {
   // Installed before anything is measured.
   const oha = await findOha(signal);
   await findSysbench(signal);
-  await findWebdis(signal);
   const cluster = await rig.cluster();
   const systems = await step("servers and their entries", () => startSystems(rig));
   const deadlocksBefore = await deadlocks(cluster);
@@ -53,8 +50,6 @@ export async function compare(rig: Rig): Promise<Findings> {
     method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random; each figure measured for ${options.seconds} s after ${options.warmupSeconds} s of warm-up${options.rounds > 1 ? `, the median of ${options.rounds} rounds that alternate the systems` : ""}. Meanwhile other programs kept at most ${others.toFixed(2)} cores busy.`,
     data: { measured, bars },
     markdown: [results, "## Bars", barTable(bars), "## Cores in use", coresTable(measured)].join("\n\n"),
-    readme: `${results}\n\n${barTable(bars)}`,
-    plots: ratePlots(measured),
   };
 }
 
@@ -70,7 +65,6 @@ async function startSystems(rig: Rig): Promise<System[]> {
     ...(await both(CONNECTIONS)),
     await startSysbench(rig, NAMES.sysbench, SYSBENCH_THREADS),
     await startEtcd(rig, NAMES.etcd, CONNECTIONS),
-    await startWebdis(rig, NAMES.webdis, CONNECTIONS),
     await startHono(rig, NAMES.hono, CONNECTIONS),
     ...(await both(FEW_CONNECTIONS)),
     ...(await both(1)),
