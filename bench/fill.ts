@@ -8,12 +8,13 @@ import type { Put } from "../src/database/statements.ts";
 import { Table } from "../src/database/table.ts";
 import { BATCH_BYTES } from "../src/limits.ts";
 import { StoreError } from "../src/store/error.ts";
-import type { EntryKey, NewExpiry } from "../src/store/store.ts";
+import { type EntryKey, entryKey, type NewExpiry } from "../src/store/store.ts";
 import { newRevision, newVersion } from "../src/store/version.ts";
 import { step } from "../vitess/support/progress.ts";
 import { figure } from "./report.ts";
 import type { Rig } from "./rig.ts";
 import { ENTRY } from "./store.ts";
+import { KEY_NAMES, KEYS } from "./system.ts";
 
 /** Statements at once, and rows in each. */
 const STATEMENTS = 4;
@@ -27,6 +28,11 @@ export interface Filling {
   expiry: NewExpiry;
   /** In place of the bench's value. */
   value?: Buffer;
+}
+
+/** Puts the bench's value under all of the bench's keys. */
+export async function fillKeys(rig: Rig) {
+  await fillRows(rig, { rows: KEYS, keyOf: (row) => entryKey("bench", KEY_NAMES[row] as string), expiry: "never" });
 }
 
 /** Puts a value under every key. */

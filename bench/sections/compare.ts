@@ -5,6 +5,7 @@ import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
+import { fillKeys } from "../fill.ts";
 import { find, type Measured, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
 import { findOha, findSysbench } from "../parts.ts";
 import { startEtcd } from "../references/etcd.ts";
@@ -12,7 +13,7 @@ import { startHono } from "../references/hono.ts";
 import { startSysbench } from "../references/sysbench.ts";
 import { type Findings, figure, packageVersion, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { fillStore, storeSystem } from "../store.ts";
+import { storeSystem } from "../store.ts";
 import { KEYS, OPERATIONS, type Operation, type System, VALUE_BYTES } from "../system.ts";
 
 const CONNECTIONS = 1_000;
@@ -60,7 +61,7 @@ export async function compare(rig: Rig): Promise<Findings> {
 async function startSystems(rig: Rig): Promise<System[]> {
   const coalescing = await rig.startServer();
   const direct = await rig.startServer({ KV_COALESCE: "false" });
-  await fillStore(rig, coalescing);
+  await fillKeys(rig);
   const both = async (connections: number) => [
     await storeSystem(rig, coalescing, NAMES.kv, connections),
     await storeSystem(rig, direct, NAMES.direct, connections),
