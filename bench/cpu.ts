@@ -1,4 +1,4 @@
-// How much of the machine each group of processes used during a measurement.
+// How much of the machine processes use: cores of each group during a measurement, and memory.
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,11 +46,6 @@ export async function withCores<T extends { cpuSeconds: number }>(
   return { result, cores: { ...cores, others: (machineAfter - machineBefore) / seconds - accounted } };
 }
 
-/** What all of the groups used together. */
-export function coresOf(groups: Groups, cores: Cores): number {
-  return Object.keys(groups).reduce((all, group) => all + (cores[group] ?? 0), 0);
-}
-
 /** Waits, for `timeoutMs` at most, until the processes have done what they were still at when their load ended. */
 export async function untilIdle(pids: Groups[string], timeoutMs: number, signal: AbortSignal) {
   const total = () => groupSeconds({ pids }).pids as number;
@@ -61,6 +56,11 @@ export async function untilIdle(pids: Groups[string], timeoutMs: number, signal:
     if (now - before < IDLE_CORES * IDLE_SECONDS) return;
     before = now;
   }
+}
+
+/** Of a process, as the kernel counts what of it is in memory. */
+export function memoryMb(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
 
 function groupSeconds(groups: Groups): Record<string, number> {

@@ -1,22 +1,26 @@
 // Writes very many rows with the store's own statements, but without a call for each.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { inspectBackend } from "../src/database/backend.ts";
 import { connect } from "../src/database/connect.ts";
 import { watchShards } from "../src/database/shards.ts";
 import type { Put } from "../src/database/statements.ts";
 import { Table } from "../src/database/table.ts";
 import { BATCH_BYTES } from "../src/limits.ts";
-import type { EntryKey, NewExpiry } from "../src/store/store.ts";
+import { StoreError } from "../src/store/error.ts";
+import { type EntryKey, entryKey, type NewExpiry } from "../src/store/store.ts";
 import { newRevision, newVersion } from "../src/store/version.ts";
 import { step } from "../vitess/support/progress.ts";
-import { again } from "./again.ts";
 import { figure } from "./report.ts";
 import type { Rig } from "./rig.ts";
 import { ENTRY } from "./store.ts";
+import { KEY_NAMES, KEYS } from "./system.ts";
 
 /** Statements at once, and rows in each. */
 const STATEMENTS = 4;
 const STATEMENT_ROWS = 1_000;
+const DEADLINE_MS = 60_000;
+const PAUSE_MS = 200;
 
 export interface Filling {
   rows: number;
@@ -24,6 +28,11 @@ export interface Filling {
   expiry: NewExpiry;
   /** In place of the bench's value. */
   value?: Buffer;
+}
+
+/** Puts the bench's value under all of the bench's keys. */
+export async function fillKeys(rig: Rig) {
+  await fillRows(rig, { rows: KEYS, keyOf: (row) => entryKey("bench", KEY_NAMES[row] as string), expiry: "never" });
 }
 
 /** Puts a value under every key. */
@@ -52,6 +61,18 @@ export async function fillRows(rig: Rig, filling: Filling) {
     });
   } finally {
     await database.close();
+  }
+}
+
+/** Sends a statement again while it fails for what passes. It may do so twice without harm. */
+export async function again<T>(send: (deadline: number) => Promise<T>): Promise<T> {
+  for (const deadline = performance.now() + DEADLINE_MS; ; await sleep(PAUSE_MS)) {
+    try {
+      return await send(deadline);
+    } catch (error) {
+      const passes = error instanceof StoreError && error.code !== "internal";
+      if (!passes || performance.now() + PAUSE_MS >= deadline) throw error;
+    }
   }
 }
 

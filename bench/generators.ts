@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { step } from "../vitess/support/progress.ts";
 import type { LoadOptions } from "./load/options.ts";
-import { type LoadResult, runLoad } from "./load/run.ts";
+import { runLoad } from "./load/run.ts";
 import { findOha, findSysbench } from "./parts.ts";
 import type { Rig } from "./rig.ts";
 
@@ -115,10 +115,10 @@ export async function sqlLoad(
   };
 }
 
-/** Runs the load simulator, whose stages are shown under the load's name. */
-export async function simulateLoad({ signal }: Rig, name: string, options: LoadOptions): Promise<LoadResult> {
+/** Runs the load simulator, whose stages are shown under the load's name; `idle` as its hooks have it. */
+export async function simulateLoad({ signal }: Rig, name: string, options: LoadOptions, idle?: () => Promise<void>) {
   const titled: typeof step = (title, work) => step(`${name}: ${title}`, work);
-  const result = await runLoad(options, { signal, step: titled });
+  const result = await runLoad(options, { signal, step: titled, idle });
   signal.throwIfAborted();
   return result;
 }

@@ -47,16 +47,25 @@ export function report(name: string, findings: Findings, options: object): strin
   return text;
 }
 
-/** A Markdown table; all columns but the first hold numbers. */
+/** A Markdown table that reads as well in a terminal; all columns but the first hold numbers. */
 export function table(head: string[], rows: string[][]): string {
-  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "--:"))), ...rows.map(line)].join("\n");
+  const widths = head.map((_, i) => Math.max(3, ...[head, ...rows].map((cells) => cells[i]?.length ?? 0)));
+  const rule = widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
+  const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[i] ?? 0));
+  return [head.map(pad), rule, ...rows.map((cells) => cells.map(pad))]
+    .map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n");
 }
 
 /** Three significant digits, as 12,300 or 1.23; a dash for what was not measured. */
 export function figure(value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return "–";
   return value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
+/** In whole percent. */
+export function percent(share: number): string {
+  return `${Math.round(100 * share)}%`;
 }
 
 export function median(values: number[]): number {

@@ -1,55 +1,54 @@
-// `npm run bench -- [section…] [--seconds 10] [--warmup 3] [--repeat 1]`: measures on a cluster of its own, writes
-// results/SECTION.json and results/SECTION.md, and stops and deletes everything whatever happens.
+// `npm run bench -- [section…]`: measures on a cluster of its own, writes results/SECTION.json and results/SECTION.md, and
+// stops and deletes everything whatever happens.
 
-import { parseArgs } from "node:util";
 import { withLock } from "../vitess/support/lock.ts";
-import { ClusterProblem } from "../vitess/support/problem.ts";
+import { interruption, main, option, Problem } from "./cli.ts";
 import { type Findings, report } from "./report.ts";
-import { type Options, Rig } from "./rig.ts";
+import { Rig } from "./rig.ts";
 import { calls } from "./sections/calls.ts";
 import { compare } from "./sections/compare.ts";
 import { expiry } from "./sections/expiry.ts";
 import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
-import { locks } from "./sections/locks.ts";
 import { overload } from "./sections/overload.ts";
-import { protocol } from "./sections/protocol.ts";
 import { reshard } from "./sections/reshard.ts";
 import { scale } from "./sections/scale.ts";
 import { simulate } from "./sections/simulate.ts";
 import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
-  layers,
-  protocol,
-  compare,
-  calls,
-  scale,
-  simulate,
-  overload,
-  expiry,
-  locks,
-  footprint,
-  reshard,
-  validate,
+  ...{ layers, compare, calls, scale, simulate, overload, expiry, footprint, reshard, validate },
 };
 
-const stop = new AbortController();
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
+const args = {
+  seconds: option("How long each measurement takes", "n", 10),
+  warmup: option("How long the same load runs before it, unmeasured", "n", 3),
+  repeat: option("How many times everything is measured; each figure is the median", "n", 1),
+};
 
-let code = 0;
-try {
-  const { sections, options } = readArguments();
-  const rig = new Rig(options, stop.signal);
+const description = `Measures what it is told of ${Object.keys(SECTIONS).join(", ")}, or all`;
+await main({ name: "bench", description }, args, async ({ _: named, ...given }) => {
+  const unknown = named.find((name) => !Object.hasOwn(SECTIONS, name));
+  if (unknown) throw new Problem(`There is no section ${unknown}, only ${Object.keys(SECTIONS).join(", ")}.`);
+  const whole = (name: keyof typeof args) => {
+    if (/^[1-9]\d{0,3}$/.test(given[name])) return Number(given[name]);
+    throw new Problem(`--${name} takes a whole number from 1 on, not '${given[name]}'.`);
+  };
+  const options = { seconds: whole("seconds"), warmupSeconds: whole("warmup"), rounds: whole("repeat") };
+  const signal = interruption();
+  const rig = new Rig(options, signal);
   const onWait = (holder: number) => console.error(`… waiting for process ${holder}, which is measuring`);
-  await withLock(rig.lockFile, { signal: stop.signal, onWait }, () => runSections(rig, sections));
-} catch (error) {
-  code = stop.signal.aborted ? 130 : 1;
-  if (!stop.signal.aborted) console.error(error instanceof ClusterProblem ? error.message : error);
-}
-process.exit(code);
+  try {
+    await withLock(rig.lockFile, { signal, onWait }, () =>
+      measureAll(rig, named.length > 0 ? named : Object.keys(SECTIONS)),
+    );
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return signal.aborted ? 130 : 0;
+});
 
-async function runSections(rig: Rig, sections: string[]) {
+async function measureAll(rig: Rig, sections: string[]) {
   try {
     await rig.open();
     for (const name of sections) {
@@ -59,36 +58,5 @@ async function runSections(rig: Rig, sections: string[]) {
     }
   } finally {
     await rig.close();
-  }
-}
-
-function readArguments(): { sections: string[]; options: Options } {
-  const defaults = { seconds: "10", warmup: "3", repeat: "1" };
-  const { values, positionals } = parse(defaults);
-  for (const name of positionals) {
-    if (!Object.hasOwn(SECTIONS, name)) {
-      throw new ClusterProblem(`There is no section ${name}, only ${Object.keys(SECTIONS).join(", ")}.`);
-    }
-  }
-  const whole = (name: keyof typeof defaults) => {
-    const text = values[name] ?? defaults[name];
-    if (!/^[1-9]\d{0,3}$/.test(text)) {
-      throw new ClusterProblem(`--${name} takes a whole number from 1 on, not '${text}'.`);
-    }
-    return Number(text);
-  };
-  return {
-    sections: positionals.length > 0 ? positionals : Object.keys(SECTIONS),
-    options: { seconds: whole("seconds"), warmupSeconds: whole("warmup"), rounds: whole("repeat") },
-  };
-}
-
-function parse(defaults: Record<string, string>): { values: Record<string, string>; positionals: string[] } {
-  const options = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" as const }]));
-  try {
-    const { values, positionals } = parseArgs({ allowPositionals: true, options });
-    return { values: values as Record<string, string>, positionals };
-  } catch (error) {
-    throw new ClusterProblem((error as Error).message);
   }
 }

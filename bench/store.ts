@@ -4,7 +4,7 @@ import { type EntryKey, entryKey, type NewEntry } from "../src/store/store.ts";
 import type { RunningServer } from "../vitess/run/server-process.ts";
 import { clusterGroups } from "./cpu.ts";
 import type { Rig } from "./rig.ts";
-import { fill, KEY_NAMES, type System, urlLoads, VALUE, VALUE_BYTES } from "./system.ts";
+import { KEY_NAMES, type System, urlLoads, VALUE, VALUE_BYTES } from "./system.ts";
 
 /** What a PUT of the value stores. */
 export const ENTRY: NewEntry = {
@@ -14,18 +14,6 @@ export const ENTRY: NewEntry = {
   expiry: "never",
 };
 
-const urlOf = (url: string) => (key: string) => `${url}/v1/kv/bench/${key}`;
-
-/** Puts all keys, through one of the servers for all. */
-export async function fillStore(rig: Rig, { url }: RunningServer) {
-  const keyUrl = urlOf(url);
-  await fill(
-    rig,
-    (key) => new Request(keyUrl(key), { method: "PUT", body: VALUE }),
-    (key) => new Request(keyUrl(key)),
-  );
-}
-
 /** A server over the rig's cluster; under load on other keys than KEY_NAMES if they are given. */
 export async function storeSystem(
   rig: Rig,
@@ -34,7 +22,7 @@ export async function storeSystem(
   connections: number,
   keys?: string[],
 ): Promise<System> {
-  const keyUrl = urlOf(url);
+  const keyUrl = (key: string) => `${url}/v1/kv/bench/${key}`;
   return {
     name,
     connections,

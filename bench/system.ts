@@ -9,7 +9,6 @@ export const KEYS = 10_000;
 export const VALUE_BYTES = 256;
 /** Plain letters: every system then stores the same bytes, whatever it takes for text. */
 export const VALUE = "v".repeat(VALUE_BYTES);
-const FILL_CALLS_AT_ONCE = 64;
 
 export const OPERATIONS = ["get", "put"] as const;
 export type Operation = (typeof OPERATIONS)[number];
@@ -28,30 +27,6 @@ export interface System {
 }
 
 export const KEY_NAMES = Array.from({ length: KEYS }, (_, i) => `key${String(i).padStart(4, "0")}`);
-
-/** Makes one call for each key, and then checks with another that the first and the last are there. */
-export async function fill(
-  { signal }: Rig,
-  put: (key: string) => Request,
-  get: (key: string) => Request,
-  stored = VALUE,
-) {
-  const keys = KEY_NAMES.values();
-  const call = async (request: Request) => {
-    const answer = await fetch(request, { signal });
-    const body = await answer.text();
-    if (!answer.ok) throw new Error(`${request.method} ${request.url} answered ${answer.status}: ${body}`);
-    return body;
-  };
-  const worker = async () => {
-    for (const key of keys) await call(put(key));
-  };
-  await Promise.all(Array.from({ length: FILL_CALLS_AT_ONCE }, worker));
-  for (const key of [KEY_NAMES[0], KEY_NAMES[KEYS - 1]] as string[]) {
-    const request = get(key);
-    if (!(await call(request)).includes(stored)) throw new Error(`${request.url} does not hold what was stored in it`);
-  }
-}
 
 /** The two loads of a system whose keys have URLs of their own; on other keys than KEY_NAMES if they are given. */
 export function urlLoads(

@@ -6,16 +6,16 @@ import { answer } from "../bench/capacity/answer.ts";
 import { readInputs } from "../bench/capacity/measured.ts";
 import { capacityOf } from "../bench/capacity/model.ts";
 import { valuesOf } from "../bench/capacity/quantity.ts";
-import { quantitiesOf } from "../bench/capacity/spread.ts";
-import { CapacityProblem, DEFAULTS, type OptionName, readTarget } from "../bench/capacity/target.ts";
+import { DEFAULTS, type OptionName, readTarget } from "../bench/capacity/target.ts";
+import { Problem } from "../bench/cli.ts";
+import { verdictOn } from "../bench/simulation/cases.ts";
 import { costsOf } from "../bench/simulation/costs.ts";
 import { Events } from "../bench/simulation/events.ts";
 import { Processor } from "../bench/simulation/processor.ts";
 import { simulateRig } from "../bench/simulation/rig.ts";
-import { verdictOn } from "../bench/simulation/verdict.ts";
 
 const inputs = readInputs();
-const known = valuesOf(quantitiesOf(inputs));
+const known = valuesOf(inputs);
 const ask = (options: Partial<Record<OptionName, string>> = {}) => {
   const { target, design } = readTarget({ ...DEFAULTS, ...options });
   return capacityOf(target, design, known);
@@ -33,7 +33,7 @@ describe("options", () => {
     [{ meaning: "open" }, "--meaning must be one of in-flight"],
   ])("%p is refused in one sentence", (options, message) => {
     const read = () => readTarget({ ...DEFAULTS, ...options });
-    expect(read).toThrow(CapacityProblem);
+    expect(read).toThrow(Problem);
     expect(read).toThrow(message);
   });
 
@@ -42,10 +42,10 @@ describe("options", () => {
     ["capacity", ["--unknown", "1"]],
     ["simulation", ["--seed", "x"]],
     ["simulation", ["--unknown", "1"]],
-  ])("%s %p ends with 1 and one line", (program, options) => {
+  ])("%s %p ends with 2 and one line", (program, options) => {
     const file = join(import.meta.dirname, `../bench/${program}.ts`);
     const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, file, ...options]);
-    expect([exitCode, stdout.toString(), stderr.toString().trim().split("\n").length]).toEqual([1, "", 1]);
+    expect([exitCode, stdout.toString(), stderr.toString().trim().split("\n").length]).toEqual([2, "", 1]);
   });
 });
 
@@ -63,12 +63,11 @@ describe("the model", () => {
     expect(ask({ latency: "100ms" }).traffic.callsPerSecond).toBeCloseTo(usual.traffic.callsPerSecond / 2);
   });
 
-  test("more replicas, shorter latencies, and servers for every shard cost more; compression costs less", () => {
+  test("more replicas, shorter latencies, and servers for every shard cost more", () => {
     const cost = (options: Partial<Record<OptionName, string>>) => ask(options).dollars.total;
     expect(cost({ replicas: "5" })).toBeGreaterThan(usual.dollars.total);
     expect(cost({ latency: "10ms" })).toBeGreaterThan(usual.dollars.total);
     expect(cost({ routing: "any" })).toBeGreaterThan(usual.dollars.total);
-    expect(cost({ compression: "2" })).toBeLessThan(usual.dollars.total);
   });
 
   test("a value that does not fit a page beside another has pages of its own", () => {
@@ -113,7 +112,7 @@ describe("the simulation", () => {
 
   test("callers are as many as calls a second times seconds a call, and chance is the seed's", () => {
     const options = {
-      ...{ connections: 64, reads: 1, shards: 2, servers: 1, generators: 1, generatorMicros: 15, hot: false, cores: 2 },
+      ...{ connections: 64, reads: 1, shards: 2, generators: 1, generatorMicros: 15, hot: false, cores: 2 },
     };
     const run = (seed: number) => simulateRig(options, costsOf(known), seed);
     expect(run(1)).toEqual(run(1));

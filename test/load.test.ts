@@ -15,7 +15,7 @@ import { Keys } from "../bench/load/keys.ts";
 import { LOCK_TTLS_MS, Locks } from "../bench/load/locks.ts";
 import { type LoadResult, runLoad } from "../bench/load/run.ts";
 import { FOREIGN, fillValue, MALFORMED, writeOf } from "../bench/load/value.ts";
-import { scrambledZipfian } from "../bench/load/zipfian.ts";
+import { scrambledZipfian } from "../bench/random.ts";
 import { targets } from "./targets.ts";
 
 const LOAD = join(import.meta.dirname, "../bench/load.ts");
@@ -293,7 +293,7 @@ function answer(checker: Checker, op: Operation, found: number | undefined, nowM
 }
 
 const contents = { namespace: "n", run: "0123abcd", valueBytes: 40 };
-const oneKey = new Keys("uniform", 1, { process: 0, processes: 1 });
+const oneKey = new Keys("uniform", 1);
 
 /** An answer with whatever of a tag and a value it has. */
 function answerOf(status: number, tag = "", value: Buffer = Buffer.of()): ResponseReader {
@@ -637,10 +637,12 @@ describe("runs", () => {
   const short = { keys: 50, seconds: 1, warmup: 0, valueBytes: 64 };
 
   test.each([
-    ["a", { processes: 2, clients: [2, 8] }],
+    ["a", { clients: [2, 8] }],
     ["ttl", { clients: [8] }],
     ["b", { clients: [8], rate: 50 }],
-    ["counters", { processes: 2, clients: [8] }],
+    ["counters", { clients: [8] }],
+    ["if-match", { clients: [8] }],
+    ["all-kinds", { clients: [8] }],
     ["locks", { clients: [8], keys: 3 }],
   ] as const)("workload %s finds no violation in the real server", async (workload, options) => {
     const result = await runLoad({

@@ -1,10 +1,10 @@
 // Which locks statements take, as MySQL lists them: what DESIGN.md concludes from that, that no cycle can form.
 
 import { beforeAll, expect, test } from "bun:test";
-import { isInOrder, measureOrder, measureOthers } from "../bench/locks/order.ts";
-import { type Case, isGap, locksIn, measureStatements, READS } from "../bench/locks/statements.ts";
 import { keysOfOneShard } from "../bench/store.ts";
 import { urlOfShard } from "../src/database/url.ts";
+import { isInOrder, measureOrder, measureOthers } from "./locks/order.ts";
+import { type Case, isGap, locksIn, measureStatements, READS } from "./locks/statements.ts";
 import { targets } from "./targets.ts";
 
 const { status } = targets.vitess;

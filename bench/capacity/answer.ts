@@ -1,51 +1,88 @@
-// Everything that is answered for a target: the figures with their ranges, and what they depend on.
+// Everything that is answered for a target, and how sure it is: the model asked with many draws of what was measured, and
+// with each input at its ends.
 
-import { type Alternative, alternativesTo } from "./alternatives.ts";
+import { seeded, triangular } from "../random.ts";
 import { type Chokepoint, chokepointsOf } from "./chokepoints.ts";
 import { type Meaning, meaningsOf } from "./concurrency.ts";
-import { decisionsOf } from "./decisions.ts";
 import type { Inputs } from "./measured.ts";
 import { type Capacity, capacityOf, type Known } from "./model.ts";
-import { valuesOf } from "./quantity.ts";
-import { type Effect, effectsOf, type Quantities, quantitiesOf, type Range, rangesOf } from "./spread.ts";
+import { type Quantity, valuesOf } from "./quantity.ts";
 import type { Design, Target } from "./target.ts";
+
+/** 90 of 100 draws lie between `low` and `high`. */
+export interface Range {
+  value: number;
+  low: number;
+  high: number;
+}
+
+interface Effect {
+  name: string;
+  unit: string;
+  source: string;
+  measured: boolean;
+  /** The input's own value and range, and the total of dollars a month at its two ends. */
+  input: Range;
+  dollars: { low: number; high: number };
+}
 
 export interface Answer {
   target: Target;
   design: Design;
-  inputs: Quantities;
+  inputs: Inputs;
   capacity: Capacity;
   /** Each number of the capacity, named by its path such as `dollars.total`, with its range. */
   ranges: Record<string, Range>;
   meanings: Meaning[];
   chokepoints: Chokepoint[];
   effects: Effect[];
-  decisions: { chosen: string; instead: string; dollars: Range; remark: string }[];
-  alternatives: Alternative[];
 }
 
+const DRAWS = 1_000;
+const SEED = 1;
+const TAIL = 0.05;
+
 export function answer(target: Target, design: Design, inputs: Inputs): Answer {
-  const quantities = quantitiesOf(inputs);
-  const known = valuesOf(quantities);
+  const known = valuesOf(inputs);
   const capacity = capacityOf(target, design, known);
-  const ranges = (ask: (known: Known) => Record<string, number>) => rangesOf(ask, quantities);
-  const decisions = decisionsOf(target, design);
-  const costs = ranges((drawn) => Object.fromEntries(decisions.map((each, i) => [i, each.dollars(drawn)])));
   return {
-    target,
-    design,
-    inputs: quantities,
-    capacity,
-    ranges: ranges((drawn) => flat(capacityOf(target, design, drawn))),
+    ...{ target, design, inputs, capacity },
+    ranges: rangesOf((drawn) => flat(capacityOf(target, design, drawn)), inputs),
     meanings: meaningsOf(target, design, known),
     chokepoints: chokepointsOf(target, design, known),
-    effects: effectsOf(target, design, quantities),
-    decisions: decisions.map(({ chosen, instead, remark }, i) => ({
-      ...{ chosen, instead, remark },
-      dollars: costs[i] as Range,
-    })),
-    alternatives: alternativesTo(target, capacity.storage, capacity.traffic, known),
+    effects: effectsOf(target, design, inputs),
   };
+}
+
+/** The range of each figure, over draws of what was measured. Assumptions stay at their values: see `effects`. */
+function rangesOf(ask: (known: Known) => Record<string, number>, inputs: Inputs): Record<string, Range> {
+  const random = seeded(SEED);
+  const drawOf = (each: Quantity) => (each.measured ? triangular(random, each) : each.value);
+  const draw = () => Object.fromEntries(Object.entries(inputs).map(([name, each]) => [name, drawOf(each)])) as Known;
+  const drawn = Array.from({ length: DRAWS }, () => ask(draw()));
+  const rangeOf = (name: string, value: number): Range => {
+    const sorted = drawn.map((each) => each[name] as number).sort((a, b) => a - b);
+    const at = (share: number) => sorted[Math.round(share * (DRAWS - 1))] ?? value;
+    return { value, low: at(TAIL), high: at(1 - TAIL) };
+  };
+  const values = Object.entries(ask(valuesOf(inputs)));
+  return Object.fromEntries(values.map(([name, value]) => [name, rangeOf(name, value)]));
+}
+
+/** What each input does to the cost by itself, from one end of its range to the other; the largest effects first. */
+function effectsOf(target: Target, design: Design, inputs: Inputs): Effect[] {
+  const known = valuesOf(inputs);
+  const total = (name: string, value: number) => capacityOf(target, design, { ...known, [name]: value }).dollars.total;
+  return Object.entries<Quantity>(inputs)
+    .map(([name, { value, low, high, unit, source, measured }]) => ({
+      ...{ name, unit, source, measured, input: { value, low, high } },
+      dollars: { low: total(name, low), high: total(name, high) },
+    }))
+    .sort((a, b) => span(b) - span(a));
+}
+
+function span({ dollars }: Effect): number {
+  return Math.abs(dollars.high - dollars.low);
 }
 
 /** All numbers of an object within objects, by path. */

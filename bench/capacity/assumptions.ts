@@ -37,6 +37,14 @@ export const ASSUMPTIONS = {
     "µs/kB",
     "the same for writes, which are hex literals on the way and written by three servers to two logs and a table",
   ),
+  fill: assumed(0.62, [0.58, 0.69], "", "of a page that holds small rows, which came in random order"),
+  ttlIndexBytes: assumed(50, [42, 58], "B", "of a row with an expiry in the index of expiries"),
+  plainIndexBytes: assumed(
+    57.8,
+    [42, 58],
+    "B",
+    "of a row without an expiry in the same index, as it was measured once",
+  ),
   inPageFill: assumed(
     0.6,
     [0.55, 0.69],
@@ -97,14 +105,6 @@ export const ASSUMPTIONS = {
     "B",
     "of a row on a statement's way, beside key and value: its columns, and gRPC",
   ),
-  compressionRatio: assumed(
-    2,
-    [1, 4],
-    "",
-    "of values that are text, were they compressed; 1 for images or what is encrypted",
-  ),
-  compressMbps: assumed(300, [100, 500], "MB/s", "that one core compresses of what is written, on each tablet"),
-  expandMbps: assumed(1000, [500, 2000], "MB/s", "that one core expands of what is read"),
   shardRecordBytes: assumed(
     69,
     [69, 138],
@@ -123,36 +123,3 @@ export const ASSUMPTIONS = {
 } satisfies Record<string, Quantity>;
 
 export type Assumption = keyof typeof ASSUMPTIONS;
-
-/** Stores that one could run in this one's place. None of them was measured here. */
-export interface SelfRun {
-  name: string;
-  copies: number;
-  /** Bytes on disk for each byte of an entry, and the share of the disk that may be full. */
-  amplification: number;
-  diskFill: number;
-  /** Calls that a core does in a second. */
-  readsPerCore: number;
-  writesPerCore: number;
-  memoryGbPerCore: number;
-  source: string;
-}
-
-export const SELF_RUN: SelfRun[] = [
-  {
-    name: "ScyllaDB-like: log-structured, three replicas, quorum",
-    ...{ copies: 3, amplification: 1.25, diskFill: 0.7, readsPerCore: 6_000, writesPerCore: 6_000, memoryGbPerCore: 8 },
-    source:
-      "assumed, after docs.scylladb.com 'Maximizing ScyllaDB Performance': 12,500 operations a core, halved for quorums",
-  },
-  {
-    name: "Cassandra-like: the same with half of the disk free and a third of the calls a core",
-    ...{ copies: 3, amplification: 1.25, diskFill: 0.5, readsPerCore: 2_000, writesPerCore: 2_000, memoryGbPerCore: 8 },
-    source: "assumed: size-tiered compaction needs as much room as its largest table",
-  },
-  {
-    name: "FoundationDB-like: ordered, transactional, three replicas",
-    ...{ copies: 3, amplification: 1.5, diskFill: 0.7, readsPerCore: 5_000, writesPerCore: 1_500, memoryGbPerCore: 8 },
-    source: "assumed: transaction logs beside storage servers; a B-tree whose pages are two thirds full",
-  },
-];

@@ -1,7 +1,6 @@
 // Where growing stops being more of the same: each limit, the number at which it begins, and what is then done.
 
 import { shardNames } from "../../vitess/topology/settings.ts";
-import { TABLET_POOL } from "./concurrency.ts";
 import { CONNECTIONS, capacityOf, type Known } from "./model.ts";
 import type { Design, Target } from "./target.ts";
 
@@ -14,6 +13,8 @@ export interface Chokepoint {
   remedy: string;
 }
 
+/** --queryserver-config-pool-size of vitess/topology/topology.ts. */
+const TABLET_POOL = 64;
 /** Each server that sweeps looks at each shard's lease this often, and that should be a small part of all calls. */
 const LEASE_SECONDS = 10;
 const LEASE_SHARE = 0.01;

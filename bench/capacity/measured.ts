@@ -2,16 +2,12 @@
 // all measurements of the same thing, in whichever section and round.
 
 import { ASSUMPTIONS, type Assumption } from "./assumptions.ts";
+import { PRICES, type Price } from "./prices.ts";
 import { measured, type Quantity } from "./quantity.ts";
 import { type MeasuredLoad, type Operation, type Results, readResults } from "./results.ts";
 
 /** What a row of an entry has beside key, content type and value: the version, a row's header and its lengths, InnoDB's ids. */
 export const ROW_OVERHEAD_BYTES = 16 + 24;
-/** Of a row's expiry, where it has one. */
-const EXPIRY_BYTES = 8;
-/** What bench/expiry/size.ts stores: keys such as `size/with TTL-123456`, values of 256 bytes, the default content type. */
-const SIZED_PAYLOAD_BYTES = 22 + 256 + 24;
-
 /** The processes through which a statement goes, as bench/cpu.ts groups them; with one vtgate it was called so. */
 const LAYERS = { gate: ["vtgates", "vtgate"], tablet: ["vttablets"], mysql: ["mysqlds"] } as const;
 type Layer = keyof typeof LAYERS;
@@ -21,8 +17,9 @@ const COALESCED = "vitess-kv";
 const SINGLE = "vitess-kv, KV_COALESCE=false";
 /** In scale.json: the same load as compare's, and one over 500 times the rows. */
 const SCALED = ["10,000 keys", "5,000,000 keys"];
-const WAY = "text, bytes as hex, TCP (the server's)";
-const MANY_ROWS = 500;
+const HOT = "one key";
+/** Of a statement then: 1,000 calls in two shards, of which half gather while the other half's statement is under way. */
+const SHARED_ROWS = 250;
 const SATURATING = 1_000;
 
 type Kind = "read" | "write";
@@ -35,18 +32,8 @@ const KINDS: { kind: Kind; operation: Operation }[] = [
 type CpuName =
   | `${Kind}${"Statement" | "Row"}${Capitalize<Layer>}Micros`
   | `${Kind}${"AloneCluster" | "Http" | "ClientStatement" | "ClientRow"}Micros`;
-type LatencyName = `${Kind}${"Alone" | "Saturated"}Ms` | `${Kind}${"Statement" | "Row"}LatencyMicros`;
-type OtherName =
-  | "fill"
-  | "ttlIndexBytes"
-  | "plainIndexBytes"
-  | "sweepRowsPerSecond"
-  | "sweepAloneRowsPerSecond"
-  | "sweepRowMicros"
-  | "serverMb"
-  | "hotKeyCallsPerSecond";
-type MeasuredName = CpuName | LatencyName | OtherName;
-export type InputName = MeasuredName | Assumption;
+type OtherName = "sweepRowsPerSecond" | "sweepRowMicros" | "serverMb" | "hotKeyCallsPerSecond";
+export type InputName = CpuName | `${Kind}AloneMs` | OtherName | Assumption | Price;
 export type Inputs = Record<InputName, Quantity>;
 
 /** Everything that the model is given. Throws an Error where a result is missing. */
@@ -54,11 +41,10 @@ export function readInputs(): Inputs {
   const results = readResults();
   const read = KINDS.map(({ kind, operation }) => ({
     ...cpu(results, kind, operation),
-    ...latency(results, kind, operation),
   }));
-  const inputs = { ...ASSUMPTIONS, ...Object.assign({}, ...read), ...other(results) } as Inputs;
-  for (const [section, found] of Object.entries(results.inputs)) {
-    for (const [name, { values }] of Object.entries(found)) {
+  const inputs = { ...PRICES, ...ASSUMPTIONS, ...Object.assign({}, ...read), ...other(results) } as Inputs;
+  for (const section of ["footprint", "reshard"] as const) {
+    for (const [name, { values }] of Object.entries(results[section].inputs)) {
       const input = inputs[name as InputName];
       if (!input) throw new Error(`bench/results/${section}.json: there is no input ${name}`);
       inputs[name as InputName] = measured(values, input.unit, `${section}.json`);
@@ -68,87 +54,52 @@ export function readInputs(): Inputs {
 }
 
 /**
- * A batch's number of rows is not in the results. It follows from what one costs: a statement's fixed part is known from
- * calls that don't share one, a row's from statements of 500.
+ * A statement's fixed part is known from calls that don't share one; a row's is what is left of calls that do. What the
+ * server does for a call beside its row is known from calls that are all about one row.
  */
 function cpu(results: Results, kind: Kind, operation: Operation): Record<string, Quantity> {
   const loads = [...results.compare.measured, ...results.scale.measured].filter((each) => each.operation === operation);
   const single = samples(loads, [SINGLE], 2);
   const shared = samples(loads, [COALESCED, ...SCALED], SATURATING);
-  const row = protocolOf(results, operation, MANY_ROWS);
-  const fixed = mean(single.map(cluster)) - row.clusterMicroseconds;
-  const perRow = row.clusterMicroseconds - fixed / MANY_ROWS;
-  const batches = shared.map((sample) => ({ sample, rows: fixed / (cluster(sample) - perRow) }));
-  const source = "compare.json, scale.json, protocol.json";
-  const named = LAYER_NAMES.flatMap((layer) => {
-    const statement = mean(single.map((sample) => microsOf(sample, layer)));
-    const rows = batches.map(({ sample, rows }) => Math.max(0, microsOf(sample, layer) - statement / rows));
+  const server = (sample: Sample) => sample.server ?? 0;
+  const http = samples(loads, [HOT], SATURATING).map(server);
+  const client = single.map((each) => (server(each) - mean(shared.map(server))) / (1 - 1 / SHARED_ROWS));
+  const clientRows = shared.map((each) => Math.max(0, server(each) - mean(http) - mean(client) / SHARED_ROWS));
+  const layers = LAYER_NAMES.flatMap((layer): [string, number[]][] => {
+    const statements = single.map((each) => microsOf(each, layer));
     const title = `${layer[0]?.toUpperCase()}${layer.slice(1)}`;
     return [
-      [
-        `${kind}Statement${title}Micros`,
-        measured(
-          single.map((each) => microsOf(each, layer)),
-          "µs",
-          source,
-        ),
-      ],
-      [`${kind}Row${title}Micros`, measured(rows, "µs", source)],
-    ] as const;
+      [`Statement${title}`, statements],
+      [`Row${title}`, shared.map((each) => Math.max(0, microsOf(each, layer) - mean(statements) / SHARED_ROWS))],
+    ];
   });
-  const clientRow = row.clientMicroseconds;
-  const client = single.map(
-    (each) => (each.server ?? 0) - mean(shared.map((sample) => sample.server ?? 0)) + clientRow,
+  const alone = samples(loads, [COALESCED, SINGLE], 1, 1).map(cluster);
+  const micros: [string, number[]][] = [
+    ...layers,
+    ["AloneCluster", alone],
+    ["ClientStatement", client],
+    ["ClientRow", clientRows],
+    ["Http", http],
+  ];
+  const source = "compare.json, scale.json";
+  const aloneMs = find(loads, [COALESCED, SINGLE], (each) => each === 1).flatMap(({ rounds }) =>
+    rounds.map(({ p50Ms }) => p50Ms),
   );
-  const http = batches.map(({ sample, rows }) => (sample.server ?? 0) - clientRow - mean(client) / rows);
   return {
-    ...Object.fromEntries(named),
-    [`${kind}AloneClusterMicros`]: measured(
-      samples(loads, [COALESCED, SINGLE], 1, 1).map(cluster),
-      "µs",
-      "compare.json, 1 connection: a statement of one row while nothing else is under way",
-    ),
-    [`${kind}ClientStatementMicros`]: measured(client, "µs", source),
-    [`${kind}ClientRowMicros`]: measured([clientRow], "µs", "protocol.json"),
-    [`${kind}HttpMicros`]: measured(http, "µs", source),
-  };
-}
-
-function latency(results: Results, kind: Kind, operation: Operation): Record<string, Quantity> {
-  const loads = [...results.compare.measured, ...results.scale.measured].filter((each) => each.operation === operation);
-  const p50 = (systems: string[], connections: number) =>
-    find(loads, systems, (each) => each === connections).flatMap(({ rounds }) => rounds.map(({ p50Ms }) => p50Ms));
-  const [one, many] = [protocolOf(results, operation, 1), protocolOf(results, operation, MANY_ROWS)];
-  const perRow = (many.microseconds * MANY_ROWS - one.microseconds) / (MANY_ROWS - 1);
-  return {
-    [`${kind}AloneMs`]: measured(p50([COALESCED, SINGLE], 1), "ms", "compare.json, 1 connection"),
-    [`${kind}SaturatedMs`]: measured(
-      p50([COALESCED, ...SCALED], SATURATING),
-      "ms",
-      "compare.json, scale.json, 1,000 connections",
-    ),
-    [`${kind}RowLatencyMicros`]: measured([perRow], "µs", "protocol.json"),
-    [`${kind}StatementLatencyMicros`]: measured([one.microseconds - perRow], "µs", "protocol.json"),
+    ...Object.fromEntries(micros.map(([name, values]) => [`${kind}${name}Micros`, measured(values, "µs", source)])),
+    [`${kind}AloneMs`]: measured(aloneMs, "ms", "compare.json, 1 connection"),
   };
 }
 
 function other({ expiry, overload, scale }: Results): Record<OtherName, Quantity> {
-  const [plain, ttl] = expiry.sizes;
-  if (!plain || !ttl) throw new Error("bench/results/expiry.json has not both sizes");
-  const payload = SIZED_PAYLOAD_BYTES + ROW_OVERHEAD_BYTES;
-  const fills = [payload / plain.rowBytes, (payload + EXPIRY_BYTES) / ttl.rowBytes];
   const alone = expiry.mass.alone.rowsPerSecondAndShard;
   return {
-    fill: measured(fills, "", "expiry.json: bytes of a row against its share of the table"),
-    ttlIndexBytes: measured([ttl.indexBytes], "B", "expiry.json"),
-    plainIndexBytes: measured([plain.indexBytes], "B", "expiry.json"),
     // The first and the last window are of part of the time only.
     sweepRowsPerSecond: measured(
       expiry.mass.during.slice(1, -1).map(({ rowsPerSecondAndShard }) => rowsPerSecondAndShard),
       "rows/s",
       "expiry.json: a shard's, beside 500 calls/s",
     ),
-    sweepAloneRowsPerSecond: measured([alone], "rows/s", "expiry.json: a shard's, without calls"),
     // Two shards keep two cores busy.
     sweepRowMicros: measured([1e6 / alone], "µs", "expiry.json: without calls, all cores busy"),
     hotKeyCallsPerSecond: measured(
@@ -185,14 +136,6 @@ function cluster(sample: Sample): number {
 
 function microsOf(sample: Sample, layer: Layer): number {
   return LAYERS[layer].reduce((sum, group) => sum + (sample[group] ?? 0), 0);
-}
-
-function protocolOf({ protocol }: Results, operation: Operation, rows: number) {
-  const figure = protocol.figures.find(
-    (each) => each.way === WAY && each.operation === operation && each.rows === rows,
-  );
-  if (!figure) throw new Error(`bench/results/protocol.json has no ${operation} of ${rows} rows`);
-  return figure;
 }
 
 function mean(values: number[]): number {

@@ -2,13 +2,13 @@
 // function, so that it can be asked again for each draw of the inputs and each other decision.
 
 import type { InputName } from "./measured.ts";
-import { MONTH_HOURS, MONTH_SECONDS, type Price } from "./prices.ts";
+import { MONTH_HOURS, MONTH_SECONDS } from "./prices.ts";
 import type { Values } from "./quantity.ts";
 import { logBytesOf, type Storage, storageOf } from "./storage.ts";
 import type { Design, Target } from "./target.ts";
 import { connectionsOf, type Traffic, trafficOf } from "./traffic.ts";
 
-export type Known = Values<InputName | Price>;
+export type Known = Values<InputName>;
 
 export interface Capacity {
   storage: Storage;
@@ -166,12 +166,11 @@ function networkOf(target: Target, design: Design, known: Known, storage: Storag
   const { readsPerSecond: reads, writesPerSecond: writes } = traffic;
   const { valueBytes } = target;
   const callers = (reads + writes) * (known.httpBytes + known.keyBytes + valueBytes);
-  const inTables = design.valuesInline ? valueBytes : 64;
-  const read = known.keyBytes * HEX + known.statementBytes + inTables;
-  const write = (known.keyBytes + inTables) * HEX + known.statementBytes;
+  const read = known.keyBytes * HEX + known.statementBytes + valueBytes;
+  const write = (known.keyBytes + valueBytes) * HEX + known.statementBytes;
   const statements = HOPS * (reads * read + writes * write);
-  const replication = writes * logBytesOf(target, design, known) * (design.replicas - 1);
-  const backup = storage.replicaBytes / (known.backupDays * 86_400) + writes * logBytesOf(target, design, known);
+  const replication = writes * logBytesOf(target, known) * (design.replicas - 1);
+  const backup = storage.replicaBytes / (known.backupDays * 86_400) + writes * logBytesOf(target, known);
   // A primary is in another zone than two thirds of the servers; replicas always are.
   const betweenZones = (statements / HOPS) * ((ZONES - 1) / ZONES) + replication;
   return { callers, statements, replication, backup, betweenZones };

@@ -1,6 +1,6 @@
 // Reads what the benchmarks have left in bench/results, as far as the model needs it.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -16,20 +16,7 @@ const loads = z.object({
     }),
   ),
 });
-const protocol = z.object({
-  figures: z.array(
-    z.object({
-      way: z.string(),
-      operation: z.enum(["get", "put"]),
-      rows: z.number(),
-      microseconds: z.number(),
-      clientMicroseconds: z.number(),
-      clusterMicroseconds: z.number(),
-    }),
-  ),
-});
 const expiry = z.object({
-  sizes: z.array(z.object({ name: z.string(), rowBytes: z.number(), indexBytes: z.number() })),
   mass: z.object({
     during: z.array(z.object({ rowsPerSecondAndShard: z.number() })),
     alone: z.object({ rowsPerSecondAndShard: z.number() }),
@@ -49,42 +36,28 @@ const simulate = z.object({
   ),
 });
 /** Figures of sections that were made for the model, under the names of the assumptions that they replace. */
-const inputs = z.object({ inputs: z.record(z.string(), z.object({ values: z.array(z.number()) })) });
-const INPUTS = ["footprint", "reshard"] as const;
+const inputs = z.record(z.string(), z.object({ values: z.array(z.number()) }));
+const section = z.object({ inputs });
 
 export type MeasuredLoad = z.infer<typeof loads>["measured"][number];
 export type Operation = MeasuredLoad["operation"];
 
 const RESULTS = join(import.meta.dirname, "../results");
 
-export interface Results {
-  compare: z.infer<typeof loads>;
-  scale: z.infer<typeof loads>;
-  protocol: z.infer<typeof protocol>;
-  expiry: z.infer<typeof expiry>;
-  overload: z.infer<typeof overload>;
-  simulate: z.infer<typeof simulate>;
-  /** By section; absent until it has been measured. */
-  inputs: Partial<Record<(typeof INPUTS)[number], z.infer<typeof inputs>["inputs"]>>;
-}
-
 /** Throws an Error that names the file, if one is missing or has another form. */
-export function readResults(): Results {
+export function readResults() {
   return {
     compare: read("compare", loads),
     scale: read("scale", loads),
-    protocol: read("protocol", protocol),
     expiry: read("expiry", expiry),
     overload: read("overload", overload),
     simulate: read("simulate", simulate),
-    inputs: Object.fromEntries(
-      INPUTS.filter((name) => existsSync(join(RESULTS, `${name}.json`))).map((name) => [
-        name,
-        read(name, inputs).inputs,
-      ]),
-    ),
+    footprint: read("footprint", section),
+    reshard: read("reshard", section),
   };
 }
+
+export type Results = ReturnType<typeof readResults>;
 
 function read<T>(name: string, schema: z.ZodType<T>): T {
   const { success, data, error } = schema.safeParse(JSON.parse(readFileSync(join(RESULTS, `${name}.json`), "utf8")));

@@ -15,7 +15,7 @@ export interface Storage {
   logBytes: number;
   /** Of all tablets, with the room that stays free. */
   diskBytes: number;
-  /** In an object store: backups with the binary logs since, and values that are not inline. */
+  /** In an object store: backups with the binary logs since. */
   objectBytes: number;
 }
 
@@ -26,8 +26,6 @@ const OVERFLOW_BYTES = PAGE_BYTES - 57;
 const INLINE_BYTES = 8_126;
 /** What is left of such a value in the row. */
 const POINTER_BYTES = 20;
-/** Of a value in an object store: its name. */
-const OBJECT_NAME_BYTES = 64;
 /** What of an entry the benchmarks stored; the fill of pages by larger rows was not measured. */
 const MEASURED_ROW_BYTES = 400;
 const EXPIRY_BYTES = 8;
@@ -35,11 +33,10 @@ const EXPIRY_BYTES = 8;
 export function storageOf(target: Target, design: Design, inputs: Values<InputName>): Storage {
   const { dataBytes, valueBytes, ttlShare } = target;
   const rows = dataBytes / (inputs.keyBytes + valueBytes);
-  const stored = valueBytes / design.compression;
-  const rowBytes = rowBytesOf(design.valuesInline ? stored : OBJECT_NAME_BYTES, ttlShare, inputs);
-  const indexBytes = design.expiryIndex ? ttlShare * inputs.ttlIndexBytes + (1 - ttlShare) * inputs.plainIndexBytes : 0;
+  const rowBytes = rowBytesOf(valueBytes, ttlShare, inputs);
+  const indexBytes = ttlShare * inputs.ttlIndexBytes + (1 - ttlShare) * inputs.plainIndexBytes;
   const replicaBytes = rows * (rowBytes + indexBytes);
-  const loggedPerSecond = rateOf(target, inputs) * (1 - target.reads) * logBytesOf(target, design, inputs);
+  const loggedPerSecond = rateOf(target, inputs) * (1 - target.reads) * logBytesOf(target, inputs);
   const logBytes = loggedPerSecond * inputs.binlogHours * 3600 * design.replicas;
   const backups = (replicaBytes + loggedPerSecond * inputs.backupDays * 86_400) * inputs.backupsKept;
   return {
@@ -49,7 +46,7 @@ export function storageOf(target: Target, design: Design, inputs: Values<InputNa
     replicaBytes,
     logBytes,
     diskBytes: (replicaBytes * design.replicas + logBytes) / inputs.diskFill,
-    objectBytes: backups + (design.valuesInline ? 0 : rows * stored),
+    objectBytes: backups,
   };
 }
 
@@ -61,7 +58,6 @@ function rowBytesOf(value: number, ttlShare: number, inputs: Values<InputName>):
 }
 
 /** Bytes that a write puts into the binary log, which is also what each replica is sent. */
-export function logBytesOf(target: Target, design: Design, inputs: Values<InputName>): number {
-  const value = design.valuesInline ? target.valueBytes : OBJECT_NAME_BYTES;
-  return inputs.keyBytes + inputs.contentTypeBytes + ROW_OVERHEAD_BYTES + value;
+export function logBytesOf({ valueBytes }: Target, inputs: Values<InputName>): number {
+  return inputs.keyBytes + inputs.contentTypeBytes + ROW_OVERHEAD_BYTES + valueBytes;
 }

@@ -2,9 +2,7 @@
 // `npm run capacity`, validated.
 
 import { z } from "zod";
-
-/** A sentence for whoever runs it: an option is wrong. */
-export class CapacityProblem extends Error {}
+import { Problem } from "../cli.ts";
 
 export const MEANINGS = ["in-flight", "connections", "per-second"] as const;
 export const ROUTINGS = ["slices", "any"] as const;
@@ -20,9 +18,7 @@ export const DEFAULTS = {
   replicas: "3",
   // One is copied, or restored, within hours.
   "shard-size": "250GB",
-  compression: "1",
   routing: "slices",
-  "expiry-index": "true",
 } as const;
 
 export type OptionName = keyof typeof DEFAULTS;
@@ -46,77 +42,54 @@ export interface Design {
   replicas: number;
   /** On one tablet's disk. */
   shardBytes: number;
-  /** By how much values shrink on disk. */
-  compression: number;
   /** Whether a slice of the servers takes the calls of a slice of the shards, or any server those of any shard. */
   routing: (typeof ROUTINGS)[number];
-  expiryIndex: boolean;
-  /** Else they are objects in an object store, and the row only names them. */
-  valuesInline: boolean;
 }
 
-const BYTES = {
-  B: 1,
-  kB: 1e3,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  PB: 1e15,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
+const UNITS = {
+  bytes: { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, PB: 1e15, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 },
+  seconds: { ms: 1e-3, s: 1 },
 };
-const SECONDS = { ms: 1e-3, s: 1 };
-const NUMBER = /^(\d+(?:\.\d+)?(?:e\d{1,2})?)$/i;
+const NUMBER = /^\d+(\.\d+)?(e\d{1,2})?$/i;
 
 const number = (least: number, most: number) => {
   const range = `must be a number from ${least} to ${most}`;
   return z.string().regex(NUMBER, range).transform(Number).pipe(z.number().min(least, range).max(most, range));
 };
-const whole = (least: number, most: number) => {
-  const range = `must be a whole number from ${least} to ${most}`;
-  return z.string().regex(NUMBER, range).transform(Number).pipe(z.int(range).min(least, range).max(most, range));
-};
 /** A number with one of the units after it. */
 const measure = (units: Record<string, number>, least: number, most: number, example: string) => {
   const wanted = `must be a number with a unit (${Object.keys(units).join(", ")}), such as ${example}`;
-  return z.string().transform((text, context) => {
-    const [, digits, unit] = /^([\d.e+]+) ?([a-z]+)$/i.exec(text) ?? [];
-    const factor = unit !== undefined && Object.hasOwn(units, unit) ? units[unit] : undefined;
-    if (factor === undefined || !NUMBER.test(digits ?? "")) {
-      context.addIssue({ code: "custom", message: wanted });
-      return z.NEVER;
-    }
-    const value = Number(digits) * factor;
-    if (value >= least && value <= most) return value;
-    context.addIssue({ code: "custom", message: `is out of range; it ${wanted}` });
-    return z.NEVER;
-  });
+  const split = (text: string) => /^([\d.e+]+) ?([a-z]+)$/i.exec(text) ?? [];
+  const isMeasure = (text: string) => NUMBER.test(split(text)[1] ?? "") && Object.hasOwn(units, split(text)[2] ?? "");
+  return z
+    .string()
+    .refine(isMeasure, { error: wanted, abort: true })
+    .transform((text) => Number(split(text)[1]) * (units[split(text)[2] ?? ""] ?? Number.NaN))
+    .refine((value) => value >= least && value <= most, `is out of range; it ${wanted}`);
 };
 
 const schema = z.object({
   calls: number(1, 1e12),
   meaning: z.enum(MEANINGS, `must be one of ${MEANINGS.join(", ")}`),
-  latency: measure(SECONDS, 1e-3, 60, DEFAULTS.latency),
-  data: measure(BYTES, 1e6, 1e21, DEFAULTS.data),
+  latency: measure(UNITS.seconds, 1e-3, 60, DEFAULTS.latency),
+  data: measure(UNITS.bytes, 1e6, 1e21, DEFAULTS.data),
   // The largest that the store takes.
-  value: measure(BYTES, 1, 8 * 2 ** 20, DEFAULTS.value),
+  value: measure(UNITS.bytes, 1, 8 * 2 ** 20, DEFAULTS.value),
   "ttl-share": number(0, 1),
   reads: number(0, 1),
   // Of two, the loss of one stops the writes: semi-sync waits for another.
-  replicas: whole(1, 9),
-  "shard-size": measure(BYTES, 1e9, 1e14, DEFAULTS["shard-size"]),
-  compression: number(1, 20),
+  replicas: z
+    .enum(["1", "2", "3", "4", "5", "6", "7", "8", "9"], "must be a whole number from 1 to 9")
+    .transform(Number),
+  "shard-size": measure(UNITS.bytes, 1e9, 1e14, DEFAULTS["shard-size"]),
   routing: z.enum(ROUTINGS, `must be one of ${ROUTINGS.join(", ")}`),
-  "expiry-index": z.enum(["true", "false"], "must be true or false"),
 });
 
-/** Throws a CapacityProblem that names each wrong option in a sentence. */
+/** Throws a Problem that names each wrong option in a sentence. */
 export function readTarget(options: Record<OptionName, string>): { target: Target; design: Design } {
   const { success, data, error } = schema.safeParse(options);
   if (!success) {
-    throw new CapacityProblem(error.issues.map(({ path, message }) => `--${String(path[0])} ${message}.`).join("\n"));
+    throw new Problem(error.issues.map(({ path, message }) => `--${String(path[0])} ${message}.`).join("\n"));
   }
   return {
     target: {
@@ -131,10 +104,7 @@ export function readTarget(options: Record<OptionName, string>): { target: Targe
     design: {
       replicas: data.replicas,
       shardBytes: data["shard-size"],
-      compression: data.compression,
       routing: data.routing,
-      expiryIndex: data["expiry-index"] === "true",
-      valuesInline: true,
     },
   };
 }

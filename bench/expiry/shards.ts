@@ -6,7 +6,7 @@ import { ExpiredRows } from "../../src/database/expired.ts";
 import { replicaLag } from "../../src/database/shards.ts";
 import { urlOfShard } from "../../src/database/url.ts";
 import type { ClusterStatus } from "../../vitess/run/status.ts";
-import { again } from "../again.ts";
+import { again } from "../fill.ts";
 
 const SAMPLE_MS = 1_000;
 const ALL_ROWS = 10_000_000;

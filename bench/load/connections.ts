@@ -16,7 +16,7 @@ const RETRY_MS = { first: 50, most: 2000 };
  */
 const CONNECTIONS_PER_ADDRESS = 5000;
 
-/** By all processes together: fewer than a listener's usual backlog of 512. */
+/** Fewer than a listener's usual backlog of 512. */
 const OPENING_AT_ONCE = 256;
 
 interface Server {
@@ -29,17 +29,15 @@ export interface ConnectionOptions {
   servers: Server[];
   /** Local addresses to connect from, 127.0.0.1 onwards. */
   addresses: number;
-  openingAtOnce: number;
 }
 
-/** For one of the processes that have so many connections together. */
-export function connectionOptions(urls: string[], connections: number, processes = 1, addresses?: number) {
+export function connectionOptions(urls: string[], connections: number): ConnectionOptions {
   const servers = urls.map((url) => {
     const { hostname, port } = new URL(url);
     return { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
   });
-  const needed = Math.ceil(Math.min(connections / CONNECTIONS_PER_ADDRESS, 254));
-  return { servers, addresses: addresses ?? needed, openingAtOnce: Math.ceil(OPENING_AT_ONCE / processes) };
+  const addresses = Math.ceil(Math.min(connections / CONNECTIONS_PER_ADDRESS, 254));
+  return { servers, addresses };
 }
 
 export interface ConnectionEvents {
@@ -116,8 +114,8 @@ export class Connections {
   }
 
   private openMore() {
-    const { servers, addresses, openingAtOnce } = this.options;
-    while (this.opening < openingAtOnce) {
+    const { servers, addresses } = this.options;
+    while (this.opening < OPENING_AT_ONCE) {
       const connection = this.waiting.pop();
       if (!connection) return;
       if (connection.retired) continue;

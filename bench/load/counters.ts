@@ -79,7 +79,7 @@ export class Counters implements Calls {
 
   begin(op: Operation): Buffer {
     const { kind, key, write } = op;
-    const name = this.names.global(key);
+    const name = key;
     if (kind === "read") {
       op.floor = this.least[key] as number;
       this.read.setKey(name);
@@ -111,12 +111,12 @@ export class Counters implements Calls {
   }
 
   nameOf(key: number): string {
-    return `k${this.names.global(key)}`;
+    return `k${key}`;
   }
 
   private value(op: Operation, reader: ResponseReader): Verdict {
     const { key, floor } = op;
-    this.expected.key = this.names.global(key);
+    this.expected.key = key;
     const value = writeOf(reader.bytes, reader.bodyStart, reader.bodyEnd, this.expected);
     const seen = this.seenBy(op);
     if (value < FIRST || value > this.most(key)) return "wrong";

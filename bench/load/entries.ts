@@ -3,14 +3,12 @@
 import type { Calls, Contents, Verdict } from "./calls.ts";
 import { Checker, type Operation } from "./checker.ts";
 import type { ResponseReader } from "./http-response.ts";
-import type { Keys } from "./keys.ts";
 import { Requests } from "./requests.ts";
 import { writeOf } from "./value.ts";
 import type { Workload } from "./workload.ts";
 
 export class Entries implements Calls {
   readonly keys: number;
-  private readonly names: Keys;
   private readonly requests: Requests;
   private readonly checker: Checker;
   private readonly expected: { key: number; run: string; valueBytes: number };
@@ -19,7 +17,6 @@ export class Entries implements Calls {
     private readonly workload: Workload,
     contents: Contents,
   ) {
-    this.names = workload.keys;
     this.keys = workload.keys.count;
     this.requests = new Requests(contents);
     this.checker = new Checker(this.keys);
@@ -39,13 +36,13 @@ export class Entries implements Calls {
 
   begin(op: Operation, nowMs: number): Buffer {
     this.checker.begin(op, nowMs);
-    return this.requests.bytesOf(op, this.names.global(op.key));
+    return this.requests.bytesOf(op, op.key);
   }
 
   judge(op: Operation, { status, bytes, bodyStart, bodyEnd }: ResponseReader, nowMs: number): Verdict {
     const { kind } = op;
     if (kind === "read" && status === 200) {
-      this.expected.key = this.names.global(op.key);
+      this.expected.key = op.key;
       return this.checker.value(op, writeOf(bytes, bodyStart, bodyEnd, this.expected)) ?? "true";
     }
     if (status === 404 && (kind === "read" || kind === "expire" || kind === "persist")) {
@@ -61,6 +58,6 @@ export class Entries implements Calls {
   }
 
   nameOf(key: number): string {
-    return `k${this.names.global(key)}`;
+    return `k${key}`;
   }
 }

@@ -17,7 +17,7 @@ const LAST_MS = 60_000;
 const RETRY_AFTER_S = 1;
 const EXAMPLES = 10;
 /** In place of an error's code, which an answer to HEAD can't tell. */
-export const CODE_OF_HEAD = "to HEAD";
+const CODE_OF_HEAD = "to HEAD";
 
 /** A measurement of this process. */
 export interface Period {

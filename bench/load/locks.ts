@@ -6,6 +6,7 @@
 // of the call that took it until its release begins, or until the lock can have expired: its TTL after the beginning of
 // the call that took it. It may hold it until its release has ended, or its TTL after the end of that call.
 
+import { uniform } from "../random.ts";
 import type { Calls, Contents, Verdict } from "./calls.ts";
 import { type Operation, TOLERANCE_MS } from "./checker.ts";
 import type { ResponseReader } from "./http-response.ts";
@@ -13,7 +14,6 @@ import type { Keys } from "./keys.ts";
 import { MarkedPut, Template } from "./requests.ts";
 import { Tags } from "./tags.ts";
 import { writeOf } from "./value.ts";
-import { uniform } from "./zipfian.ts";
 
 export const LOCK_TTLS_MS = [200, 500, 1000];
 /** Of the locks that somebody holds, how many are looked at before they are released, and how many never are. */
@@ -93,7 +93,7 @@ export class Locks implements Calls {
   begin(op: Operation, nowMs: number): Buffer {
     const { key } = op;
     const own = this.of(op);
-    const name = this.names.global(key);
+    const name = key;
     if (op.kind === "put") {
       const maybeUntilMs = this.maybeUntilMs[key] as number;
       const free = this.taking[key] === 0 && maybeUntilMs + TOLERANCE_MS < nowMs;
@@ -125,7 +125,7 @@ export class Locks implements Calls {
     const surely = nowMs < own.earliestMs - TOLERANCE_MS;
     const surelyNot = op.begunMs > own.latestMs + TOLERANCE_MS;
     if (op.kind === "read" && status === 200) {
-      this.expected.key = this.names.global(op.key);
+      this.expected.key = op.key;
       const write = writeOf(reader.bytes, reader.bodyStart, reader.bodyEnd, this.expected);
       if (write === own.write) return surelyNot ? "expired" : "true";
       return write < 1 || write > this.writes ? "wrong" : surely ? "shared" : "true";
@@ -143,7 +143,7 @@ export class Locks implements Calls {
   }
 
   nameOf(key: number): string {
-    return `${LETTER}${this.names.global(key)}`;
+    return `${LETTER}${key}`;
   }
 
   private tookOrNot(op: Operation, reader: ResponseReader, nowMs: number): Verdict {

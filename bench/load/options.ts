@@ -2,12 +2,10 @@
 
 import { z } from "zod";
 import { NAMESPACE_PATTERN } from "../../src/limits.ts";
+import { dashed, Problem } from "../cli.ts";
 import { DISTRIBUTIONS } from "./keys.ts";
 import { KEY_DIGITS, MARK_BYTES } from "./value.ts";
-import { isCycle, WORKLOADS } from "./workload.ts";
-
-/** A sentence for whoever runs it: the options are wrong, or the server can't be reached. */
-export class LoadProblem extends Error {}
+import { KINDS, needsFill, WORKLOADS } from "./workloads.ts";
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 const NOT_LOOPBACK = "is not this machine: load goes to loopback only";
@@ -24,7 +22,6 @@ export const DEFAULTS = {
   seconds: 10,
   warmup: 2,
   clients: 1000,
-  processes: 1,
   namespace: "load",
   fill: true,
 } as const;
@@ -38,9 +35,7 @@ const schema = z.strictObject({
       z.array(z.url({ protocol: /^http$/, error: "is the http:// URL of a server" }).refine(isLoopback, NOT_LOOPBACK)),
     )
     .default([DEFAULTS.url]),
-  workload: z.enum(WORKLOADS).default(DEFAULTS.workload),
-  /** Share of reads, in place of the workload's own. */
-  reads: z.number("must be a number").min(0).max(1).optional(),
+  workload: z.enum([...WORKLOADS, ...KINDS]).default(DEFAULTS.workload),
   distribution: z.enum(DISTRIBUTIONS).default(DEFAULTS.distribution),
   keys: whole(1, 10 ** KEY_DIGITS).default(DEFAULTS.keys),
   valueBytes: whole(MARK_BYTES, 8 * 1024 * 1024).default(DEFAULTS.valueBytes),
@@ -51,9 +46,6 @@ const schema = z.strictObject({
   clients: z.array(whole(1, 1_000_000)).min(1).default([DEFAULTS.clients]),
   /** Calls per second over these connections; without it each connection makes its calls one after the other. */
   rate: z.number("must be a number").positive().max(10_000_000).optional(),
-  processes: whole(1, 64).default(DEFAULTS.processes),
-  /** Local addresses to connect from, 127.0.0.1 onwards; by default as many as that takes without a search for ports. */
-  addresses: whole(1, 254).optional(),
   namespace: z.string().regex(NAMESPACE_PATTERN, "is 1 to 64 letters, digits, '_' or '-'").default(DEFAULTS.namespace),
   /** Writes every key once before the first measurement. */
   fill: z.boolean().default(DEFAULTS.fill),
@@ -62,26 +54,14 @@ const schema = z.strictObject({
 export type LoadOptions = z.input<typeof schema>;
 export type CheckedOptions = z.output<typeof schema>;
 
-/** Throws a LoadProblem that names each wrong option. */
+/** Throws a Problem that names each wrong option. */
 export function checkOptions(options: LoadOptions): CheckedOptions {
   const { success, data, error } = schema.safeParse(options);
   if (!success) {
-    throw new LoadProblem(
-      error.issues.map(({ path, message }) => `--${dashed(String(path[0]))}: ${message}`).join("\n"),
-    );
+    throw new Problem(error.issues.map(({ path, message }) => `--${dashed(String(path[0]))}: ${message}`).join("\n"));
   }
-  if (isCycle(data.workload) && data.reads !== undefined) {
-    throw new LoadProblem(`--reads: how often ${data.workload} read follows from their other calls.`);
-  }
-  if (data.workload === "counters" && !data.fill) throw new LoadProblem("--no-fill: counters have to be set first.");
-  const fewest = Math.min(...data.clients);
-  if (data.processes > fewest || data.processes > data.keys) {
-    throw new LoadProblem(`--processes: ${data.processes} processes need as many clients and keys each.`);
+  if (needsFill(data.workload) && !data.fill) {
+    throw new Problem(`--no-fill: the keys of ${data.workload} have to be written first.`);
   }
   return data;
-}
-
-/** An option's name on the command line. */
-export function dashed(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

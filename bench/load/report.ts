@@ -2,53 +2,42 @@
 
 import { axisX, dot, gridX, line } from "@observablehq/plot";
 import { COLOURS, type PlotOptions } from "../plot.ts";
-import { type CallFigures, type LoadResult, milliseconds, type StepResult, thousands } from "./run.ts";
+import { figure, table } from "../report.ts";
+import { type CallFigures, count, type LoadResult, type StepResult } from "./run.ts";
 import { sum } from "./tally.ts";
 
-const PERCENTILES = ["p50", "p90", "p99", "p999", "max"] as const;
-const TITLES = { p50: "p50", p90: "p90", p99: "p99", p999: "p99.9", max: "max" };
-
 /** One line per number of clients, then what went wrong. */
-export function table({ steps, violations, examples }: LoadResult): string {
-  const latencies = (calls: CallFigures) => {
-    const { latencyMs } = calls;
-    return PERCENTILES.map((name) => (latencyMs ? milliseconds(latencyMs[name]) : "-"));
-  };
-  const rows = steps.map((step) => [
-    thousands(step.clients),
-    ...[thousands(step.reads.perSecond), ...latencies(step.reads)],
-    ...[thousands(step.writes.perSecond), ...latencies(step.writes)],
-    ...[step.errors, step.refused, step.violations].map((counts) => thousands(sum(counts))),
-  ]);
-  const titles = Object.values(TITLES);
-  const heads = ["clients", "reads/s", ...titles, "writes/s", ...titles, "errors", "refused", "violations"];
+export function summary({ steps, violations, examples }: LoadResult): string {
+  const cells = ({ perSecond, latencyMs }: CallFigures) =>
+    [perSecond, latencyMs?.p50, latencyMs?.p90, latencyMs?.p99, latencyMs?.p999, latencyMs?.max].map(figure);
+  const titles = ["p50 ms", "p90", "p99", "p99.9", "max"];
   return [
-    ...aligned([heads, ...rows]),
-    "Latencies in milliseconds; refused is 503.",
+    table(
+      ["clients", "reads/s", ...titles, "writes/s", ...titles, "errors", "refused", "violations"],
+      steps.map((step) => [
+        ...[count(step.clients), ...cells(step.reads), ...cells(step.writes)],
+        ...[step.errors, step.refused, step.violations].map((counts) => count(sum(counts))),
+      ]),
+    ),
+    "",
     ...steps.flatMap(remarks),
-    violations === 0 ? "No violations." : `${thousands(violations)} VIOLATIONS, such as:`,
+    violations === 0 ? "No violations." : `${count(violations)} VIOLATIONS, such as:`,
     ...examples,
   ].join("\n");
 }
 
 function remarks(step: StepResult): string[] {
-  const each = (counts: Record<string, number>) =>
-    Object.entries(counts).map(([name, count]) => `${thousands(count)} × ${name}`);
-  const parts = [
-    ...(step.connections < step.clients ? [`${thousands(step.connections)} connections held`] : []),
-    ...(step.absent > 0 ? [`${thousands(step.absent)} found no key`] : []),
-    ...(step.conflicts > 0 ? [`${thousands(step.conflicts)} found their condition not to hold`] : []),
-    ...(step.notStarted > 0 ? [`${thousands(step.notStarted)} could not be started`] : []),
-    ...each(step.refused),
-    ...each(step.errors),
-    ...(sum(step.violations) > 0 ? each(step.violations) : []),
-  ];
-  return parts.length > 0 ? [`${thousands(step.clients)} clients: ${parts.join(", ")}`] : [];
-}
-
-function aligned(rows: string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join("  "));
+  const counted = Object.entries({
+    "connections held": step.connections < step.clients ? step.connections : 0,
+    "found no key": step.absent,
+    "found their condition not to hold": step.conflicts,
+    "could not be started": step.notStarted,
+    ...Object.fromEntries(Object.entries(step.refused).map(([code, times]) => [`refused with 503 ${code}`, times])),
+    ...step.errors,
+    ...step.violations,
+  }).filter(([, times]) => times > 0);
+  const parts = counted.map(([what, times]) => `${count(times)} ${what}`);
+  return parts.length > 0 ? [`${count(step.clients)} clients: ${parts.join(", ")}`] : [];
 }
 
 /** Throughput and latency against the number of clients. */
@@ -69,24 +58,23 @@ export function plots({ steps, options }: LoadResult): PlotOptions[] {
       y: { grid: true, ...y },
       color: { domain, range: COLOURS.slice(0, domain.length) },
       marks: [
-        axisX(clients, { text: thousands, labelOffset: 38 }),
+        axisX(clients, { text: count, labelOffset: 38 }),
         gridX(clients),
         line(data, channels),
         dot(data, { ...channels, fill: "name", r: 3 }),
       ],
     };
   };
+  const title = `calls per second (workload ${options.workload}, ${options.distribution})`;
+  const latency = points(({ latencyMs }) => [
+    [" p50", latencyMs?.p50],
+    [" p99", latencyMs?.p99],
+  ]);
   return [
     chart(
       points(({ perSecond }) => [["", perSecond]]),
-      { label: `calls per second (workload ${options.workload}, ${options.distribution})`, zero: true },
+      { label: title, zero: true },
     ),
-    chart(
-      points(({ latencyMs }) => [
-        [" p50", latencyMs?.p50],
-        [" p99", latencyMs?.p99],
-      ]),
-      { label: "latency, ms", type: "log" },
-    ),
+    chart(latency, { label: "latency, ms", type: "log" }),
   ];
 }

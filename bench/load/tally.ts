@@ -1,11 +1,6 @@
-// Counts and latencies of a span of time, which add up over processes and seconds.
+// Counts and latencies of a span of time, which add up over seconds.
 
-import {
-  decodeFromCompressedBase64,
-  encodeIntoCompressedBase64,
-  type Histogram,
-  Int32Histogram,
-} from "hdr-histogram-js";
+import { type Histogram, Int32Histogram } from "hdr-histogram-js";
 import type { Violation } from "./checker.ts";
 
 /** Longer than a call can take: the server's own deadline is 10 s by default, and ours is half a minute. */
@@ -29,18 +24,11 @@ export interface Counts {
   notStarted: number;
 }
 
-/** A tally on its way between processes. */
-export interface EncodedTally {
-  counts: Counts;
-  reads: string;
-  writes: string;
-}
-
 export class Tally {
   counts = noCounts();
   /** In microseconds. */
-  readonly reads: Histogram = new Int32Histogram(1, MOST_US, DIGITS);
-  readonly writes: Histogram = new Int32Histogram(1, MOST_US, DIGITS);
+  readonly reads = newHistogram();
+  readonly writes = newHistogram();
 
   add({ counts, reads, writes }: Tally) {
     for (const name of ["reads", "writes", "absent", "conflicts", "notStarted"] as const)
@@ -57,25 +45,20 @@ export class Tally {
     this.reads.reset();
     this.writes.reset();
   }
+}
 
-  encode(): EncodedTally {
-    const [reads, writes] = [this.reads, this.writes].map((one) =>
-      one.totalCount > 0 ? encodeIntoCompressedBase64(one) : "",
-    ) as [string, string];
-    return { counts: this.counts, reads, writes };
-  }
-
-  static decode({ counts, reads, writes }: EncodedTally): Tally {
-    const tally = new Tally();
-    tally.counts = counts;
-    if (reads) tally.reads.add(decodeFromCompressedBase64(reads));
-    if (writes) tally.writes.add(decodeFromCompressedBase64(writes));
-    return tally;
-  }
+/** Of microseconds. */
+export function newHistogram(): Histogram {
+  return new Int32Histogram(1, MOST_US, DIGITS);
 }
 
 export function record(histogram: Histogram, latencyMs: number) {
   histogram.recordValue(Math.min(Math.round(latencyMs * 1000), MOST_US));
+}
+
+/** In milliseconds; not a number where nothing was recorded. */
+export function percentileMs(histogram: Histogram, percentile: number): number {
+  return histogram.totalCount === 0 ? Number.NaN : histogram.getValueAtPercentile(percentile) / 1000;
 }
 
 export function increment(counts: Record<string, number>, name: string, by = 1) {

@@ -1,8 +1,8 @@
 // What is asked: how often each kind of call is made, and of which keys.
 
+import { uniform } from "../random.ts";
 import type { Operation } from "./checker.ts";
 import type { Keys } from "./keys.ts";
-import { uniform } from "./zipfian.ts";
 
 /** Shares of calls, which add up to 1. What is left of all is a plain PUT. */
 interface Mix {
@@ -29,21 +29,11 @@ const MIXES = {
 } satisfies Record<string, Mix>;
 
 export type MixName = keyof typeof MIXES;
+export const MIX_NAMES = Object.keys(MIXES) as MixName[];
 
-/** Those whose calls depend on the answers before; each is in a file of its own. */
-const CYCLES = ["counters", "locks"] as const;
-type CycleName = (typeof CYCLES)[number];
-
-export type WorkloadName = MixName | CycleName;
-export const WORKLOADS = [...(Object.keys(MIXES) as MixName[]), ...CYCLES];
-
-export function isCycle(name: WorkloadName): name is CycleName {
-  return (CYCLES as readonly string[]).includes(name);
-}
-
-/** Whether everything is on one key, of each process. */
-export function isHot(name: WorkloadName): boolean {
-  return !isCycle(name) && "hot" in MIXES[name];
+/** Whether everything is on one key. */
+export function isHot(name: MixName): boolean {
+  return "hot" in MIXES[name];
 }
 
 /** Short, so that many expire while the load runs. */
@@ -55,14 +45,11 @@ export class Workload {
   constructor(
     name: MixName,
     readonly keys: Keys,
-    /** In place of the workload's own share; the others keep their proportion. */
-    reads?: number,
   ) {
     const mix: Mix = MIXES[name];
-    const scale = reads === undefined || mix.reads === 1 ? 1 : (1 - reads) / (1 - mix.reads);
-    let sum = reads ?? mix.reads;
+    let sum = mix.reads;
     const upTo = (part = 0) => {
-      sum += part * scale;
+      sum += part;
       return sum;
     };
     this.bounds = {

@@ -6,7 +6,10 @@ import { LOOPBACK } from "../../vitess/topology/topology.ts";
 import { httpLoad } from "../generators.ts";
 import { versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { fill, KEY_NAMES, type Operation, type System, VALUE, VALUE_BYTES } from "../system.ts";
+import { KEY_NAMES, type Operation, type System, VALUE, VALUE_BYTES } from "../system.ts";
+
+/** Calls that write the keys. */
+const AT_ONCE = 100;
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
@@ -28,9 +31,11 @@ export async function startEtcd(rig: Rig, name: string, connections: number): Pr
   const url = (operation: Operation) => `http://${LOOPBACK}:${ports[0]}/v3/kv/${operation === "get" ? "range" : "put"}`;
   const body = (operation: Operation, key: string) =>
     JSON.stringify({ key: base64(key), ...(operation === "put" && { value: base64(VALUE) }) });
-  const request = (operation: Operation) => (key: string) =>
-    new Request(url(operation), { method: "POST", body: body(operation, key) });
-  await fill(rig, request("put"), request("get"), base64(VALUE));
+  const put = async (key: string) => {
+    const answer = await fetch(url("put"), { method: "POST", body: body("put", key), signal: rig.signal });
+    if (!answer.ok) throw new Error(`etcd answered ${answer.status}: ${await answer.text()}`);
+  };
+  for (let i = 0; i < KEY_NAMES.length; i += AT_ONCE) await Promise.all(KEY_NAMES.slice(i, i + AT_ONCE).map(put));
 
   const load = (operation: Operation) => {
     const lines = rig.file(`etcd-${operation}.bodies`);

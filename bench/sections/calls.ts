@@ -1,56 +1,242 @@
-// Every kind of call on one server, in one run: beside plain PUT and GET under load, all on one key, each on one
-// connection, a mix of all at three times what can be done, and the load simulator's workloads that are not plain.
+// Every kind of call on one server: under load, each measured beside plain PUT or GET, because their ratio is then one of
+// neighbours and what changes on the machine from minute to minute is in neither; all on one key; each on one connection.
 //
 // With KV_BENCH_BEFORE=/path/to/another/checkout/src/server.ts that version serves the same cluster too. One connection,
-// and GET and PUT under load, are then measured on both versions in turns, round by round, and the tables show both with
-// their ratio: the machine's speed changes from minute to minute, so figures of two runs say little about two versions.
-// The versions must understand one schema, which is that of the newer one, and each has its dependencies installed.
+// and GET and PUT under load, are then measured on both versions in turns: figures of two runs say little about two
+// versions. They must understand one schema, the newer one's, and each has its dependencies installed.
 
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
-import { barTable, none } from "../bars.ts";
-import { mixOverload } from "../calls/mix.ts";
-import { CONNECTIONS, type Part, type Version } from "../calls/part.ts";
-import { underLoad } from "../calls/under-load.ts";
-import { alone, beforeAndNow } from "../calls/versions.ts";
-import { workloads } from "../calls/workloads.ts";
+import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
+import { clusterGroups, untilIdle } from "../cpu.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
-import { type Findings, figure, packageVersion } from "../report.ts";
+import { simulateLoad } from "../generators.ts";
+import { isSpending, KIND_NAMES, type KindName } from "../load/kinds.ts";
+import { increment, sum } from "../load/tally.ts";
+import type { WorkloadName } from "../load/workloads.ts";
+import { type Findings, figure, median, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { KEYS, VALUE_BYTES } from "../system.ts";
+
+const CONNECTIONS = 1_000;
+const IDLE_TIMEOUT_MS = 15_000;
+/** Keys for calls that use them up: as many as plain PUTs would use, and some more. */
+const SPENT = { margin: 1.5, ratePerSecond: 10_000 };
+/** On one connection: rounds at least, an even number, so that each version comes first as often as the other. */
+const ALONE = { rounds: 4, keys: 1_000, spentPerSecond: 1_500 };
+
+interface Load {
+  workload: WorkloadName;
+  /** On one key, or on all. */
+  hot: boolean;
+  /** What is asked of its rate and of its latency, against the plain call's rate and p99. */
+  least: number;
+  latency: { of: "p99Ms" | "maxMs"; most: number } | undefined;
+}
+
+const read = (workload: KindName): Load => ({ workload, hot: false, least: 0.9, latency: undefined });
+const write = (workload: KindName): Load => ({ workload, hot: false, least: 0.7, latency: { of: "p99Ms", most: 2 } });
+const hot = (workload: WorkloadName): Load => ({ workload, hot: true, least: 1, latency: { of: "maxMs", most: 3 } });
+
+const [GET, PUT] = [read("get"), write("put")];
+/** Each is measured right before or after the plain call in its group. */
+const GROUPS: [plain: Load, ...others: Load[]][] = [
+  [GET, read("head"), read("get-ttl")],
+  [PUT, write("create-new"), write("create-taken")],
+  [PUT, write("if-match"), write("keep-ttl")],
+  [PUT, write("put-ttl"), write("put-ttl-gt")],
+  [PUT, write("delete"), write("delete-if-match")],
+  [PUT, write("delete-ttl"), hot("put-ttl")],
+  [PUT, hot("counters"), hot("create-taken")],
+  [PUT, hot("all-kinds")],
+];
+
+interface Figures {
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+  right: number;
+  /** Wrong answers, errors and refusals, by what they were. */
+  wrongs: Record<string, number>;
+  generatorMicros: number;
+}
+
+type Measure = (load: Load, url: string, times: Times) => Promise<Figures>;
+type Times = { connections: number; keys: number; seconds: number; warmup: number };
 
 export async function calls(rig: Rig): Promise<Findings> {
   const { seconds, warmupSeconds, rounds } = rig.options;
   const cluster = await rig.cluster();
-  const deadlocksBefore = await deadlocks(cluster);
-  const versions = await step("servers", () => startVersions(rig));
-  const { url } = versions.at(-1) as Version;
-  const parts: [title: string, part: Part][] = [];
-  parts.push([`${figure(CONNECTIONS)} connections`, await underLoad(rig, url)]);
-  parts.push(["One connection", await alone(rig, versions)]);
-  if (versions.length > 1) parts.push(["Before and now", await beforeAndNow(rig, versions)]);
-  parts.push(["The load simulator's workloads", await workloads(rig, url)]);
-  await rig.stopServers();
-  parts.push(["Three times the load", await mixOverload(rig)]);
-  const found = (await deadlocks(cluster)) - deadlocksBefore;
-  const bars = [...parts.flatMap(([, part]) => part.bars), none(DEADLOCKS, found)];
+  const before = await deadlocks(cluster);
+  const program = process.env.KV_BENCH_BEFORE;
+  const servers: [name: string, url: string][] = await step("servers", async () => [
+    ...(program ? [["before", (await rig.startServer({}, program)).url] as [string, string]] : []),
+    ["now", (await rig.startServer()).url],
+  ]);
+  const measure = measureWith(rig, Object.values(clusterGroups(cluster)).flat());
+  const underLoad = await measureUnderLoad(rig, measure, servers.at(-1)?.[1] as string);
+  const alone = await alternate(rig, measure, servers, KIND_NAMES, "median ms", ({ p50Ms }) => p50Ms);
+  const versions = program
+    ? await alternate(rig, measure, servers, ["get", "put"], "calls/s", ({ perSecond }) => perSecond, CONNECTIONS)
+    : [];
+  const all = [...underLoad.flatMap((each) => each.rounds), ...[...alone, ...versions].flatMap((each) => each.rounds)];
+  const wrongs: Record<string, number> = {};
+  for (const round of all) for (const [what, times] of Object.entries(round.wrongs)) increment(wrongs, what, times);
+  const bars = [
+    ...judge(underLoad),
+    none("wrong answers, errors and refusals, all kinds", sum(wrongs)),
+    none(DEADLOCKS, (await deadlocks(cluster)) - before),
+  ];
+  const wrong = Object.entries(wrongs).map(([what, times]) => `${times} × ${what}`);
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random of those without a call under way; all calls by the load simulator's generator in one process on the same cores. Each kind measured for ${seconds} s after ${warmupSeconds} s of warm-up, right before or after the plain PUT or GET that it is held against${rounds > 1 ? `; the median of ${rounds} rounds` : ""}. One connection: medians of at least four rounds.`,
-    data: { ...Object.assign({}, ...parts.map(([, part]) => part.data)), bars },
-    markdown: [...parts.flatMap(([title, part]) => [`## ${title}`, part.markdown]), "## Bars", barTable(bars)].join(
-      "\n\n",
-    ),
+    method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random of those without a call under way; all calls by the load simulator. Each kind measured for ${seconds} s after ${warmupSeconds} s of warm-up, right before or after the plain PUT or GET that it is held against${rounds > 1 ? `; the median of ${rounds} rounds` : ""}. One connection: medians of ${Math.max(ALONE.rounds, rounds)} rounds.`,
+    data: { calls: underLoad, alone, versions, wrongs, bars },
+    markdown: [
+      ...[`## ${figure(CONNECTIONS)} connections`, callTable(underLoad)],
+      ...["## One connection", versionTable(alone)],
+      ...(versions.length > 0 ? ["## Before and now", versionTable(versions)] : []),
+      ...(wrong.length > 0 ? [`Wrong: ${wrong.join(", ")}.`] : []),
+      ...["## Bars", barTable(bars)],
+    ].join("\n\n"),
   };
 }
 
-async function startVersions(rig: Rig): Promise<Version[]> {
-  const program = process.env.KV_BENCH_BEFORE;
-  const now = await rig.startServer();
-  if (!program) return [{ name: "now", url: now.url }];
-  const before = await rig.startServer({}, program);
-  return [
-    { name: "before", url: before.url },
-    { name: "now", url: now.url },
-  ];
+/** Makes calls of one kind, each time in a namespace of its own, when nothing is left of an earlier load. */
+function measureWith(rig: Rig, processes: (number | null)[]): Measure {
+  const idle = () => untilIdle(processes, IDLE_TIMEOUT_MS, rig.signal);
+  let runs = 0;
+  return async ({ workload, hot }, url, { connections, keys, seconds, warmup }) => {
+    await idle();
+    const options = {
+      ...{ url, workload, keys: hot ? 1 : keys, clients: [connections], valueBytes: VALUE_BYTES, seconds, warmup },
+      ...{ distribution: "uniform" as const, namespace: `calls-${++runs}` },
+    };
+    const { steps } = await simulateLoad(rig, titleOf({ workload, hot }), options, idle);
+    const [{ measuredSeconds, reads, writes, ...found }] = steps as [(typeof steps)[0]];
+    if (measuredSeconds === 0) throw new Error(`${workload}: its ${keys} keys were used up before the measurement`);
+    // Of swaps only the writes count, not the reads before them.
+    const counted = workload === "counters" ? [writes] : [reads, writes];
+    const slowest = (of: "p50" | "p99" | "max") => Math.max(...counted.map(({ latencyMs }) => latencyMs?.[of] ?? 0));
+    const wrongs = Object.entries({ ...found.errors, ...found.refused, ...found.violations });
+    return {
+      perSecond: counted.reduce((all, { perSecond }) => all + perSecond, 0),
+      ...{ p50Ms: slowest("p50"), p99Ms: slowest("p99"), maxMs: slowest("max") },
+      right: reads.count + writes.count,
+      wrongs: Object.fromEntries(wrongs.filter(([, times]) => times > 0)),
+      generatorMicros: found.generatorMicrosecondsPerCall,
+    };
+  };
+}
+
+async function measureUnderLoad(rig: Rig, measure: Measure, url: string) {
+  const { rounds, seconds, warmupSeconds: warmup } = rig.options;
+  const results = new Map<Load, (Figures & { plain: Figures })[]>();
+  let { ratePerSecond } = SPENT;
+  const run = (load: Load) => {
+    const spent = Math.ceil(ratePerSecond * (seconds + warmup) * SPENT.margin) + CONNECTIONS;
+    const keys = isSpending(load.workload) ? spent : KEYS;
+    return measure(load, url, { connections: CONNECTIONS, keys, seconds, warmup });
+  };
+  for (let round = 1; round <= rounds; round++) {
+    for (const [plainLoad, ...others] of GROUPS) {
+      const plain = await run(plainLoad);
+      if (plainLoad === PUT) ratePerSecond = Math.max(1, plain.perSecond);
+      const found = [[plainLoad, plain] as const];
+      for (const load of others) found.push([load, await run(load)]);
+      for (const [load, figures] of found) results.set(load, [...(results.get(load) ?? []), { ...figures, plain }]);
+    }
+  }
+  return [...results].map(([load, rounds]) => {
+    const of = (field: (round: (typeof rounds)[0]) => number) => median(rounds.map(field));
+    return {
+      call: titleOf(load),
+      isPlain: load === GET || load === PUT,
+      ...{ least: load.least, latency: load.latency },
+      perSecond: of(({ perSecond }) => perSecond),
+      p50Ms: of(({ p50Ms }) => p50Ms),
+      p99Ms: of(({ p99Ms }) => p99Ms),
+      maxMs: of(({ maxMs }) => maxMs),
+      ratio: of(({ perSecond, plain }) => perSecond / plain.perSecond),
+      p99Ratio: of(({ p99Ms, plain }) => p99Ms / plain.p99Ms),
+      maxRatio: of(({ maxMs, plain }) => maxMs / plain.p99Ms),
+      generatorMicros: of(({ generatorMicros }) => generatorMicros),
+      rounds,
+    };
+  });
+}
+
+type Summary = Awaited<ReturnType<typeof measureUnderLoad>>[number];
+
+function titleOf({ workload, hot }: Pick<Load, "workload" | "hot">): string {
+  return hot ? `hot key: ${workload}` : workload;
+}
+
+function judge(calls: Summary[]): Bar[] {
+  return calls.flatMap(({ call, isPlain, least, latency, ratio, p99Ratio, maxRatio }) => {
+    // Nothing is asked of plain DELETE, which is no other write than a PUT.
+    if (isPlain || call === "delete") return [];
+    const rate = atLeast(`${call}, calls/s against the plain call`, least, ratio);
+    if (!latency) return [rate];
+    const [name, value] = latency.of === "maxMs" ? ["slowest", maxRatio] : ["p99", p99Ratio];
+    return [rate, atMost(`${call}, ${name} against the plain call's p99`, latency.most, value as number)];
+  });
+}
+
+/** The same calls on every version in turns, on one connection or on more. */
+async function alternate(
+  rig: Rig,
+  measure: Measure,
+  servers: [name: string, url: string][],
+  kinds: KindName[],
+  what: string,
+  field: (figures: Figures) => number,
+  connections = 1,
+) {
+  const { seconds, warmupSeconds } = rig.options;
+  const isAlone = connections === 1;
+  const times = isAlone
+    ? { seconds: Math.max(1, Math.round(seconds / 5)), warmup: 1 }
+    : { seconds, warmup: warmupSeconds };
+  const spent = (times.seconds + times.warmup) * ALONE.spentPerSecond;
+  const results = kinds.map((kind) => ({ kind, found: servers.map(() => [] as Figures[]) }));
+  for (let round = 0; round < Math.max(ALONE.rounds, rig.options.rounds); round++) {
+    for (const { kind, found } of results) {
+      const order = [...servers.keys()];
+      for (const i of round % 2 === 0 ? order : order.reverse()) {
+        const keys = isSpending(kind) ? spent : isAlone ? ALONE.keys : KEYS;
+        const url = servers[i]?.[1] as string;
+        found[i]?.push(await measure({ workload: kind, hot: false, ...NO_BAR }, url, { connections, keys, ...times }));
+      }
+    }
+  }
+  return results.map(({ kind, found }) => {
+    const medians = found.map((rounds) => median(rounds.map(field)));
+    return { call: `${kind}, ${what}`, medians, servers: servers.map(([name]) => name), rounds: found.flat() };
+  });
+}
+
+const NO_BAR = { least: 0, latency: undefined };
+
+function versionTable(rows: Awaited<ReturnType<typeof alternate>>): string {
+  const [{ servers }] = rows as [(typeof rows)[0]];
+  const ratio = ([before, now]: number[]) => (now === undefined ? [] : [now / (before as number)]);
+  return table(
+    ["Call", ...servers, ...(servers.length > 1 ? ["now ÷ before"] : [])],
+    rows.map(({ call, medians }) => [call, ...[...medians, ...ratio(medians)].map(figure)]),
+  );
+}
+
+function callTable(calls: Summary[]): string {
+  const head = ["Call", "calls/s", "p50 ms", "p99 ms", "slowest ms", "÷ PUT or GET", "p99 ÷", "generator µs/call"];
+  return table(
+    head,
+    calls.map((each) => [
+      each.call,
+      ...[each.perSecond, each.p50Ms, each.p99Ms, each.maxMs].map(figure),
+      ...(each.isPlain ? ["–", "–"] : [figure(each.ratio), figure(each.p99Ratio)]),
+      figure(each.generatorMicros),
+    ]),
+  );
 }

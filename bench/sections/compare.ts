@@ -3,35 +3,37 @@
 import { findParts } from "../../vitess/install/parts.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
-import { barTable, none } from "../bars.ts";
+import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
-import { measureAll } from "../measure.ts";
-import { findOha, findSysbench, findWebdis } from "../parts.ts";
+import { fillKeys } from "../fill.ts";
+import { find, type Measured, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
+import { findOha, findSysbench } from "../parts.ts";
 import { startEtcd } from "../references/etcd.ts";
 import { startHono } from "../references/hono.ts";
 import { startSysbench } from "../references/sysbench.ts";
-import { startWebdis } from "../references/webdis.ts";
-import { type Findings, figure, packageVersion, versionOf } from "../report.ts";
+import { type Findings, figure, packageVersion, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { fillStore, storeSystem } from "../store.ts";
-import { KEYS, type System, VALUE_BYTES } from "../system.ts";
-import {
-  CONNECTIONS,
-  coresTable,
-  FEW_CONNECTIONS,
-  judge,
-  NAMES,
-  ratePlots,
-  resultTable,
-  SYSBENCH_THREADS,
-} from "./compare-report.ts";
+import { storeSystem } from "../store.ts";
+import { KEYS, OPERATIONS, type Operation, type System, VALUE_BYTES } from "../system.ts";
+
+const CONNECTIONS = 1_000;
+const FEW_CONNECTIONS = 64;
+/** More made it slower. */
+const SYSBENCH_THREADS = 64;
+
+const NAMES = {
+  kv: "vitess-kv",
+  direct: "vitess-kv, KV_COALESCE=false",
+  sysbench: "sysbench at vtgate, a statement per call",
+  etcd: "etcd's HTTP gateway, one node",
+  hono: 'Hono on Bun answering "ok"',
+};
 
 export async function compare(rig: Rig): Promise<Findings> {
   const { options, signal } = rig;
   // Installed before anything is measured.
   const oha = await findOha(signal);
   await findSysbench(signal);
-  await findWebdis(signal);
   const cluster = await rig.cluster();
   const systems = await step("servers and their entries", () => startSystems(rig));
   const deadlocksBefore = await deadlocks(cluster);
@@ -53,14 +55,13 @@ export async function compare(rig: Rig): Promise<Findings> {
     method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random; each figure measured for ${options.seconds} s after ${options.warmupSeconds} s of warm-up${options.rounds > 1 ? `, the median of ${options.rounds} rounds that alternate the systems` : ""}. Meanwhile other programs kept at most ${others.toFixed(2)} cores busy.`,
     data: { measured, bars },
     markdown: [results, "## Bars", barTable(bars), "## Cores in use", coresTable(measured)].join("\n\n"),
-    plots: ratePlots(measured),
   };
 }
 
 async function startSystems(rig: Rig): Promise<System[]> {
   const coalescing = await rig.startServer();
   const direct = await rig.startServer({ KV_COALESCE: "false" });
-  await fillStore(rig, coalescing);
+  await fillKeys(rig);
   const both = async (connections: number) => [
     await storeSystem(rig, coalescing, NAMES.kv, connections),
     await storeSystem(rig, direct, NAMES.direct, connections),
@@ -69,9 +70,75 @@ async function startSystems(rig: Rig): Promise<System[]> {
     ...(await both(CONNECTIONS)),
     await startSysbench(rig, NAMES.sysbench, SYSBENCH_THREADS),
     await startEtcd(rig, NAMES.etcd, CONNECTIONS),
-    await startWebdis(rig, NAMES.webdis, CONNECTIONS),
     await startHono(rig, NAMES.hono, CONNECTIONS),
     ...(await both(FEW_CONNECTIONS)),
     ...(await both(1)),
   ];
+}
+
+/** What is asked of the store, as a ratio of two figures each. */
+function judge(measured: Measured[]): Bar[] {
+  type Which = [name: string, operation: Operation, connections?: number];
+  const rate = (...which: Which) => find(measured, ...which)?.perSecond ?? Number.NaN;
+  const latency = (...which: Which) => find(measured, ...which)?.p50Ms ?? Number.NaN;
+  const get = rate(NAMES.kv, "get", CONNECTIONS);
+  const put = rate(NAMES.kv, "put", CONNECTIONS);
+  const few = `${FEW_CONNECTIONS} connections`;
+  return [
+    atLeast("GET, against sysbench's point selects", 5, get / rate(NAMES.sysbench, "get")),
+    atLeast("PUT, against sysbench's upserts", 20, put / rate(NAMES.sysbench, "put")),
+    atLeast("GET, against etcd's gateway", 2.6, get / rate(NAMES.etcd, "get")),
+    atLeast("PUT, against etcd's gateway", 1.8, put / rate(NAMES.etcd, "put")),
+    atLeast('GET, against Hono answering "ok" (stretch)', 0.5, get / rate(NAMES.hono, "get")),
+    ...OPERATIONS.flatMap((operation) => [
+      atMost(
+        `${operation.toUpperCase()}, median latency on 1 connection, against KV_COALESCE=false`,
+        1.15,
+        latency(NAMES.kv, operation, 1) / latency(NAMES.direct, operation, 1),
+      ),
+      atLeast(
+        `${operation.toUpperCase()}, ${few}, against KV_COALESCE=false`,
+        3,
+        rate(NAMES.kv, operation, FEW_CONNECTIONS) / rate(NAMES.direct, operation, FEW_CONNECTIONS),
+      ),
+    ]),
+  ];
+}
+
+/** A row for each system; its rates as multiples of each reference's stand on the right, GET and PUT. */
+function resultTable(systems: System[], measured: Measured[]): string {
+  const references = { sysbench: NAMES.sysbench, etcd: NAMES.etcd, Hono: NAMES.hono };
+  const rows = systems.map(({ name, connections }) => {
+    const ratios = Object.values(references).map((reference) =>
+      OPERATIONS.map((operation) => {
+        const own = find(measured, name, operation, connections);
+        const other = find(measured, reference, operation);
+        return figure(own && other && own.perSecond / other.perSecond);
+      }).join(" / "),
+    );
+    return [name, String(connections), ...rateCells(measured, name, connections), ...ratios];
+  });
+  const against = Object.keys(references).map((name) => `÷ ${name}, GET / PUT`);
+  return table(["System", "connections", ...RATE_COLUMNS, ...against], rows);
+}
+
+/**
+ * What each load kept busy. The microseconds are of all cores together, for one call, without the load generator's:
+ * what others do on the machine changes them little.
+ */
+function coresTable(measured: Measured[]): string {
+  const first = ["load generator", "server"];
+  const last = ["others"];
+  const named = new Set(measured.flatMap(({ cores }) => Object.keys(cores)));
+  const groups = [...first, ...[...named].filter((group) => ![...first, ...last].includes(group)), ...last];
+  const rows = measured.map(({ system, connections, operation, perSecond, cores }) => {
+    const { "load generator": _, others: __, ...own } = cores;
+    const total = Object.values(own).reduce((sum, used) => sum + used, 0);
+    return [
+      `${operation.toUpperCase()} ${system}, ${connections}`,
+      ...groups.map((group) => (group in cores ? (cores[group] ?? 0).toFixed(2) : "–")),
+      figure((total * 1e6) / perSecond),
+    ];
+  });
+  return table(["Load", ...groups, "µs per call"], rows);
 }

@@ -1,21 +1,16 @@
-// Expiry: ways to reclaim rows side by side, a million keys that expire at once, a steady stream of TTLs, and what a TTL
-// costs on disk.
+// Expiry: a million keys that expire at once, and a steady stream of TTLs.
 
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { RATE as MASS_RATE, massExpiry, massTable, ROWS, slowdown } from "../expiry/mass.ts";
-import { measureSizes, sizeTable } from "../expiry/size.ts";
 import { RATE, steadyExpiry } from "../expiry/steady.ts";
-import { compareStrategies, strategyTable } from "../expiry/strategies.ts";
 import { type Findings, figure, packageVersion } from "../report.ts";
 import type { Rig } from "../rig.ts";
 
 export async function expiry(rig: Rig): Promise<Findings> {
   const cluster = await rig.cluster();
   await rig.makeTable();
-  const sizes = await measureSizes(rig);
-  const strategies = await compareStrategies(rig);
   const before = await deadlocks(cluster);
   const mass = await massExpiry(rig);
   await rig.stopServers();
@@ -38,13 +33,11 @@ export async function expiry(rig: Rig): Promise<Findings> {
   ];
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `The load simulator beside it all at a fixed rate, every answer checked, latencies from when a call was due. Strategies: 300,000 expired rows each and 1,000 calls/s with TTLs from 200 ms to 5 s. ${figure(ROWS)} keys that expire in one millisecond: ${figure(mass.seen.before)} reads of them before and ${figure(mass.seen.after)} after, and the same ${MASS_RATE} calls/s on other keys, half of them PUTs, before, until all rows are reclaimed, and after; ratios are of medians over these times. Steady: ${figure(steady.writesPerSecond)} PUTs/s of ${figure(RATE)} with TTLs for ${steady.seconds} s.`,
-    data: { sizes, strategies, mass, steady, bars },
+    method: `The load simulator beside it all at a fixed rate, every answer checked, latencies from when a call was due. ${figure(ROWS)} keys that expire in one millisecond: ${figure(mass.seen.before)} reads of them before and ${figure(mass.seen.after)} after, and the same ${MASS_RATE} calls/s on other keys, half of them PUTs, before, until all rows are reclaimed, and after; ratios are of medians over these times. Steady: ${figure(steady.writesPerSecond)} PUTs/s of ${figure(RATE)} with TTLs for ${steady.seconds} s.`,
+    data: { mass, steady, bars },
     markdown: [
-      ...["## Strategies", strategyTable(strategies)],
       ...[`## ${figure(ROWS)} keys at once`, massTable(mass)],
       `Without calls, ${figure(mass.alone.rows)} rows that expired at once: ${figure(mass.alone.rowsPerSecondAndShard)} rows/s a shard.`,
-      ...["## On disk", sizeTable(sizes)],
       ...["## Bars", barTable(bars)],
     ].join("\n\n"),
   };

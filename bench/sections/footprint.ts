@@ -1,46 +1,79 @@
 // What the capacity model needs to know beside the other benchmarks: bytes of a row, memory of a connection, CPU of each
-// layer for statements of several sizes, and of a cluster that nobody calls.
+// further kB of a value, and of a cluster that nobody calls.
 
+import { createConnection } from "mysql2/promise";
+import { inspectBackend } from "../../src/database/backend.ts";
+import { connect } from "../../src/database/connect.ts";
+import { Table } from "../../src/database/table.ts";
+import { urlOfShard } from "../../src/database/url.ts";
+import { entryKey } from "../../src/store/store.ts";
+import { newRevision, newVersion } from "../../src/store/version.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
-import { clusterGroups, withCores } from "../cpu.ts";
-import { connectionTable, measureConnections } from "../footprint/connections.ts";
-import { measureRows, rowTable } from "../footprint/rows.ts";
-import { measureStatements, microsPerKb, statementTable } from "../footprint/statements.ts";
-import { type Findings, figure, packageVersion } from "../report.ts";
+import { clusterGroups, memoryMb, withCores } from "../cpu.ts";
+import { sizeOf, truncate } from "../disk.ts";
+import { fillRows } from "../fill.ts";
+import { Connections, connectionOptions } from "../load/connections.ts";
+import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
+import { ENTRY, keysOfOneShard } from "../store.ts";
+
+/** Of each size so many bytes: enough rows that the tree's edges do not count. */
+const ROWS = { valueBytes: [32, 256, 1_000, 4_000, 10_000, 100_000], totalBytes: 60e6, most: 200_000 };
+/** `size/` and 16 digits; then content type, version, expiry and what InnoDB keeps with a row. */
+const OTHER_BYTES = 21 + 24 + 16 + 8 + 24;
+const DAY = { afterMs: 86_400_000 };
+/** Rows of a statement, and the two sizes of values whose costs are compared; for a share of a load's time. */
+const STATEMENTS = { rows: 100, valueBytes: [256, 4096] as const, share: 0.3, deadlineMs: 60_000 };
+/** That of keysOfOneShard. */
+const SHARD = "-80";
+const CONNECTIONS = { server: 5_000, vtgate: 1_000, atOnce: 100 };
+/** Until what was needed for opening them is let go of. */
+const SETTLE_MS = 3_000;
 
 export async function footprint(rig: Rig): Promise<Findings> {
-  const cluster = await rig.cluster();
+  const { tablets } = await rig.cluster();
   await rig.makeTable();
   const idle = await idleTabletCores(rig);
   const rows = await measureRows(rig);
-  const statements = await measureStatements(rig);
-  const connections = await measureConnections(rig);
-  const kb = (of: string) => connections.filter((each) => each.of === of).map(({ kbEach }) => kbEach);
+  const perKb = await measureStatements(rig);
+  const kb = { server: await serverConnectionKb(rig), vtgate: await gateConnectionKb(rig) };
+  const expiring = rows.filter(({ expires }) => expires);
+  const fills = (least: number, most: number) =>
+    expiring.filter(({ valueBytes }) => valueBytes >= least && valueBytes <= most).map(({ fill }) => fill);
   // Named as the inputs of the capacity model that they replace.
   const inputs = {
-    fill: rows.filter(({ valueBytes }) => valueBytes === 256).map(({ fill }) => fill),
-    inPageFill: rows.filter(({ valueBytes }) => valueBytes >= 1_000 && valueBytes <= 4_000).map(({ fill }) => fill),
-    ttlIndexBytes: rows.map(({ indexBytes }) => indexBytes),
-    connectionKb: kb("server"),
-    gateConnectionKb: kb("vtgate"),
+    fill: fills(256, 256),
+    inPageFill: fills(1_000, 4_000),
+    ttlIndexBytes: expiring.map(({ indexBytes }) => indexBytes),
+    plainIndexBytes: rows.filter(({ expires }) => !expires).map(({ indexBytes }) => indexBytes),
+    connectionKb: [kb.server],
+    gateConnectionKb: [kb.vtgate],
     idleTabletCores: [idle],
-    readMicrosPerKb: [microsPerKb(statements, "get")],
-    writeMicrosPerKb: [microsPerKb(statements, "put")],
+    readMicrosPerKb: [perKb.read],
+    writeMicrosPerKb: [perKb.write],
   };
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `Rows arrive in random order and have an expiry; statements one at a time, of rows of one shard; each connection has made one call. ${figure(cluster.tablets.length)} tablets that nobody called took ${figure(idle)} cores each.`,
-    data: {
-      inputs: Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, { values }])),
-      rows,
-      statements,
-      connections,
-    },
+    method: `Rows arrive in random order; statements of ${STATEMENTS.rows} rows of one shard, one at a time, with values of ${STATEMENTS.valueBytes.join(" and ")} bytes; each connection has been used. ${figure(tablets.length)} tablets that nobody called took ${figure(idle)} cores each.`,
+    data: { inputs: Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, { values }])), rows },
     markdown: [
-      ...["## On disk", rowTable(rows)],
-      ...["## Statements", statementTable(statements)],
-      ...["## Memory of a connection", connectionTable(connections)],
+      table(
+        ["Bytes of a value", "of its row in the table", "of it used", "in the index of expiries"],
+        rows.map(({ valueBytes, expires, rowBytes, indexBytes, fill }) => [
+          `${figure(valueBytes)}${expires ? "" : ", no expiry"}`,
+          ...[figure(rowBytes), `${figure(100 * fill)}%`, figure(indexBytes)],
+        ]),
+      ),
+      table(
+        ["Of each", "has"],
+        [
+          ["kB of a value that is read, µs of all processes", figure(perKb.read)],
+          ["kB of a value that is written, µs of all processes", figure(perKb.write)],
+          ["HTTP connection, kB of the server", figure(kb.server)],
+          ["session, kB of vtgate", figure(kb.vtgate)],
+        ],
+      ),
     ].join("\n\n"),
   };
 }
@@ -53,4 +86,136 @@ async function idleTabletCores(rig: Rig): Promise<number> {
     return { cpuSeconds: 0 };
   });
   return ((cores.vttablets ?? 0) + (cores.mysqlds ?? 0)) / cluster.tablets.length;
+}
+
+/** What entries of several sizes take on disk, when they arrive in random order as keys of a hash do. */
+async function measureRows(rig: Rig) {
+  const cluster = await rig.cluster();
+  const sizes = [];
+  const keyOf = (row: number) => entryKey("size", Bun.hash.xxHash64(String(row)).toString(16).padStart(16, "0"));
+  for (const [valueBytes, expires] of [[256, false], ...ROWS.valueBytes.map((size) => [size, true])] as [
+    number,
+    boolean,
+  ][]) {
+    await truncate(cluster);
+    const rows = Math.min(ROWS.most, Math.floor(ROWS.totalBytes / valueBytes));
+    const value = Buffer.alloc(valueBytes, "v");
+    await fillRows(rig, { rows, keyOf, expiry: expires ? DAY : "never", value });
+    const { rowBytes, indexBytes } = await sizeOf(cluster, rows);
+    sizes.push({ valueBytes, expires, rowBytes, indexBytes, fill: (valueBytes + OTHER_BYTES) / rowBytes });
+  }
+  await truncate(cluster);
+  return sizes;
+}
+
+/** Microseconds of all processes together for each further kB of a value. */
+async function measureStatements(rig: Rig): Promise<{ read: number; write: number }> {
+  const cluster = await rig.cluster();
+  const { url } = cluster;
+  // Sessions as the server's.
+  const backend = await inspectBackend(url);
+  const database = connect({ url: urlOfShard(url, SHARD), backend, connections: 1, queueLimit: 1, packets: true });
+  const entries = new Table(database);
+  const keys = keysOfOneShard(STATEMENTS.rows);
+  const later = () => performance.now() + STATEMENTS.deadlineMs;
+  const microsOf = async (title: string, run: () => Promise<unknown>) => {
+    const { share } = STATEMENTS;
+    return await step(title, async () => {
+      await repeat(run, share * rig.options.warmupSeconds, rig.signal);
+      const { result, cores } = await withCores(clusterGroups(cluster), () =>
+        repeat(run, share * rig.options.seconds, rig.signal),
+      );
+      const { others: _, ...own } = cores;
+      const busy = Object.values(own).reduce((all, used) => all + used, 0);
+      return (busy * result.seconds * 1e6) / (result.runs * STATEMENTS.rows);
+    });
+  };
+  const micros: { read: number; write: number }[] = [];
+  try {
+    for (const valueBytes of STATEMENTS.valueBytes) {
+      const content = { ...ENTRY, value: Buffer.alloc(valueBytes, "v") };
+      const put = () => {
+        const puts = keys.map((key) => ({
+          key,
+          revision: newRevision(newVersion()),
+          expiry: "never" as const,
+          content,
+        }));
+        return entries.put(puts, later());
+      };
+      // Puts first: they store what is read.
+      const write = await microsOf(`puts of ${valueBytes} bytes`, put);
+      micros.push({
+        write,
+        read: await microsOf(`gets of ${valueBytes} bytes`, () => entries.read("entries", keys, later())),
+      });
+    }
+  } finally {
+    await database.close();
+  }
+  const [small, large] = micros as [(typeof micros)[0], (typeof micros)[0]];
+  const kb = (STATEMENTS.valueBytes[1] - STATEMENTS.valueBytes[0]) / 1000;
+  return { read: (large.read - small.read) / kb, write: (large.write - small.write) / kb };
+}
+
+/** Runs one thing again and again for so many seconds. */
+async function repeat(run: () => Promise<unknown>, seconds: number, signal: AbortSignal) {
+  const begun = performance.now();
+  const cpu = process.cpuUsage();
+  const passed = () => (performance.now() - begun) / 1000;
+  let runs = 0;
+  for (; passed() < seconds; runs++) {
+    signal.throwIfAborted();
+    await run();
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  return { runs, seconds: passed(), cpuSeconds: (user + system) / 1e6 };
+}
+
+/** Each has made one call. */
+async function serverConnectionKb(rig: Rig): Promise<number> {
+  const { url, pid } = await rig.startServer();
+  const request = Buffer.from("GET /v1/kv/bench/absent HTTP/1.1\r\nHost: bench\r\n\r\n");
+  const answered = Promise.withResolvers<void>();
+  let answers = 0;
+  const connections = new Connections(connectionOptions([url], CONNECTIONS.server), {
+    ready: (connection) => connection.send(request),
+    answered: () => {
+      answers += 1;
+      if (answers === CONNECTIONS.server) answered.resolve();
+    },
+    broken: (_, __, reason) => answered.reject(new Error(reason)),
+  });
+  const before = memoryMb(pid);
+  return await step(`${figure(CONNECTIONS.server)} connections to the server`, async () => {
+    connections.resize(CONNECTIONS.server);
+    await answered.promise;
+    await Bun.sleep(SETTLE_MS);
+    const kb = ((memoryMb(pid) - before) * 1e3) / CONNECTIONS.server;
+    connections.resize(0);
+    return kb;
+  });
+}
+
+async function gateConnectionKb(rig: Rig): Promise<number> {
+  const [{ url, pid }] = (await rig.cluster()).vtgates;
+  const open = async () => {
+    const connection = await createConnection(url);
+    await connection.query("SELECT 1");
+    return connection;
+  };
+  const sessions: Awaited<ReturnType<typeof open>>[] = [];
+  const before = memoryMb(pid as number);
+  return await step(`${figure(CONNECTIONS.vtgate)} sessions of vtgate`, async () => {
+    try {
+      while (sessions.length < CONNECTIONS.vtgate) {
+        rig.signal.throwIfAborted();
+        sessions.push(...(await Promise.all(Array.from({ length: CONNECTIONS.atOnce }, open))));
+      }
+      await Bun.sleep(SETTLE_MS);
+      return ((memoryMb(pid as number) - before) * 1e3) / sessions.length;
+    } finally {
+      for (const session of sessions) session.destroy();
+    }
+  });
 }

@@ -8,7 +8,7 @@ import { Workflow } from "../../vitess/operate/workflow.ts";
 import { Cluster } from "../../vitess/run/folder.ts";
 import { vtctl } from "../../vitess/run/vtctl.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
-import { sizeOf } from "../expiry/size.ts";
+import { sizeOf } from "../disk.ts";
 import { fillRows } from "../fill.ts";
 import { type Findings, figure, table } from "../report.ts";
 import type { Rig } from "../rig.ts";

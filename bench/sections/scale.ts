@@ -5,12 +5,12 @@ import { entryKey } from "../../src/store/store.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, type Bar, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
-import { fillRows } from "../fill.ts";
+import { fillKeys, fillRows } from "../fill.ts";
 import { find, type Measured, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
 import { findOha } from "../parts.ts";
 import { type Findings, figure, packageVersion, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { fillStore, storeSystem } from "../store.ts";
+import { storeSystem } from "../store.ts";
 import { KEY_NAMES, KEYS, OPERATIONS, type Operation, VALUE_BYTES } from "../system.ts";
 
 const CONNECTIONS = 1_000;
@@ -31,7 +31,7 @@ export async function scale(rig: Rig): Promise<Findings> {
   const cluster = await rig.cluster();
   const before = await deadlocks(cluster);
   const server = await rig.startServer();
-  await fillStore(rig, server);
+  await fillKeys(rig);
   const system = (name: string, connections: number, keys?: string[]) =>
     storeSystem(rig, server, name, connections, keys);
   const few = await measureAll(rig, [

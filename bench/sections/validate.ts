@@ -1,60 +1,106 @@
 // Whether the model is right: what it predicts for loads that it has not seen, and what is then measured.
 
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
-import { atLeast, type Bar, barTable } from "../bars.ts";
+import { atLeast, barTable } from "../bars.ts";
+import { readInputs } from "../capacity/measured.ts";
+import { valuesOf } from "../capacity/quantity.ts";
 import { simulateLoad } from "../generators.ts";
-import { type Findings, figure, median, packageVersion, table } from "../report.ts";
+import { type Findings, figure, median, packageVersion, percent, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { CALIBRATIONS, CONFIGURATIONS, type Configuration, READS, titleOf } from "../validate/configurations.ts";
-import { type Outcome, predict, slownessFrom } from "../validate/predict.ts";
-import { Progress } from "../validate/progress.ts";
+import { costsOf, type Kind } from "../simulation/costs.ts";
+import { onMachine, type RigOptions, simulateRig, slownessFrom } from "../simulation/rig.ts";
 
-/** How far off throughput and the median latency may be, and for how many loads at least they have to be nearer. */
-const BOUNDS = { perSecond: 0.15, p50Ms: 0.25 };
-const LOADS = 10;
-/** The machine's speed changes from one minute to the next. */
-const CALIBRATION_ROUNDS = 3;
+/** Of the load simulator's workloads, the share of reads. */
+const READS = { a: 0.5, b: 0.95, c: 1, write: 0 };
 
-interface Validated extends Configuration {
+interface Load {
+  shards: number;
+  workload: keyof typeof READS;
+  connections: number;
+  valueBytes: number;
+}
+
+interface Outcome {
+  /** Reads and writes together. */
+  perSecond: number;
+  /** Of reads, or where there are none of writes. */
+  p50Ms: number;
+}
+
+interface Validated extends Load {
   predicted: Outcome;
   measured: Outcome;
   /** Of what was measured: 0.1 is a tenth too much. */
   errors: Outcome;
 }
 
+const load = (shards: number, workload: Load["workload"], connections: number, valueBytes = 256): Load => ({
+  ...{ shards, workload, connections, valueBytes },
+});
+
+/** One of reads alone and one of writes alone, which tell how fast the machine is today. */
+const CALIBRATIONS: Record<Kind, Load> = { read: load(2, "c", 256), write: load(2, "write", 256) };
+/** The machine's speed changes from one minute to the next. */
+const CALIBRATION_ROUNDS = 3;
+
+/** In the order in which they need the fewest clusters. */
+const LOADS: Load[] = [
+  load(2, "b", 16),
+  load(2, "c", 64),
+  load(2, "c", 1_000),
+  load(2, "write", 32),
+  load(2, "write", 1_000),
+  load(2, "a", 256),
+  load(2, "b", 4_000),
+  load(2, "b", 15_000),
+  load(2, "a", 256, 1_000),
+  load(2, "b", 256, 4_000),
+  load(1, "b", 64),
+  load(1, "a", 1_000),
+  load(4, "b", 256),
+  load(4, "write", 1_000),
+];
+
+/** How far off throughput and the median latency may be, and for how many loads at least they have to be nearer. */
+const BOUNDS = { perSecond: 0.15, p50Ms: 0.25 };
+const WITHIN = 10;
+const SEED = 1;
+
 export async function validate(rig: Rig): Promise<Findings> {
-  const progress = new Progress();
-  const measure = measureWith(rig, progress);
-  const rates: Record<keyof typeof CALIBRATIONS, number[]> = { read: [], write: [] };
+  const measure = measureWith(rig);
+  const rates: Record<Kind, number[]> = { read: [], write: [] };
   for (let round = 1; round <= CALIBRATION_ROUNDS; round++) {
-    for (const kind of ["read", "write"] as const) {
-      rates[kind].push((await measure(CALIBRATIONS[kind], round)).perSecond);
-    }
+    for (const kind of ["read", "write"] as const) rates[kind].push((await measure(CALIBRATIONS[kind])).perSecond);
   }
-  const calibrations = { read: median(rates.read), write: median(rates.write) };
-  const slowness = slownessFrom(calibrations);
+  const calibration = (kind: Kind) => ({ options: rigOf(CALIBRATIONS[kind]), perSecond: median(rates[kind]) });
+  const known = valuesOf(readInputs());
+  const calibrations = { read: calibration("read"), write: calibration("write") };
+  const slowness = slownessFrom(calibrations, costsOf(known), SEED);
   // All of them, before anything is known.
-  const predictions = CONFIGURATIONS.map((configuration) => ({
-    ...configuration,
-    predicted: predict(configuration, slowness),
-  }));
+  const predictions = LOADS.map((each) => {
+    const costs = onMachine(costsOf(known, each.valueBytes), slowness);
+    const { perSecond, p50Ms } = simulateRig(rigOf(each), costs, SEED);
+    const p50 = READS[each.workload] > 0 ? p50Ms.read : p50Ms.write;
+    return { ...each, predicted: { perSecond: perSecond.read + perSecond.write, p50Ms: p50 } };
+  });
   const validated: Validated[] = [];
   for (const each of predictions) {
     const measured = await measure(each);
     const error = (of: keyof Outcome) => each.predicted[of] / measured[of] - 1;
     validated.push({ ...each, measured, errors: { perSecond: error("perSecond"), p50Ms: error("p50Ms") } });
   }
-  // Those after it want two shards.
+  // The sections after it want two shards.
   await rig.open();
-  progress.clear();
+  const isWithin = ({ errors }: Validated) =>
+    Math.abs(errors.perSecond) <= BOUNDS.perSecond && Math.abs(errors.p50Ms) <= BOUNDS.p50Ms;
   const summary = {
     loads: validated.length,
-    within: validated.filter(({ errors }) => isWithin("perSecond", errors) && isWithin("p50Ms", errors)).length,
+    within: validated.filter(isWithin).length,
     perSecond: spreadOf("perSecond", validated),
     p50Ms: spreadOf("p50Ms", validated),
   };
-  const bars: Bar[] = [
-    atLeast("loads whose throughput is off by at most 15% and whose median by at most 25%", LOADS, summary.within),
+  const bars = [
+    atLeast("loads whose throughput is off by at most 15% and whose median by at most 25%", WITHIN, summary.within),
   ];
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
@@ -64,50 +110,51 @@ export async function validate(rig: Rig): Promise<Findings> {
   };
 }
 
+function titleOf({ shards, workload, connections, valueBytes }: Load): string {
+  const values = valueBytes === 256 ? "" : `, values of ${valueBytes} bytes`;
+  return `${shards} shard${shards === 1 ? "" : "s"}, workload ${workload}, ${connections} connections${values}`;
+}
+
+function rigOf({ shards, workload, connections }: Load): RigOptions {
+  // Of the load simulator for each call, from simulate.json: waking up for few, and larger tables for many.
+  const generatorMicros = 11.5 + 49 / Math.sqrt(connections) + connections / 10_000;
+  return { connections, shards, reads: READS[workload], generators: 1, generatorMicros, hot: false, cores: 2 };
+}
+
 /** Measures a load once, on a cluster and a server that are kept while loads want the same number of shards. */
-function measureWith(rig: Rig, progress: Progress) {
+function measureWith(rig: Rig) {
   let running: { shards: number; url: string } | undefined;
-  return async (configuration: Configuration, round = 1): Promise<Outcome> => {
-    const name = `${titleOf(configuration)}, ${round}`;
-    const known = progress.get(name);
-    if (known) return known;
-    if (running?.shards !== configuration.shards) {
-      await rig.clusterOf(configuration.shards);
-      running = { shards: configuration.shards, url: (await rig.startServer()).url };
+  return async (each: Load): Promise<Outcome> => {
+    if (running?.shards !== each.shards) {
+      await rig.clusterOf(each.shards);
+      running = { shards: each.shards, url: (await rig.startServer()).url };
     }
-    const { workload, connections, valueBytes } = configuration;
+    const { workload, connections, valueBytes } = each;
     const { seconds, warmupSeconds: warmup } = rig.options;
-    const { steps, violations } = await simulateLoad(rig, titleOf(configuration), {
+    const { steps, violations } = await simulateLoad(rig, titleOf(each), {
       ...{ url: running.url, workload, clients: [connections], valueBytes, seconds, warmup },
       ...{ distribution: "uniform", namespace: `validate-${valueBytes}` },
     });
     const step = steps[0];
     const p50 = (READS[workload] > 0 ? step?.reads : step?.writes)?.latencyMs?.p50;
     if (!step || p50 === undefined || violations > 0) {
-      throw new Error(`${titleOf(configuration)}: ${violations} violations, or no answers`);
+      throw new Error(`${titleOf(each)}: ${violations} violations, or no answers`);
     }
-    const outcome = { perSecond: step.reads.perSecond + step.writes.perSecond, p50Ms: p50 };
-    progress.set(name, outcome);
-    return outcome;
+    return { perSecond: step.reads.perSecond + step.writes.perSecond, p50Ms: p50 };
   };
-}
-
-function isWithin(of: keyof Outcome, errors: Outcome): boolean {
-  return Math.abs(errors[of]) <= BOUNDS[of];
 }
 
 /** By how much predictions are off, whichever way, on average and at most. */
 function spreadOf(of: keyof Outcome, validated: Validated[]) {
-  const errors = validated.map(({ errors }) => Math.abs(errors[of]));
+  const errors = validated.map((each) => Math.abs(each.errors[of]));
   return { mean: errors.reduce((sum, error) => sum + error, 0) / errors.length, most: Math.max(...errors) };
 }
 
 function resultTable(validated: Validated[]): string {
-  const percent = (error: number) => `${error > 0 ? "+" : ""}${figure(100 * error)}%`;
   return table(
     ["Load", "calls/s predicted", "measured", "error", "p50 ms predicted", "measured", "error"],
-    validated.map(({ predicted, measured, errors, ...configuration }) => [
-      titleOf(configuration),
+    validated.map(({ predicted, measured, errors, ...each }) => [
+      titleOf(each),
       ...[figure(predicted.perSecond), figure(measured.perSecond), percent(errors.perSecond)],
       ...[figure(predicted.p50Ms), figure(measured.p50Ms), percent(errors.p50Ms)],
     ]),

@@ -35,6 +35,7 @@ export interface Costs {
   wake: number;
   /** A call that is turned away. */
   refusal: number;
+  valueBytes: number;
 }
 
 const MICROSECONDS = 1e-6;
@@ -54,6 +55,7 @@ export function costsOf(inputs: Values<InputName>, valueBytes = MEASURED_VALUE_B
     write: kindCosts(inputs, "write", inputs.primaryWriteShare, valueBytes),
     wake: WAKE_MICROS * MICROSECONDS,
     refusal: REFUSAL_MICROS * MICROSECONDS,
+    valueBytes,
   };
 }
 

@@ -1,18 +1,17 @@
-// The benchmarks' rig, simulated: a load generator with so many connections, servers and a whole cluster on one machine.
+// The benchmarks' rig, simulated: a load generator with so many connections, a server and a whole cluster on one machine.
 
-import { seeded } from "../capacity/random.ts";
-import type { Costs, Kind } from "./costs.ts";
+import { newHistogram, percentileMs, record } from "../load/tally.ts";
+import { seeded } from "../random.ts";
+import { type Costs, type Kind, slower } from "./costs.ts";
 import { Events } from "./events.ts";
-import { Latencies } from "./latencies.ts";
 import { Processor } from "./processor.ts";
-import { type Call, Server, type ServerOptions } from "./server.ts";
+import { DEFAULT_SERVER, Server } from "./server.ts";
 import { Shard } from "./shard.ts";
 
 export interface RigOptions {
   connections: number;
   reads: number;
   shards: number;
-  servers: number;
   /** Processes of the load generator, and what one call takes of them. */
   generators: number;
   generatorMicros: number;
@@ -26,19 +25,13 @@ export interface RigResult {
   p50Ms: Record<Kind, number>;
 }
 
-/** As the server is configured by default (src/config.ts). */
-export const DEFAULT_SERVER: ServerOptions = {
-  batchRows: 500,
-  maxCalls: 20_000,
-  deadlineSeconds: 10,
-  connections: 32,
-};
-
 const ANSWERS_A_TURN = 64;
 /** Simulated: until everything is under way, and measured, but for at least so many rounds of each connection. */
 const WARMUP_SECONDS = 0.5;
 const SECONDS = 1.5;
 const ROUNDS = 3;
+const LEAST_PER_SECOND = 15_000;
+const SLOWNESS = { least: 0.3, most: 4, halvings: 9 };
 
 export function simulateRig(options: RigOptions, costs: Costs, seed: number): RigResult {
   const events = new Events();
@@ -46,43 +39,68 @@ export function simulateRig(options: RigOptions, costs: Costs, seed: number): Ri
   const machine = new Processor(events, options.cores);
   const disk = new Processor(events, 1);
   const shards = Array.from({ length: options.shards }, () => new Shard(events, machine, disk, costs));
-  const servers = Array.from(
-    { length: options.servers },
-    () => new Server(events, machine, machine, shards, costs, DEFAULT_SERVER),
-  );
-  const latencies = { read: new Latencies(), write: new Latencies() };
-  let isMeasured = false;
-
-  const call = (connection: number, next: () => void): Call => ({
-    kind: random() < options.reads ? "read" : "write",
-    shard: options.hot ? 0 : Math.floor(random() * options.shards),
-    hot: options.hot,
-    begunAt: events.now,
-    deadline: 0,
-    settled: false,
-    answered(outcome) {
-      if (isMeasured && outcome === "done") latencies[this.kind].add(events.now - this.begunAt);
-      generators[connection % options.generators]?.add(next);
-    },
-  });
+  const server = new Server(events, machine, machine, shards, costs, DEFAULT_SERVER, random);
   const generators = Array.from(
     { length: options.generators },
     () => new Generator(events, machine, options.generatorMicros * 1e-6, costs.wake),
   );
+  const counts = { read: 0, write: 0 };
+  const latencies = { read: newHistogram(), write: newHistogram() };
+  let isMeasured = false;
   for (let connection = 0; connection < options.connections; connection++) {
-    const next = () => servers[connection % options.servers]?.receive(call(connection, next));
+    const next = () => {
+      const kind = random() < options.reads ? "read" : "write";
+      const begunAt = events.now;
+      const answered = () => {
+        if (isMeasured) {
+          counts[kind] += 1;
+          record(latencies[kind], 1000 * (events.now - begunAt));
+        }
+        generators[connection % options.generators]?.add(next);
+      };
+      const shard = options.hot ? 0 : Math.floor(random() * options.shards);
+      server.receive({ kind, shard, hot: options.hot, answered });
+    };
     // Connections are opened over a while.
     events.at(random() * WARMUP_SECONDS * 0.5, next);
   }
-  const rounds = (options.connections * ROUNDS) / 15_000;
+  const rounds = (options.connections * ROUNDS) / LEAST_PER_SECOND;
   const seconds = Math.max(SECONDS, rounds);
   events.run(Math.max(WARMUP_SECONDS, rounds / 2));
   isMeasured = true;
   events.run(events.now + seconds);
   return {
-    perSecond: { read: latencies.read.count / seconds, write: latencies.write.count / seconds },
-    p50Ms: { read: latencies.read.percentile(0.5), write: latencies.write.percentile(0.5) },
+    perSecond: { read: counts.read / seconds, write: counts.write / seconds },
+    p50Ms: { read: percentileMs(latencies.read, 50), write: percentileMs(latencies.write, 50) },
   };
+}
+
+/** Costs on a machine on which reads, and writes, take so many times as long. */
+export function onMachine(costs: Costs, slowness: Record<Kind, number>): Costs {
+  return { ...costs, read: slower(costs.read, slowness.read), write: slower(costs.write, slowness.write) };
+}
+
+/**
+ * The machine's speed changes from hour to hour. Two loads, of reads and of writes alone, tell how slow it was: with what
+ * this returns the simulation has the throughput that was measured for them.
+ */
+export function slownessFrom(
+  loads: Record<Kind, { options: RigOptions; perSecond: number }>,
+  costs: Costs,
+  seed: number,
+) {
+  const find = (kind: Kind) => {
+    let [low, high] = [SLOWNESS.least, SLOWNESS.most];
+    for (let i = 0; i < SLOWNESS.halvings; i++) {
+      const middle = Math.sqrt(low * high);
+      const { options, perSecond } = loads[kind];
+      const simulated = simulateRig(options, onMachine(costs, { read: middle, write: middle }), seed);
+      if (simulated.perSecond[kind] > perSecond) low = middle;
+      else high = middle;
+    }
+    return Math.sqrt(low * high);
+  };
+  return { read: find("read"), write: find("write") };
 }
 
 /** A thread that takes answers and sends the next requests. */

@@ -1,10 +1,19 @@
-// A server: one thread that reads requests, sends statements and writes answers, with the lanes of src/batching/lane.ts, the
-// keys once in a statement as in src/batching/writes.ts, and the bounds of src/batching/admission.ts.
+// A server: the store's own lanes and admission (src/batching/), on a simulated thread that reads requests, sends
+// statements and writes answers, and over simulated shards.
 
+import { drainMicrotasks } from "bun:jsc";
+import { type BatchingStore, batchingStore } from "../../src/batching/batching.ts";
+import type { Clock } from "../../src/batching/clock.ts";
+import { readConfig } from "../../src/config.ts";
+import { type Found, type Reads, Table } from "../../src/database/table.ts";
+import { BATCH_BYTES, BATCH_READ_BYTES } from "../../src/limits.ts";
+import { StoreError } from "../../src/store/error.ts";
+import { type Entry, type EntryKey, entryKey, keyName, type NewEntry } from "../../src/store/store.ts";
+import { newVersion } from "../../src/store/version.ts";
 import { type Costs, type Kind, of } from "./costs.ts";
 import type { Events } from "./events.ts";
 import type { Processor } from "./processor.ts";
-import type { Shard, Statement } from "./shard.ts";
+import type { Shard } from "./shard.ts";
 
 export type Outcome = "done" | "overloaded" | "unavailable";
 
@@ -13,210 +22,227 @@ export interface Call {
   shard: number;
   /** About the key that everybody calls. */
   hot: boolean;
-  /** When it was due, from which its latency counts. */
-  begunAt: number;
   answered: (outcome: Outcome) => void;
-  /** Of the server that has let it in. */
-  deadline: number;
-  settled: boolean;
 }
 
 export interface ServerOptions {
-  batchRows: number;
+  /** Calls that it lets in at once. */
   maxCalls: number;
-  deadlineSeconds: number;
+  /** To vtgate: each carries one statement at a time. */
   connections: number;
 }
 
-/** Requests and answers that a thread handles before it looks what else has arrived. */
+const CONFIG = readConfig({});
+export const DEFAULT_SERVER: ServerOptions = {
+  maxCalls: CONFIG.KV_QUEUE_CALLS,
+  connections: CONFIG.KV_CONNECTIONS,
+};
+
+/** Requests that a thread reads before it looks what they have led to. */
 const CALLS_A_TURN = 64;
-/** How often calls past their deadline are looked for. */
-const TICK_SECONDS = 0.05;
+/** The first answers of a batch are on their way before the last are written. */
+const ANSWERS_AT_ONCE = 16;
+/** So many that hardly two calls of a batch are about the same. */
+const KEYS_OF_SHARD = 5_000;
+const HOT_KEY = entryKey("hot", "key");
+/** By shard; one simulation after the other asks for the same. */
+const keys: EntryKey[][] = [];
 
-class Lane {
-  readonly queue: Call[] = [];
-  underWay = false;
-  /** On the list of those that may send. */
-  listed = false;
-
-  constructor(
-    readonly shard: Shard,
-    readonly kind: Kind,
-  ) {}
-}
-
-/** Things for the thread to do: what each takes of it, and what then happens. */
+/** Something for the thread to do: how long it takes, and what then happens. */
 interface Work {
   seconds: number;
-  calls: number;
   action: () => void;
 }
 
 export class Server {
-  private readonly lanes: Record<Kind, (Lane | undefined)[]> = { read: [], write: [] };
-  private work: Work[] = [];
-  private next = 0;
-  private ready: Lane[] = [];
+  private readonly store: BatchingStore;
+  private readonly entry: NewEntry;
+  private readonly found: Entry;
+  /** What has arrived, what the present turn has yet to do, and what its end is for. */
+  private inbox: Work[] = [];
+  private rest: Work[] = [];
+  private soon: (() => void)[] = [];
   private isRunning = false;
-  private statements = 0;
-  private arrivals: Call[] = [];
-  private calls = 0;
   private isDead = false;
+  private readonly calls = new Set<Call>();
+  private statements = 0;
+  private unsent: (() => void)[] = [];
 
   constructor(
     private readonly events: Events,
     private readonly thread: Processor,
     private readonly gate: Processor,
-    private readonly shards: Shard[],
+    shards: Shard[],
     private readonly costs: Costs,
     private readonly options: ServerOptions,
+    private readonly random: () => number,
   ) {
-    this.tick();
+    const value = Buffer.alloc(costs.valueBytes);
+    this.entry = { value, contentType: "text/plain", metadata: null, expiry: "never" };
+    const { contentType, metadata } = this.entry;
+    this.found = { value, valueBytes: value.length, version: newVersion(), contentType, metadata, expiry: null };
+    const tables = shards.map(
+      (shard) => new SimulatedTable((...statement) => this.run(shard, ...statement), this.found),
+    );
+    const bytes = options.maxCalls === Number.POSITIVE_INFINITY ? options.maxCalls : CONFIG.KV_QUEUE_BYTES;
+    this.store = batchingStore(
+      {
+        shardOf: (key) => (key === HOT_KEY ? "0" : String(key.readUInt16BE(0))),
+        tableAt: (shard) => tables[Number(shard)] as Table,
+        refresh: () => {},
+        ping: async () => {},
+      },
+      {
+        ...{ inFlight: { reads: CONFIG.KV_STATEMENTS, writes: 1 }, batchRows: CONFIG.KV_BATCH_ROWS },
+        ...{ batchBytes: BATCH_BYTES, maxCalls: options.maxCalls, maxBytes: bytes, deadlineMs: CONFIG.KV_DEADLINE_MS },
+      },
+      this.clock(),
+    );
   }
 
   receive(call: Call) {
     if (this.isDead) return call.answered("unavailable");
-    const isFull = this.calls >= this.options.maxCalls;
-    const seconds = isFull ? this.costs.refusal : this.costs[call.kind].request;
-    this.add({ seconds, calls: 1, action: () => this.admit(call) });
+    const seconds = this.store.isFull() ? this.costs.refusal : this.costs[call.kind].request;
+    this.arrive(seconds, () => this.begin(call));
   }
 
   /** Its connections are reset: whoever waits learns so at once. */
   kill() {
     this.isDead = true;
-    for (const call of this.arrivals) this.answer(call, "unavailable");
-    this.work = [];
-    this.arrivals = [];
+    for (const call of this.calls) call.answered("unavailable");
+    this.calls.clear();
+    [this.inbox, this.rest, this.soon, this.unsent] = [[], [], [], []];
   }
 
-  private add(work: Work) {
-    this.work.push(work);
-    if (!this.isRunning) this.turn();
+  private clock(): Clock {
+    const { events } = this;
+    const every = (ms: number, action: () => void) =>
+      events.at(events.now + ms / 1000, () => {
+        if (this.isDead) return;
+        action();
+        every(ms, action);
+      });
+    return {
+      now: () => 1000 * events.now,
+      soon: (action) => {
+        this.soon.push(action);
+        this.wake();
+      },
+      sleep: (ms) => new Promise<void>((resolve) => events.at(events.now + ms / 1000, resolve)),
+      every,
+      random: this.random,
+    };
   }
 
-  private admit(call: Call) {
-    if (this.calls >= this.options.maxCalls) return call.answered("overloaded");
-    this.calls += 1;
-    call.deadline = this.events.now + this.options.deadlineSeconds;
-    this.arrivals.push(call);
-    this.enqueue(call);
-  }
-
-  private enqueue(call: Call) {
-    const lanes = this.lanes[call.kind];
-    let lane = lanes[call.shard];
-    if (!lane) {
-      lane = new Lane(this.shards[call.shard] as Shard, call.kind);
-      lanes[call.shard] = lane;
+  private begin(call: Call) {
+    const key = call.hot ? HOT_KEY : keyIn(call.shard, this.random());
+    const settle = (outcome: Outcome) => {
+      if (!this.calls.delete(call)) return;
+      const seconds = outcome === "done" ? this.costs[call.kind].answer : 0;
+      this.rest.push({ seconds, action: () => call.answered(outcome) });
+      this.wake();
+    };
+    const fail = (error: unknown) => settle((error as StoreError).code as Outcome);
+    this.calls.add(call);
+    try {
+      const answer = call.kind === "read" ? this.store.get(key) : this.store.put(key, this.entry);
+      answer.then(() => settle("done"), fail);
+    } catch (error) {
+      fail(error);
     }
-    lane.queue.push(call);
-    this.list(lane);
   }
 
-  private list(lane: Lane) {
-    if (lane.listed || lane.underWay || lane.queue.length === 0) return;
-    lane.listed = true;
-    this.ready.push(lane);
+  /** Sends a statement once a connection is free, and resolves with its answer. */
+  private run(shard: Shard, kind: Kind, rows: number, hot: boolean): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const costs = this.costs[kind];
+    const done = (happened: boolean) => {
+      if (this.isDead) return;
+      this.statements -= 1;
+      this.unsent.shift()?.();
+      this.arrive(0, () => (happened ? resolve() : reject(new StoreError("unavailable", "no primary"))));
+    };
+    const send = () => {
+      this.statements += 1;
+      this.rest.push({
+        seconds: of(costs.client, rows),
+        action: () => this.gate.compute(of(costs.gate, rows), "burst", () => shard.submit({ kind, rows, hot, done })),
+      });
+      this.wake();
+    };
+    if (this.statements < this.options.connections) send();
+    else this.unsent.push(send);
+    return promise;
   }
 
-  /** One turn of the event loop: some of what has arrived, then the statements of lanes that are free. */
-  private turn() {
-    if (this.isDead) return;
+  private arrive(seconds: number, action: () => void) {
+    this.inbox.push({ seconds, action });
+    this.wake();
+  }
+
+  private wake() {
+    if (this.isRunning || this.isDead) return;
     this.isRunning = true;
-    const begun = this.next;
-    let seconds = this.costs.wake;
-    for (let calls = 0; this.next < this.work.length && calls < CALLS_A_TURN; this.next++) {
-      const work = this.work[this.next] as Work;
-      seconds += work.seconds;
-      calls += work.calls;
-    }
-    const works = this.work.slice(begun, this.next);
-    // What is done is let go of, but not one by one.
-    if (this.next === this.work.length || this.next > 4 * CALLS_A_TURN) {
-      this.work.splice(0, this.next);
-      this.next = 0;
-    }
+    // After what else happens at this time.
+    this.events.at(this.events.now, () => this.turn());
+  }
+
+  /** One turn of the event loop: some of what has arrived, all that this leads to, then the statements of free lanes. */
+  private turn() {
+    this.compute(this.inbox.splice(0, CALLS_A_TURN), this.costs.wake);
+  }
+
+  private compute(works: Work[], further = 0) {
+    const seconds = works.reduce((sum, work) => sum + work.seconds, further);
     this.thread.compute(seconds, "steady", () => {
+      if (this.isDead) return;
       for (const { action } of works) action();
-      this.send();
-      if (this.work.length > this.next) this.turn();
-      else this.isRunning = false;
+      drainMicrotasks();
+      this.goOn();
     });
   }
 
-  private send() {
-    const ready = this.ready;
-    this.ready = [];
-    for (const lane of ready) {
-      if (this.statements === this.options.connections) {
-        this.ready.push(lane);
-        continue;
-      }
-      lane.listed = false;
-      const { batch, rest } = this.take(lane);
-      lane.queue.splice(0, rest);
-      if (batch.length === 0) continue;
-      lane.underWay = true;
-      this.statements += 1;
-      const rows = rowsOf(batch);
-      const seconds = of(this.costs[lane.kind].client, rows);
-      this.work.push({ seconds, calls: 0, action: () => this.submit(lane, batch, rows) });
-    }
-  }
-
-  private take({ queue }: Lane): { batch: Call[]; rest: number } {
-    const batch: Call[] = [];
-    let rest = 0;
-    for (; rest < queue.length && batch.length < this.options.batchRows; rest++) {
-      const call = queue[rest] as Call;
-      if (!call.settled) batch.push(call);
-    }
-    return { batch, rest };
-  }
-
-  private submit(lane: Lane, batch: Call[], rows: number) {
-    const costs = this.costs[lane.kind];
-    const statement: Statement = {
-      kind: lane.kind,
-      rows,
-      hot: lane.kind === "write" && batch.some(({ hot }) => hot),
-      done: () => {
-        if (this.isDead) return;
-        const seconds = costs.answer * batch.length;
-        this.add({ seconds, calls: batch.length, action: () => this.settle(lane, batch) });
-      },
-    };
-    this.gate.compute(of(costs.gate, rows), "burst", () => lane.shard.submit(statement));
-  }
-
-  private settle(lane: Lane, batch: Call[]) {
-    this.statements -= 1;
-    lane.underWay = false;
-    this.list(lane);
-    for (const call of batch) this.answer(call, "done");
-  }
-
-  private answer(call: Call, outcome: Outcome) {
-    if (call.settled) return;
-    call.settled = true;
-    this.calls -= 1;
-    call.answered(outcome);
-  }
-
-  private tick() {
-    if (this.isDead) return;
-    const { now } = this.events;
-    let passed = 0;
-    for (; passed < this.arrivals.length && (this.arrivals[passed] as Call).deadline <= now; passed++) {
-      this.answer(this.arrivals[passed] as Call, "unavailable");
-    }
-    this.arrivals = this.arrivals.slice(passed).filter(({ settled }) => !settled);
-    this.events.at(now + TICK_SECONDS, () => this.tick());
+  private goOn() {
+    if (this.rest.length > 0) this.compute(this.rest.splice(0, ANSWERS_AT_ONCE));
+    else if (this.soon.length > 0) {
+      for (const action of this.soon.splice(0)) action();
+      drainMicrotasks();
+      this.goOn();
+    } else if (this.inbox.length > 0) this.turn();
+    else this.isRunning = false;
   }
 }
 
-/** The key that everybody calls is in a statement once. */
-function rowsOf(batch: Call[]): number {
-  const hot = batch.reduce((count, call) => count + (call.hot ? 1 : 0), 0);
-  return hot > 0 ? batch.length - hot + 1 : batch.length;
+/** Finds every key, and stores nothing. */
+class SimulatedTable extends Table {
+  constructor(
+    private readonly send: (kind: Kind, rows: number, hot: boolean) => Promise<void>,
+    private readonly entry: Entry,
+  ) {
+    super({ execute: () => Promise.reject(new Error("this statement is not simulated")), close: async () => {} });
+  }
+
+  override async read<K extends keyof Reads>(_: K, keys: EntryKey[]) {
+    await this.send("read", keys.length, false);
+    const found = this.entry.valueBytes > BATCH_READ_BYTES / keys.length ? "large" : this.entry;
+    return new Map(keys.map((key) => [keyName(key), found])) as Found<Reads[K]>;
+  }
+
+  override async put(puts: { key: EntryKey }[]) {
+    await this.send(
+      "write",
+      puts.length,
+      puts.some(({ key }) => key === HOT_KEY),
+    );
+  }
+}
+
+function keyIn(shard: number, chance: number): EntryKey {
+  keys[shard] ??= Array.from({ length: KEYS_OF_SHARD }, (_, number) => {
+    const key = Buffer.alloc(6);
+    key.writeUInt16BE(shard);
+    key.writeUInt32BE(number, 2);
+    return key as EntryKey;
+  });
+  return keys[shard][Math.floor(chance * KEYS_OF_SHARD)] as EntryKey;
 }

@@ -9,7 +9,7 @@ export interface Statement {
   rows: number;
   /** Writes the row that everybody writes. */
   hot: boolean;
-  /** Called with whether it was carried out; a read or write that was not is known not to have happened. */
+  /** Called with whether it was carried out; one that was not is known not to have happened. */
   done: (happened: boolean) => void;
 }
 
@@ -21,8 +21,6 @@ const POOL = 64;
  */
 const SPINLESS_LOAD = 3;
 const REPLICAS = 2;
-/** A statement that finds no primary is tried again after this, doubled each time (src/batching/lane.ts). */
-const RETRY_SECONDS = { first: 0.01, most: 0.25 };
 
 export class Shard {
   private running = 0;
@@ -43,12 +41,9 @@ export class Shard {
     this.downUntil = this.events.now + seconds;
   }
 
-  submit(statement: Statement, delay = RETRY_SECONDS.first) {
-    if (this.events.now < this.downUntil) {
-      this.events.at(this.events.now + delay, () => {
-        this.submit(statement, Math.min(2 * delay, RETRY_SECONDS.most));
-      });
-    } else if (this.running === POOL) this.waiting.push(statement);
+  submit(statement: Statement) {
+    if (this.events.now < this.downUntil) statement.done(false);
+    else if (this.running === POOL) this.waiting.push(statement);
     else this.begin(statement);
   }
 

@@ -1,11 +1,11 @@
 // A slice of the whole store, simulated call by call: its servers, vtgates, shards, and its callers.
 
-import { seeded } from "../capacity/random.ts";
+import { newHistogram, record } from "../load/tally.ts";
+import { seeded } from "../random.ts";
 import type { Costs, Kind } from "./costs.ts";
 import { Events } from "./events.ts";
-import { Latencies } from "./latencies.ts";
 import { Processor } from "./processor.ts";
-import { type Call, type Outcome, Server, type ServerOptions } from "./server.ts";
+import { type Outcome, Server, type ServerOptions } from "./server.ts";
 import { Shard } from "./shard.ts";
 
 export interface SliceOptions {
@@ -29,9 +29,14 @@ export interface Retries {
   backsOff: boolean;
 }
 
+/** As HTTP clients have them. */
+export const PATIENT: Retries = { timeoutSeconds: 30, attempts: 10, pauseSeconds: 1, backsOff: true };
+
 /** One way between a caller and a server. */
 const NETWORK_SECONDS = 0.0002;
 const TICK_SECONDS = 0.05;
+/** A connection that was reset is opened again elsewhere at once. */
+const RECONNECT_SECONDS = 0.01;
 
 /** A caller's, for an answer. */
 interface Wait {
@@ -40,52 +45,51 @@ interface Wait {
   giveUp: () => void;
 }
 
-/** As HTTP clients have them. */
-export const PATIENT: Retries = { timeoutSeconds: 30, attempts: 10, pauseSeconds: 1, backsOff: true };
+/** What a call is about. */
+interface Subject {
+  kind: Kind;
+  shard: number;
+  hot: boolean;
+}
 
 /** Of the calls that ended in some time. */
 export class Window {
-  readonly latencies = new Latencies();
+  readonly latencies = newHistogram();
   /** To the shard or the key that something happens to. */
-  readonly affected = new Latencies();
+  readonly affected = newHistogram();
   failed = 0;
   refused = 0;
-  abandoned = 0;
 }
 
 export class Slice {
   readonly events = new Events();
   readonly shards: Shard[];
-  readonly servers: Server[];
-  /** Calls so far. */
-  ended = 0;
-  private window = new Window();
   /** Whose calls are counted apart. */
-  affected: (call: { shard: number; hot: boolean }) => boolean = () => false;
+  affected: (call: Subject) => boolean = () => false;
+  private window = new Window();
+  private readonly servers: Server[];
   private readonly gates: Processor;
   private readonly tablets: Processor;
   private waits: Wait[] = [];
   private readonly random: () => number;
-  private readonly alive: Server[];
 
   constructor(
     private readonly options: SliceOptions,
     costs: Costs,
   ) {
     const { events } = this;
-    this.random = seeded(options.seed);
-    const { cores } = options;
+    const { cores, servers, shards, server, seed } = options;
+    this.random = seeded(seed);
     this.gates = new Processor(events, cores.gates);
     this.tablets = new Processor(events, cores.tablets);
     this.shards = Array.from(
-      { length: options.shards },
+      { length: shards },
       () => new Shard(events, this.tablets, new Processor(events, 1), costs),
     );
-    this.servers = Array.from(
-      { length: options.servers },
-      () => new Server(events, new Processor(events, cores.server), this.gates, this.shards, costs, options.server),
-    );
-    this.alive = [...this.servers];
+    this.servers = Array.from({ length: servers }, () => {
+      const thread = new Processor(events, cores.server);
+      return new Server(events, thread, this.gates, this.shards, costs, server, this.random);
+    });
     this.tick();
   }
 
@@ -109,19 +113,16 @@ export class Slice {
 
   /** Runs for so long, and returns what became of the calls that ended in it. */
   measure(seconds: number): Window {
-    const window = new Window();
-    this.window = window;
+    this.window = new Window();
     this.events.run(this.events.now + seconds);
-    return window;
+    return this.window;
   }
 
   /** Ends a server; the load balancer notices after a while. */
-  killServer(index: number, noticedSeconds: number) {
-    const server = this.servers[index] as Server;
+  killServer(noticedSeconds: number) {
+    const server = this.servers[0] as Server;
     server.kill();
-    this.events.at(this.events.now + noticedSeconds, () => {
-      this.alive.splice(this.alive.indexOf(server), 1);
-    });
+    this.events.at(this.events.now + noticedSeconds, () => this.servers.splice(this.servers.indexOf(server), 1));
   }
 
   loseCores(share: number) {
@@ -132,58 +133,42 @@ export class Slice {
   private begin(hot: boolean, retries: Retries, ended: () => void) {
     const { random } = this;
     const kind: Kind = random() < this.options.reads ? "read" : "write";
-    const shard = hot ? 0 : Math.floor(random() * this.shards.length);
+    const subject = { kind, hot, shard: hot ? 0 : Math.floor(random() * this.shards.length) };
     const begunAt = this.events.now;
-    this.attempt({ kind, shard, hot, begunAt }, retries, 1, (outcome) => {
+    this.attempt(subject, retries, 1, (outcome) => {
       const { window } = this;
-      const seconds = this.events.now - begunAt;
-      this.ended += 1;
+      const ms = 1000 * (this.events.now - begunAt);
       if (outcome !== "done") window.failed += 1;
-      window.latencies.add(seconds);
-      if (this.affected({ shard, hot })) window.affected.add(seconds);
+      record(window.latencies, ms);
+      if (this.affected(subject)) record(window.affected, ms);
       ended();
     });
   }
 
-  private attempt(
-    about: Pick<Call, "kind" | "shard" | "hot" | "begunAt">,
-    retries: Retries,
-    number: number,
-    ended: (outcome: Outcome) => void,
-  ) {
-    const wait: Wait = { until: this.events.now + retries.timeoutSeconds, isOver: false, giveUp: () => {} };
+  private attempt(subject: Subject, retries: Retries, number: number, ended: (outcome: Outcome) => void) {
+    const { events } = this;
     const again = (pauseSeconds: number, outcome: Outcome) => {
       wait.isOver = true;
       if (number >= retries.attempts) return ended(outcome);
       const pause = retries.backsOff ? pauseSeconds * 2 ** (number - 1) * (0.5 + this.random()) : pauseSeconds;
-      this.events.at(this.events.now + pause, () => this.attempt(about, retries, number + 1, ended));
+      events.at(events.now + pause, () => this.attempt(subject, retries, number + 1, ended));
     };
-    const call: Call = {
-      ...about,
-      deadline: 0,
-      settled: false,
-      answered: (outcome) => {
-        this.events.at(this.events.now + NETWORK_SECONDS, () => {
-          if (wait.isOver) return;
-          if (outcome === "done") {
-            wait.isOver = true;
-            return ended(outcome);
-          }
-          if (outcome === "overloaded") this.window.refused += 1;
-          // A connection that was reset is opened again elsewhere at once.
-          again(outcome === "overloaded" ? retries.pauseSeconds : 0.01, outcome);
-        });
-      },
-    };
-    const server = this.alive[Math.floor(this.random() * this.alive.length)];
-    this.events.at(this.events.now + NETWORK_SECONDS, () =>
-      server ? server.receive(call) : call.answered("unavailable"),
-    );
-    wait.giveUp = () => {
-      this.window.abandoned += 1;
-      again(retries.pauseSeconds, "unavailable");
-    };
+    const giveUp = () => again(retries.pauseSeconds, "unavailable");
+    const wait: Wait = { until: events.now + retries.timeoutSeconds, isOver: false, giveUp };
     this.waits.push(wait);
+    const arrived = (outcome: Outcome) => {
+      if (wait.isOver) return;
+      if (outcome === "overloaded") this.window.refused += 1;
+      if (outcome !== "done")
+        return again(outcome === "overloaded" ? retries.pauseSeconds : RECONNECT_SECONDS, outcome);
+      wait.isOver = true;
+      ended(outcome);
+    };
+    const answered = (outcome: Outcome) => events.at(events.now + NETWORK_SECONDS, () => arrived(outcome));
+    const server = this.servers[Math.floor(this.random() * this.servers.length)];
+    events.at(events.now + NETWORK_SECONDS, () =>
+      server ? server.receive({ ...subject, answered }) : answered("unavailable"),
+    );
   }
 
   /** Callers whose time is over give up. Most have been answered by then: a timer for each would keep them in memory. */

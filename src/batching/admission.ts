@@ -4,6 +4,7 @@
 import { StoreError } from "../store/error.ts";
 import type { Caller } from "../store/store.ts";
 import { Call } from "./call.ts";
+import type { Clock } from "./clock.ts";
 
 export interface AdmissionOptions {
   /** Calls that may be waiting or under way at once; the next one is `overloaded`. */
@@ -27,8 +28,11 @@ export class Admission {
     this.bytes -= bytes;
   };
 
-  constructor(private readonly options: AdmissionOptions) {
-    setInterval(() => this.tick(), TICK_MS).unref?.();
+  constructor(
+    private readonly options: AdmissionOptions,
+    private readonly clock: Clock,
+  ) {
+    clock.every(TICK_MS, () => this.tick());
   }
 
   /** Lets a call in, or throws `overloaded`. */
@@ -36,7 +40,7 @@ export class Admission {
     if (this.calls >= this.options.maxCalls) this.refuse();
     this.take(bytes);
     this.calls += 1;
-    const call = new Call<R>(performance.now() + this.options.deadlineMs, bytes, caller, this.leave);
+    const call = new Call<R>(this.clock.now() + this.options.deadlineMs, bytes, caller, this.leave);
     this.arrivals.push(call as Call<unknown>);
     return call;
   }
@@ -65,7 +69,7 @@ export class Admission {
   }
 
   private tick() {
-    const now = performance.now();
+    const now = this.clock.now();
     // The last first: answering a call may start those that wait for it, which must have been answered by then.
     for (let i = this.arrivals.findLastIndex((call) => call.deadline <= now); i >= 0; i--) {
       (this.arrivals[i] as Call<unknown>).expire();

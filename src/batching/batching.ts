@@ -16,6 +16,7 @@ import type { EntryKey, Store } from "../store/store.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { Batch, Rest, Waiting } from "./batch.ts";
 import { storeOver } from "./calls.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { Lane } from "./lane.ts";
 import { applyReads, lookFor, type ReadCall } from "./reads.ts";
 import { applyWrites, type WriteCall } from "./writes.ts";
@@ -54,8 +55,8 @@ interface Lanes {
   writes: Lane<WriteCall>;
 }
 
-export function batchingStore(shards: Shards, options: BatchingOptions): BatchingStore {
-  const admission = new Admission(options);
+export function batchingStore(shards: Shards, options: BatchingOptions, clock: Clock = systemClock): BatchingStore {
+  const admission = new Admission(options, clock);
   const lanesOfShards = new Map<string, Lanes>();
   const lanesOf = (key: EntryKey): Lanes => {
     const shard = shards.shardOf(key);
@@ -76,7 +77,7 @@ export function batchingStore(shards: Shards, options: BatchingOptions): Batchin
       add: (waiting: W) => void,
     ) => {
       const again = (waiting: W[]) => waiting.forEach(add);
-      return new Lane<W>({ inFlight, maxRows, maxBytes, send, again, onFailure: shards.refresh });
+      return new Lane<W>({ inFlight, maxRows, maxBytes, send, again, onFailure: shards.refresh }, clock);
     };
     const reads = <K extends keyof Reads>(kind: K, sizes: Sizes, onLarge: (read: ReadCall<Reads[K]>) => void) => {
       type Read = ReadCall<Reads[K]>;

@@ -1,7 +1,7 @@
 // Calls of one kind to one shard: while a batch is under way they gather, and become the next one.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Batch, Rest, Waiting } from "./batch.ts";
+import type { Clock } from "./clock.ts";
 
 export interface LaneOptions<W> {
   /** Batches under way at once. */
@@ -26,7 +26,10 @@ export class Lane<W extends Waiting<never>> {
   /** In a row. */
   private failures = 0;
 
-  constructor(private readonly options: LaneOptions<W>) {}
+  constructor(
+    private readonly options: LaneOptions<W>,
+    private readonly clock: Clock,
+  ) {}
 
   add(waiting: W) {
     this.queue.push(waiting);
@@ -37,7 +40,7 @@ export class Lane<W extends Waiting<never>> {
   private schedule() {
     if (this.scheduled || this.underWay >= this.options.inFlight) return;
     this.scheduled = true;
-    setImmediate(() => {
+    this.clock.soon(() => {
       this.scheduled = false;
       while (this.underWay < this.options.inFlight) {
         const batch = this.take();
@@ -58,7 +61,7 @@ export class Lane<W extends Waiting<never>> {
     const { maxRows, maxBytes } = this.options;
     const batch: Batch<W> = new Map();
     const sizes = new Map<string, number>();
-    const now = performance.now();
+    const now = this.clock.now();
     let bytes = 0;
     let taken = 0;
     for (; taken < this.queue.length; taken++) {
@@ -87,7 +90,7 @@ export class Lane<W extends Waiting<never>> {
     if (again.length === 0) return;
     if (failed) {
       this.options.onFailure();
-      await sleep(retryDelayMs(this.failures));
+      await this.clock.sleep(retryDelayMs(this.failures, this.clock.random()));
     }
     const behind = this.queue;
     this.queue = [];
@@ -100,10 +103,10 @@ export class Lane<W extends Waiting<never>> {
   }
 }
 
-/** Longer each time, and never quite what others wait. */
-export function retryDelayMs(failures: number): number {
+/** Longer each time, and by chance never quite what others wait. */
+export function retryDelayMs(failures: number, chance = Math.random()): number {
   const { first, most } = RETRY_DELAY_MS;
-  return Math.min(most, first * 2 ** (failures - 1)) * (0.5 + Math.random());
+  return Math.min(most, first * 2 ** (failures - 1)) * (0.5 + chance);
 }
 
 function latestDeadline(batch: Batch<Waiting<never>>): number {

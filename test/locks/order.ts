@@ -1,13 +1,12 @@
 // In which order a statement of many rows locks them: through vtgate, while another session holds the row in the middle.
 
 import type { Connection } from "mysql2/promise";
+import { ENTRY } from "../../bench/store.ts";
 import { connect } from "../../src/database/connect.ts";
 import type { Change } from "../../src/database/statements.ts";
 import type { EntryKey, NewEntry } from "../../src/store/store.ts";
 import { newRevision, newVersion } from "../../src/store/version.ts";
 import { until } from "../../vitess/support/until.ts";
-import { table } from "../report.ts";
-import { ENTRY } from "../store.ts";
 import { type Lock, lockDataOf, locksOn, openSession } from "./session.ts";
 import { DEADLINE_MS, EXPIRED, later, putAll, type Subject, subjectOver } from "./statements.ts";
 
@@ -126,12 +125,4 @@ async function placesOf(holder: Connection, held: number, keys: EntryKey[]): Pro
 /** Whether it waits for the row in the middle with all those before it locked, and none of those behind. */
 export function isInOrder({ locked, waitsFor }: Order): boolean {
   return waitsFor.length === 1 && locked.length === waitsFor[0] && locked.every((place, i) => place === i);
-}
-
-export function orderTable(orders: Order[], rows: number): string {
-  const counted = (places: number[]) => places.map((place) => place + 1).join(", ") || "none";
-  return table(
-    ["Statement", `rows of ${rows} that it has locked`, "that it waits for"],
-    orders.map(({ statement, locked, waitsFor }) => [`\`${statement}\``, counted(locked), counted(waitsFor)]),
-  );
 }

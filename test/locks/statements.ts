@@ -1,13 +1,12 @@
 // Every statement of the store on rows as it may find them, and the locks that it has taken at its end.
 
+import { ENTRY } from "../../bench/store.ts";
 import { type BatchingStore, batchingStore } from "../../src/batching/batching.ts";
 import type { Database } from "../../src/database/connect.ts";
 import { ExpiredRows } from "../../src/database/expired.ts";
 import { Table } from "../../src/database/table.ts";
 import type { EntryKey, NewEntry } from "../../src/store/store.ts";
 import { newVersion, type Version } from "../../src/store/version.ts";
-import { table } from "../report.ts";
-import { ENTRY } from "../store.ts";
 import { type Lock, LockSession } from "./session.ts";
 
 export interface Case {
@@ -159,24 +158,4 @@ export function locksIn(cases: Case[]): Lock[] {
 /** Whether it locks more than a row. */
 export function isGap({ mode }: Lock): boolean {
   return !mode.includes("REC_NOT_GAP");
-}
-
-export function statementTable(cases: Case[]): string {
-  return table(
-    ["Call", "statement", "locks on rows", "on entries of the index of expiries"],
-    cases.flatMap(({ call, statements }) =>
-      statements.map(({ name, rows, expiries }, i) => [
-        i === 0 ? call : "",
-        `\`${name}\``,
-        counted(rows),
-        counted(expiries),
-      ]),
-    ),
-  );
-}
-
-/** `3 X` for three exclusive locks of rows alone. */
-function counted(locks: Lock[]): string {
-  const modes = Map.groupBy(locks, ({ mode }) => mode.replace(",REC_NOT_GAP", ""));
-  return [...modes].map(([mode, { length }]) => `${length} ${mode}`).join(", ") || "none";
 }
