@@ -109,7 +109,7 @@ describe.each(SERVERS)("bytes on %s", (server) => {
   exceptOnWorker(server)("'#' that reaches the server unescaped is refused, not cut off", async () => {
     const reply = await sendRaw(
       base,
-      `PUT /v1/kv/${ns}/cut-off#b HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nv`,
+      `PUT /v1/kv/${ns}/cut-off#b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\nv`,
     );
     expect(reply).toStartWith("HTTP/1.1 400");
     expect((await call(`${base}/v1/kv/${ns}/cut-off`)).status).toBe(404);
@@ -148,14 +148,14 @@ describe.each(SERVERS)("bytes on %s", (server) => {
   exceptOnWorker(server)("a huge announced length is refused at once", async () => {
     const reply = await sendRaw(
       base,
-      `PUT /v1/kv/${ns}/huge HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nv`,
+      `PUT /v1/kv/${ns}/huge HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\nv`,
     );
     expect(reply).toStartWith("HTTP/1.1 413");
     expect(reply).toContain("value_too_large");
   });
 
   const cutOff = async (key: string, rest: string) => {
-    await sendRaw(base, `PUT /v1/kv/${ns}/${key} HTTP/1.1\r\nHost: x\r\n${rest}`, { end: true });
+    await sendRaw(base, `PUT /v1/kv/${ns}/${key} HTTP/1.1\r\nHost: localhost\r\n${rest}`, { end: true });
     return (await call(`${base}/v1/kv/${ns}/${key}`)).status;
   };
 

@@ -60,7 +60,7 @@ test("idle keep-alive connections do not hold up its end", async () => {
   const { port } = new URL(server.url);
   const idle = connect(Number(port), "127.0.0.1");
   idle.on("error", () => {});
-  idle.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  idle.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await new Promise((resolve) => idle.once("data", resolve));
   const begun = performance.now();
   server.signal("SIGTERM");

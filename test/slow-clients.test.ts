@@ -66,7 +66,7 @@ async function othersUntil(done: () => boolean) {
   );
 }
 
-const HOST = "Host: kv\r\n";
+const HOST = "Host: localhost\r\n";
 const head = (line: string, headers = "") => `${line} HTTP/1.1\r\n${HOST}${headers}\r\n`;
 const healthz = head("GET /healthz");
 

@@ -52,7 +52,7 @@ export class Template {
     const { method, namespace, letter = "k", suffix = "", headers = "", ifMatch, body } = this.words;
     const path = `${method} /v1/kv/${namespace}/${letter}`;
     const length = body ? `Content-Length: ${body.length}\r\n` : "";
-    const lines = `${path}${"0".repeat(KEY_DIGITS)}${suffix} HTTP/1.1\r\nHost: load\r\n${length}${headers}`;
+    const lines = `${path}${"0".repeat(KEY_DIGITS)}${suffix} HTTP/1.1\r\nHost: localhost\r\n${length}${headers}`;
     const beforeTag = `${lines}${ifMatch ? "If-Match: " : ""}`;
     const head = `${beforeTag}${" ".repeat(this.tagBytes)}${ifMatch ? "\r\n" : ""}\r\n`;
     this.keyAt = path.length;
