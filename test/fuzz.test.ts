@@ -1,11 +1,11 @@
 // Requests made of pieces that go wrong somewhere: targets, hosts, headers and bodies as bytes, over sockets. Whatever comes,
 // there is no 5xx of ours, nothing hangs, and each write that was acknowledged is under the key whose bytes were sent.
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import { type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
+import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { targets } from "./targets.ts";
 
 const AT_ONCE = 32;
@@ -170,53 +170,50 @@ function send(port: number, { bytes, isWhole }: Request): Promise<number | undef
   });
 }
 
-describe.each([
-  ["Bun", undefined, 20_000],
-  ["Workers", WORKER, 5_000],
-] as const)("%s", (runtime, program, count) => {
-  let server: RunningServer | undefined;
-  afterAll(() => server?.stop());
+const COUNT = 20_000;
 
-  test(`${count} requests, seed ${seed}`, async () => {
-    server = await startServer({ DATABASE_URL: targets.vitess.databaseUrl, KV_SWEEP: "false" }, program);
-    const port = Number(new URL(server.url).port);
-    const namespace = `fuzz-${runtime}-${seed}`;
-    const expected = new Set<string>();
-    const possible = new Set<string>();
-    const wrong: unknown[] = [];
-    let memoryMb = 0;
-    let left = count;
-    const sender = async () => {
-      while (left > 0) {
-        left -= 1;
-        // What the first requests leave behind is no growth.
-        if (left === Math.floor(count / 2)) memoryMb = residentMb(server as RunningServer);
-        const request = makeRequest(namespace);
-        const status = await send(port, request);
-        const { method, target } = request;
-        if (status === undefined) wrong.push({ hangs: request.bytes.toString("latin1") });
-        else if (status >= 500 && !OF_THE_RUNTIME.includes(status)) wrong.push({ status, method, target });
-        const key = keyOf(target);
-        if (key !== undefined && method === "PUT") possible.add(key);
-        if (status !== 204 || method !== "PUT") continue;
-        if (key === undefined) wrong.push({ status, method, target });
-        else expected.add(key);
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, sender));
-    expect(wrong.slice(0, 10)).toEqual([]);
-    expect(expected.size).toBeGreaterThan(count / 50);
-    expect(residentMb(server)).toBeLessThan(1.5 * memoryMb + 50);
-    const connection = await createConnection(targets.vitess.databaseUrl);
-    const [rows] = await connection.query<RowDataPacket[]>(
-      "SELECT `key` FROM entries WHERE `key` LIKE 'fuzz-%' LIMIT 100000",
-    );
-    connection.destroy();
-    const stored = new Set(rows.map(({ key }) => key.toString("latin1")).filter((key) => key.startsWith(namespace)));
-    expect([...expected].filter((key) => !stored.has(key))).toEqual([]);
-    // A client that was given up may have been served all the same.
-    expect([...stored].filter((key) => !possible.has(key))).toEqual([]);
-  });
+let server: RunningServer | undefined;
+afterAll(() => server?.stop());
+
+test(`${COUNT} requests, seed ${seed}`, async () => {
+  server = await startServer({ DATABASE_URL: targets.vitess.databaseUrl, KV_SWEEP: "false" });
+  const port = Number(new URL(server.url).port);
+  const namespace = `fuzz-${seed}`;
+  const expected = new Set<string>();
+  const possible = new Set<string>();
+  const wrong: unknown[] = [];
+  let memoryMb = 0;
+  let left = COUNT;
+  const sender = async () => {
+    while (left > 0) {
+      left -= 1;
+      // What the first requests leave behind is no growth.
+      if (left === Math.floor(COUNT / 2)) memoryMb = residentMb(server as RunningServer);
+      const request = makeRequest(namespace);
+      const status = await send(port, request);
+      const { method, target } = request;
+      if (status === undefined) wrong.push({ hangs: request.bytes.toString("latin1") });
+      else if (status >= 500 && !OF_THE_RUNTIME.includes(status)) wrong.push({ status, method, target });
+      const key = keyOf(target);
+      if (key !== undefined && method === "PUT") possible.add(key);
+      if (status !== 204 || method !== "PUT") continue;
+      if (key === undefined) wrong.push({ status, method, target });
+      else expected.add(key);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, sender));
+  expect(wrong.slice(0, 10)).toEqual([]);
+  expect(expected.size).toBeGreaterThan(COUNT / 50);
+  expect(residentMb(server)).toBeLessThan(1.5 * memoryMb + 50);
+  const connection = await createConnection(targets.vitess.databaseUrl);
+  const [rows] = await connection.query<RowDataPacket[]>(
+    "SELECT `key` FROM entries WHERE `key` LIKE 'fuzz-%' LIMIT 100000",
+  );
+  connection.destroy();
+  const stored = new Set(rows.map(({ key }) => key.toString("latin1")).filter((key) => key.startsWith(namespace)));
+  expect([...expected].filter((key) => !stored.has(key))).toEqual([]);
+  // A client that was given up may have been served all the same.
+  expect([...stored].filter((key) => !possible.has(key))).toEqual([]);
 });
 
 function residentMb({ pid }: RunningServer): number {
