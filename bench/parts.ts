@@ -37,3 +37,13 @@ export async function findSysbench(signal: AbortSignal): Promise<string> {
   const onPath = versionOnPath("sysbench", /sysbench (1)\.(\d+)/);
   return onPath?.path ?? join(await installDebian({ sysbench: ["bin/sysbench"] }, signal), "bin/sysbench");
 }
+
+/** Paths of Redis and of webdis, its HTTP gateway. */
+export async function findWebdis(signal: AbortSignal): Promise<{ redis: string; webdis: string }> {
+  const redis = versionOnPath("redis-server", /v=(\d+)\.(\d+)/)?.path;
+  const webdis = Bun.which("webdis");
+  if (redis && webdis) return { redis, webdis };
+  const packages = { "redis-server": ["bin/redis-server"], webdis: ["bin/webdis"] };
+  const dir = await installDebian(packages, signal);
+  return { redis: redis ?? join(dir, "bin/redis-server"), webdis: webdis ?? join(dir, "bin/webdis") };
+}

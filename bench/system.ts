@@ -10,6 +10,9 @@ export const VALUE_BYTES = 256;
 /** Plain letters: every system then stores the same bytes, whatever it takes for text. */
 export const VALUE = "v".repeat(VALUE_BYTES);
 
+/** Calls that write keys. */
+const AT_ONCE = 100;
+
 export const OPERATIONS = ["get", "put"] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
@@ -27,6 +30,15 @@ export interface System {
 }
 
 export const KEY_NAMES = Array.from({ length: KEYS }, (_, i) => `key${String(i).padStart(4, "0")}`);
+
+/** Writes all keys, some at a time. That they are there is seen from the answers to the GETs that are measured. */
+export async function putKeys(put: (key: string) => Request, signal: AbortSignal) {
+  const call = async (key: string) => {
+    const answer = await fetch(put(key), { signal });
+    if (!answer.ok) throw new Error(`PUT of ${key} was answered with ${answer.status}: ${await answer.text()}`);
+  };
+  for (let i = 0; i < KEYS; i += AT_ONCE) await Promise.all(KEY_NAMES.slice(i, i + AT_ONCE).map(call));
+}
 
 /** The two loads of a system whose keys have URLs of their own; on other keys than KEY_NAMES if they are given. */
 export function urlLoads(

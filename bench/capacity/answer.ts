@@ -2,6 +2,7 @@
 // with each input at its ends.
 
 import { seeded, triangular } from "../random.ts";
+import { type Alternative, alternativesTo } from "./alternatives.ts";
 import { type Chokepoint, chokepointsOf } from "./chokepoints.ts";
 import { type Meaning, meaningsOf } from "./concurrency.ts";
 import type { Inputs } from "./measured.ts";
@@ -36,6 +37,7 @@ export interface Answer {
   meanings: Meaning[];
   chokepoints: Chokepoint[];
   effects: Effect[];
+  alternatives: Alternative[];
 }
 
 const DRAWS = 1_000;
@@ -51,6 +53,7 @@ export function answer(target: Target, design: Design, inputs: Inputs): Answer {
     meanings: meaningsOf(target, design, known),
     chokepoints: chokepointsOf(target, design, known),
     effects: effectsOf(target, design, inputs),
+    alternatives: alternativesTo(target, capacity, known),
   };
 }
 

@@ -20,6 +20,8 @@ export function tables(answer: Answer): string {
     chokepointTable(answer),
     "## What moves the cost most",
     effectTable(answer),
+    "## The same load elsewhere",
+    alternativeTable(answer),
   ].join("\n\n");
 }
 
@@ -158,5 +160,13 @@ function effectTable({ effects }: Answer): string {
         ...[name, `${figure(input.low)} ${unit}`.trim(), `${figure(input.high)} ${unit}`.trim()],
         ...[`${dollars(cost.low)} to ${dollars(cost.high)}`, source],
       ]),
+  );
+}
+
+function alternativeTable({ alternatives, capacity }: Answer): string {
+  const own = { name: "**this store**", dollars: capacity.dollars.total, source: "above" };
+  return table(
+    ["System", "dollars a month", "by"],
+    [own, ...alternatives].map(({ name, dollars: cost, source }) => [name, dollars(cost), source]),
   );
 }

@@ -16,8 +16,8 @@ const RETRY_MS = { first: 50, most: 2000 };
  */
 const CONNECTIONS_PER_ADDRESS = 5000;
 
-/** Fewer than a listener's usual backlog of 512. */
-const OPENING_AT_ONCE = 256;
+/** So few that several simulators at once stay below a listener's usual backlog of 512. */
+const OPENING_AT_ONCE = 64;
 
 interface Server {
   hostname: string;

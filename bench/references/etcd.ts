@@ -6,10 +6,7 @@ import { LOOPBACK } from "../../vitess/topology/topology.ts";
 import { httpLoad } from "../generators.ts";
 import { versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { KEY_NAMES, type Operation, type System, VALUE, VALUE_BYTES } from "../system.ts";
-
-/** Calls that write the keys. */
-const AT_ONCE = 100;
+import { KEY_NAMES, type Operation, putKeys, type System, VALUE, VALUE_BYTES } from "../system.ts";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
@@ -31,12 +28,7 @@ export async function startEtcd(rig: Rig, name: string, connections: number): Pr
   const url = (operation: Operation) => `http://${LOOPBACK}:${ports[0]}/v3/kv/${operation === "get" ? "range" : "put"}`;
   const body = (operation: Operation, key: string) =>
     JSON.stringify({ key: base64(key), ...(operation === "put" && { value: base64(VALUE) }) });
-  const put = async (key: string) => {
-    const answer = await fetch(url("put"), { method: "POST", body: body("put", key), signal: rig.signal });
-    if (!answer.ok) throw new Error(`etcd answered ${answer.status}: ${await answer.text()}`);
-  };
-  for (let i = 0; i < KEY_NAMES.length; i += AT_ONCE) await Promise.all(KEY_NAMES.slice(i, i + AT_ONCE).map(put));
-
+  await putKeys((key) => new Request(url("put"), { method: "POST", body: body("put", key) }), rig.signal);
   const load = (operation: Operation) => {
     const lines = rig.file(`etcd-${operation}.bodies`);
     writeFileSync(lines, KEY_NAMES.map((key) => `${body(operation, key)}\n`).join(""));

@@ -7,10 +7,11 @@ import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { fillKeys } from "../fill.ts";
 import { find, type Measured, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
-import { findOha, findSysbench } from "../parts.ts";
+import { findOha, findSysbench, findWebdis } from "../parts.ts";
 import { startEtcd } from "../references/etcd.ts";
 import { startHono } from "../references/hono.ts";
 import { startSysbench } from "../references/sysbench.ts";
+import { startWebdis } from "../references/webdis.ts";
 import { type Findings, figure, packageVersion, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { storeSystem } from "../store.ts";
@@ -26,6 +27,7 @@ const NAMES = {
   direct: "vitess-kv, KV_COALESCE=false",
   sysbench: "sysbench at vtgate, a statement per call",
   etcd: "etcd's HTTP gateway, one node",
+  webdis: "webdis and Redis, appendfsync always",
   hono: 'Hono on Bun answering "ok"',
 };
 
@@ -34,6 +36,7 @@ export async function compare(rig: Rig): Promise<Findings> {
   // Installed before anything is measured.
   const oha = await findOha(signal);
   await findSysbench(signal);
+  await findWebdis(signal);
   const cluster = await rig.cluster();
   const systems = await step("servers and their entries", () => startSystems(rig));
   const deadlocksBefore = await deadlocks(cluster);
@@ -70,6 +73,7 @@ async function startSystems(rig: Rig): Promise<System[]> {
     ...(await both(CONNECTIONS)),
     await startSysbench(rig, NAMES.sysbench, SYSBENCH_THREADS),
     await startEtcd(rig, NAMES.etcd, CONNECTIONS),
+    await startWebdis(rig, NAMES.webdis, CONNECTIONS),
     await startHono(rig, NAMES.hono, CONNECTIONS),
     ...(await both(FEW_CONNECTIONS)),
     ...(await both(1)),
@@ -89,6 +93,7 @@ function judge(measured: Measured[]): Bar[] {
     atLeast("PUT, against sysbench's upserts", 20, put / rate(NAMES.sysbench, "put")),
     atLeast("GET, against etcd's gateway", 2.6, get / rate(NAMES.etcd, "get")),
     atLeast("PUT, against etcd's gateway", 1.8, put / rate(NAMES.etcd, "put")),
+    atLeast("GET, against webdis and Redis (stretch)", 1, get / rate(NAMES.webdis, "get")),
     atLeast('GET, against Hono answering "ok" (stretch)', 0.5, get / rate(NAMES.hono, "get")),
     ...OPERATIONS.flatMap((operation) => [
       atMost(
@@ -107,7 +112,7 @@ function judge(measured: Measured[]): Bar[] {
 
 /** A row for each system; its rates as multiples of each reference's stand on the right, GET and PUT. */
 function resultTable(systems: System[], measured: Measured[]): string {
-  const references = { sysbench: NAMES.sysbench, etcd: NAMES.etcd, Hono: NAMES.hono };
+  const references = { sysbench: NAMES.sysbench, etcd: NAMES.etcd, webdis: NAMES.webdis, Hono: NAMES.hono };
   const rows = systems.map(({ name, connections }) => {
     const ratios = Object.values(references).map((reference) =>
       OPERATIONS.map((operation) => {
