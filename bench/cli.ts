@@ -51,10 +51,3 @@ export function main<T extends ArgsDef>(
 export function refuseOthers([first]: string[]) {
   if (first !== undefined) throw new Problem(`There is no option '${first}'; --help lists them.`);
 }
-
-/** Fires at Ctrl-C and its like, which then end nothing by themselves. */
-export function interruption(): AbortSignal {
-  const stop = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
-  return stop.signal;
-}

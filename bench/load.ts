@@ -1,8 +1,9 @@
 // `npm run load`: the load simulator's command line.
 
 import { writeFileSync } from "node:fs";
+import { interruption } from "../src/signals.ts";
 import { step } from "../vitess/support/progress.ts";
-import { interruption, main, option, refuseOthers } from "./cli.ts";
+import { main, option, refuseOthers } from "./cli.ts";
 import { DISTRIBUTIONS } from "./load/keys.ts";
 import { DEFAULTS, type LoadOptions } from "./load/options.ts";
 import { plots, summary } from "./load/report.ts";
@@ -43,7 +44,7 @@ await main(meta, args, async (given) => {
     clients: given.clients.split(",").map(Number),
     rate: rate === undefined ? undefined : Number(rate),
   };
-  const result = await runLoad(options as LoadOptions, { signal: interruption(), step });
+  const result = await runLoad(options as LoadOptions, { signal: interruption().signal, step });
   console.log(summary(result));
   if (json) writeFileSync(json, `${JSON.stringify(result, undefined, 2)}\n`);
   if (svg && result.steps.length > 0) writePlot(svg, plots(result));

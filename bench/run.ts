@@ -1,8 +1,9 @@
 // `npm run bench -- [section…]`: measures on a cluster of its own, writes results/SECTION.json and results/SECTION.md, and
 // stops and deletes everything whatever happens.
 
+import { interruption } from "../src/signals.ts";
 import { withLock } from "../vitess/support/lock.ts";
-import { interruption, main, option, Problem } from "./cli.ts";
+import { main, option, Problem } from "./cli.ts";
 import { type Findings, report } from "./report.ts";
 import { Rig } from "./rig.ts";
 import { calls } from "./sections/calls.ts";
@@ -35,7 +36,7 @@ await main({ name: "bench", description }, args, async ({ _: named, ...given }) 
     throw new Problem(`--${name} takes a whole number from 1 on, not '${given[name]}'.`);
   };
   const options = { seconds: whole("seconds"), warmupSeconds: whole("warmup"), rounds: whole("repeat") };
-  const signal = interruption();
+  const { signal } = interruption();
   const rig = new Rig(options, signal);
   const onWait = (holder: number) => console.error(`… waiting for process ${holder}, which is measuring`);
   try {

@@ -7,22 +7,21 @@ import { readTokens } from "./auth/source.ts";
 import { isAnonymous, readConfig, tokenSource } from "./config.ts";
 import { type Backend, inspectBackend } from "./database/backend.ts";
 import { migrate } from "./database/migrate.ts";
-import { outliveReaders } from "./output.ts";
 import { requireFreePort } from "./port.ts";
 import { Workers } from "./processes.ts";
 import { type Ending, type ServerConfig, serve } from "./serve.ts";
+import { interruption, outliveReaders } from "./signals.ts";
 
 /** Given with a backend to the processes that KV_WORKERS asks for: they only serve. No variable, for those are users'. */
 const WORKER_FLAG = "--worker";
 
 outliveReaders();
-const stop = new AbortController();
+const stop = interruption();
 const ending: Ending = { signal: stop.signal, begun: once(stop.signal, "abort"), leaves: false };
 // By SIGTERM, whose sender has clients that should notice; whoever presses Ctrl-C does not want to wait.
-process.on("SIGTERM", () => {
+process.prependListener("SIGTERM", () => {
   ending.leaves = true;
 });
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 // A process does not outlive the one that started it over a channel, even if that was killed.
 process.on("disconnect", () => {
   ending.leaves = true;

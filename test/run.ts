@@ -3,11 +3,11 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { interruption } from "../src/signals.ts";
 import { ClusterProblem } from "../vitess/support/problem.ts";
-import { onSignals } from "./signals.ts";
 import { endKept, type Suite, startSuite } from "./suite.ts";
 
-const stop = onSignals();
+const stop = interruption().signal;
 let suite: Suite | undefined;
 let outcome: { code: number; counts?: string };
 try {

@@ -1,12 +1,13 @@
 // What the tests run against: a cluster, a plain MySQL, a server over each, and the Worker, on ports and in a folder of
 // their own. Either for one run of the suite, or kept until `npm run test:down`.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
 import { startServer, WORKER } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
+import { startTime } from "../vitess/support/processes.ts";
 import { step } from "../vitess/support/progress.ts";
 import {
   BACKUPS_DIR,
@@ -38,8 +39,9 @@ export interface Targets {
 
 /** What `npm run test:up` has left running. */
 export interface Kept {
-  /** Of the process that stops all of it at SIGTERM. */
+  /** The process that stops all of it at SIGTERM, and when that was started: another may have its id one day. */
   pid: number;
+  start: string | undefined;
   /** Once all of it serves. */
   targets?: Targets;
 }
@@ -99,12 +101,13 @@ export async function clear() {
 export function kept(): Kept | undefined {
   if (!existsSync(KEPT_FILE)) return undefined;
   const kept: Kept = JSON.parse(readFileSync(KEPT_FILE, "utf8"));
-  return isAlive(kept.pid) ? kept : undefined;
+  return isAlive(kept) ? kept : undefined;
 }
 
-export function keep(kept: Kept) {
-  mkdirSync(join(KEPT_FILE, ".."), { recursive: true });
-  writeFileSync(KEPT_FILE, JSON.stringify(kept));
+/** Tells that this process keeps everything running. */
+export function keep(targets?: Targets) {
+  const { pid } = process;
+  writeFileSync(KEPT_FILE, JSON.stringify({ pid, start: startTime(pid), targets } satisfies Kept));
 }
 
 /** Ends what is kept running; false if nothing is. */
@@ -113,7 +116,7 @@ export async function endKept(): Promise<boolean> {
   if (found) {
     process.kill(found.pid, "SIGTERM");
     const deadline = Date.now() + END_TIMEOUT_MS;
-    while (isAlive(found.pid)) {
+    while (isAlive(found)) {
       if (Date.now() > deadline) throw new Error(`process ${found.pid} does not end`);
       await sleep(50);
     }
@@ -122,10 +125,6 @@ export async function endKept(): Promise<boolean> {
   return found !== undefined;
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+function isAlive({ pid, start }: Kept): boolean {
+  return start !== undefined && startTime(pid) === start;
 }

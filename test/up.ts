@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { onSignals } from "./signals.ts";
+import { interruption, outliveReaders } from "../src/signals.ts";
 import { clear, endKept, keep, kept, startSuite } from "./suite.ts";
 
 const KEEPER_FLAG = "--keep";
@@ -27,7 +27,7 @@ async function bringUp() {
   });
   keeper.stdout.pipe(process.stdout);
   keeper.stderr.pipe(process.stderr);
-  const stop = onSignals();
+  const stop = interruption().signal;
   stop.addEventListener("abort", () => keeper.kill("SIGTERM"));
   const exited = once(keeper, "exit");
   let code: number | null | undefined;
@@ -44,12 +44,12 @@ async function bringUp() {
 }
 
 async function keepRunning() {
-  const stop = onSignals();
-  keep({ pid: process.pid });
+  const stop = interruption().signal;
+  keep();
   const suite = await startSuite(stop, { watch: true });
-  keep({ pid: process.pid, targets: suite.targets });
+  keep(suite.targets);
   // Whoever read the progress has gone.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  outliveReaders();
   if (!stop.aborted) await once(stop, "abort");
   await suite.stop();
 }

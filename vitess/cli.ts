@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { defineCommand, runMain } from "citty";
 import { directStore } from "../src/batching/direct.ts";
+import { interruption } from "../src/signals.ts";
 import { readSweepStatus } from "../src/sweep/status.ts";
 import { addTablet } from "./operate/add-tablet.ts";
 import { backup } from "./operate/backup.ts";
@@ -171,12 +172,11 @@ function integer(flag: string, text: string | undefined): number | undefined {
 
 /** Ctrl-C aborts the command, which then stops what it started; a problem is told in its own words, without a stack. */
 async function guard(work: (signal: AbortSignal) => Promise<void>) {
-  const abort = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => abort.abort());
+  const { signal } = interruption();
   try {
-    await work(abort.signal);
+    await work(signal);
   } catch (error) {
-    const interrupted = abort.signal.aborted && (error as Error).name === "AbortError";
+    const interrupted = signal.aborted && (error as Error).name === "AbortError";
     if (!interrupted)
       console.error(error instanceof ClusterProblem || error instanceof RangeError ? error.message : error);
     process.exit(interrupted ? 130 : 1);

@@ -1,14 +1,14 @@
 // Each shard's primary, past all servers: to sweep it in other ways, to look how much is left, to watch its replicas.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type Database } from "../../src/database/connect.ts";
+import { connect, type Database, type Rows } from "../../src/database/connect.ts";
 import { ExpiredRows } from "../../src/database/expired.ts";
-import { replicaLag } from "../../src/database/shards.ts";
 import { urlOfShard } from "../../src/database/url.ts";
 import type { ClusterStatus } from "../../vitess/run/status.ts";
 import { again } from "../fill.ts";
 
 const SAMPLE_MS = 1_000;
+const QUERY_TIMEOUT_MS = 2_000;
 const ALL_ROWS = 10_000_000;
 /** Samples count no further: that would be the largest part of the load. */
 const SAMPLED_ROWS = 10_000;
@@ -86,4 +86,13 @@ export async function whileSampling<T>(
     end.abort();
     await sampling.finally(() => database.close());
   }
+}
+
+/** Seconds that the furthest of the shard's replicas is behind its primary; 0 where none replicates. */
+async function replicaLag(database: Database, keyspace: string, shard: string): Promise<number> {
+  const sql = "SHOW VITESS_REPLICATION_STATUS LIKE ?";
+  const statement = { name: "replication", sql, params: [`${keyspace}/${shard}`], writes: false };
+  const replicas = await database.execute<Rows>(statement, QUERY_TIMEOUT_MS);
+  // The lag is no number while replication does not run.
+  return Math.max(0, ...replicas.map((row) => Number(row.ReplicationLag)).filter(Number.isFinite));
 }

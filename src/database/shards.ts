@@ -97,15 +97,6 @@ export function shardAt(shards: Shard[], id: bigint): Shard {
   return shards[first] as Shard;
 }
 
-/** Seconds that the furthest of the shard's replicas is behind its primary; 0 where none replicates. */
-export async function replicaLag(database: Database, keyspace: string, shard: string): Promise<number> {
-  const sql = "SHOW VITESS_REPLICATION_STATUS LIKE ?";
-  const statement = { name: "replication", sql, params: [`${keyspace}/${shard}`], writes: false };
-  const replicas = await database.execute<Rows>(statement, QUERY_TIMEOUT_MS);
-  // The lag is no number while replication does not run.
-  return Math.max(0, ...replicas.map((row) => Number(row.ReplicationLag)).filter(Number.isFinite));
-}
-
 /** The shards in order of their ranges, if these leave nothing out and nothing twice. */
 export function wholeMap(names: string[]): Shard[] | undefined {
   const shards = names.map(shardOfName).toSorted((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));

@@ -16,12 +16,10 @@ export function turnAway(request: Request): Response | undefined {
   if (!rawPath(request).startsWith(ENTRIES_PATH)) return undefined;
   const requestId = crypto.randomUUID();
   const document = problemDocument(OVERLOADED, requestId);
-  const headers = { ...HEADERS, "X-Request-Id": requestId };
-  // To HEAD with the length that GET's answer has.
-  if (request.method === "HEAD")
-    return new Response(null, {
-      status: OVERLOADED.status,
-      headers: { ...headers, "Content-Length": String(document.length) },
-    });
-  return new Response(document, { status: OVERLOADED.status, headers });
+  const isHead = request.method === "HEAD";
+  return new Response(isHead ? null : document, {
+    status: OVERLOADED.status,
+    // To HEAD with the length that GET's answer has.
+    headers: { ...HEADERS, "X-Request-Id": requestId, ...(isHead && { "Content-Length": String(document.length) }) },
+  });
 }

@@ -56,7 +56,7 @@ export function requireExactPath(request: { url: string }, parts: SentParts | un
   if (DOT_KEY.test(parts.key)) throw DOT_KEY_REFUSED;
   if (request.url.includes("#") || MALFORMED.test(rest)) return;
   const [ns = "", key = "", ttl] = rest.split("/");
-  const isRepaired = ttl !== undefined && ttl !== "ttl" ? true : key.includes(REPAIRED);
+  const isRepaired = (ttl !== undefined && ttl !== "ttl") || key.includes(REPAIRED);
   if (isRepaired || !isSame(ns, parts.ns) || !isSame(key, parts.key)) throw REPAIRED_PATH;
 }
 

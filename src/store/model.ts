@@ -17,16 +17,12 @@ import {
 } from "./store.ts";
 import { newVersion, type Version } from "./version.ts";
 
-/** The model's present, in epoch milliseconds, unless a test moves it. */
+/** The model's present, in epoch milliseconds, unless a test has another. */
 export const MODEL_NOW_MS = 1_700_000_000_000;
 
 export class ModelStore implements Store {
-  nowMs = MODEL_NOW_MS;
-
-  /** Its clock stands still, unless a test moves it or gives another. */
-  constructor(clock?: () => number) {
-    if (clock) Object.defineProperty(this, "nowMs", { get: clock });
-  }
+  /** The clock, in epoch milliseconds, stands still unless a test gives another. */
+  constructor(private readonly clock: () => number = () => MODEL_NOW_MS) {}
 
   private readonly rows = new Map<string, Row<Content> | null>();
   /** What was asked of it, in order. */
@@ -67,9 +63,9 @@ export class ModelStore implements Store {
   /** What is kept under `namespace/key`. */
   entry(name: string): Entry | null {
     const row = this.rows.get(name);
-    if (!row || !isLive(row, this.nowMs)) return null;
+    if (!row || !isLive(row, this.clock())) return null;
     const { version, expiresAtMs: atMs, content } = row;
-    const expiry = atMs === null ? null : { atMs, ttlMs: atMs - this.nowMs };
+    const expiry = atMs === null ? null : { atMs, ttlMs: atMs - this.clock() };
     return { ...content, version, valueBytes: content.value.length, expiry };
   }
 
@@ -80,7 +76,7 @@ export class ModelStore implements Store {
   }
 
   private write(key: EntryKey, write: Write<Content>): Answer {
-    const { row, answer } = decide(this.rows.get(keyName(key)) ?? null, write, this.nowMs);
+    const { row, answer } = decide(this.rows.get(keyName(key)) ?? null, write, this.clock());
     this.rows.set(keyName(key), row);
     return answer;
   }

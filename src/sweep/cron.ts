@@ -39,7 +39,6 @@ export async function sweepForAWhile(store: Store, expired: ExpiredRows): Promis
     });
     return swept;
   } finally {
-    // It expires by itself.
-    await lease.release().catch(() => {});
+    await lease.release();
   }
 }

@@ -62,11 +62,11 @@ export class Lease {
     return this.version !== null && (await this.write({ ifMatch: [this.version] }));
   }
 
-  /** Lets others have it at once, as far as that can be done. Throws `StoreError`. */
+  /** Lets others have it at once; where that can't be done it expires by itself. */
   async release() {
     const { version } = this;
     this.version = null;
-    if (version !== null) await this.store.delete(this.key, [version]);
+    if (version !== null) await this.store.delete(this.key, [version]).catch(() => {});
   }
 
   private async write(condition: { ifNoneMatch: "*" } | { ifMatch: Version[] }): Promise<boolean> {

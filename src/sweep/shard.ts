@@ -29,7 +29,7 @@ export async function sweepShard(options: ShardSweepOptions, over: AbortSignal) 
   while (!over.aborted) {
     try {
       const took = await lease.take();
-      if (took) await sweepForATerm(options, lease, over).finally(() => release(lease));
+      if (took) await sweepForATerm(options, lease, over).finally(() => lease.release());
       // After a term for longer than others wait, so that it is another's turn.
       await pause(LEASE_MS * (took ? 1.5 : 0.5) * (1 + Math.random() / 3), over);
     } catch (error) {
@@ -48,11 +48,6 @@ async function sweepForATerm({ expired, calls }: ShardSweepOptions, lease: Lease
       return last !== null || performance.now() < until;
     },
   });
-}
-
-/** A lease that can't be given back expires by itself. */
-function release(lease: Lease): Promise<void> {
-  return lease.release().catch(() => {});
 }
 
 function warn(log: Logger, error: unknown) {

@@ -42,6 +42,7 @@ export function openShard(shard: string, { url, backend, shards, storeOver }: Sh
   };
 }
 
+/** The lease of a shard's sweep. Throws where there is no such shard, or no longer. */
 export function sweepLeaseKey(shard: string, { names, shardOf }: Shards): EntryKey {
   if (!names().includes(shard)) throw new Error(`there is no shard ${shard}`);
   for (let n = 0; ; n++) {

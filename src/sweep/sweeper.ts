@@ -54,19 +54,19 @@ export class Sweeper {
 
   private async follow() {
     const ending = new Set<Promise<void>>();
-    const drop = (name: string) => {
-      const ended = this.tasks.get(name)?.end();
+    const drop = (name: string, { end }: Task) => {
       this.tasks.delete(name);
-      if (ended) ending.add(ended.finally(() => ending.delete(ended)));
+      const ended: Promise<void> = end().finally(() => ending.delete(ended));
+      ending.add(ended);
     };
     const { signal } = this.over;
     while (!signal.aborted) {
       const names = new Set(this.options.shards.names());
-      for (const name of this.tasks.keys()) if (!names.has(name)) drop(name);
+      for (const [name, task] of this.tasks) if (!names.has(name)) drop(name, task);
       for (const name of names) if (!this.tasks.has(name)) this.tasks.set(name, this.begin(name));
       await pause(FOLLOW_MS, signal);
     }
-    for (const name of this.tasks.keys()) drop(name);
+    for (const [name, task] of this.tasks) drop(name, task);
     await Promise.all(ending);
   }
 

@@ -3,6 +3,7 @@
 
 import { rmSync } from "node:fs";
 import { report, table } from "../../bench/report.ts";
+import { interruption } from "../../src/signals.ts";
 import { withLock } from "../../vitess/support/lock.ts";
 import { ClusterProblem } from "../../vitess/support/problem.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
@@ -18,8 +19,7 @@ import { PROFILE } from "./traffic.ts";
 
 const LOSS_INTERVAL_MS = 100;
 
-const stop = new AbortController();
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
+const stop = interruption();
 
 let code = 0;
 try {

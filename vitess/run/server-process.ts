@@ -3,8 +3,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { SERVER } from "./server.ts";
 
-const SERVER = join(import.meta.dirname, "../../src/server.ts");
 /** `npm start` and `npm run dev`: the server, and a cluster if need be. */
 export const START = join(import.meta.dirname, "../serve.ts");
 export const DEV = join(import.meta.dirname, "../dev.ts");

@@ -3,12 +3,11 @@
 import { join } from "node:path";
 import { readTokens } from "../../src/auth/source.ts";
 import { type Config, isAnonymous, readConfig, tokenSource } from "../../src/config.ts";
-import { outliveReaders } from "../../src/output.ts";
 import { requireFreePort } from "../../src/port.ts";
+import { interruption, outliveReaders, SIGNALS } from "../../src/signals.ts";
 import { ClusterProblem } from "../support/problem.ts";
 
-const SERVER = join(import.meta.dirname, "../../src/server.ts");
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export const SERVER = join(import.meta.dirname, "../../src/server.ts");
 /** What a shell shows for a command that Ctrl-C has ended. */
 const INTERRUPTED = 130;
 
@@ -18,10 +17,9 @@ const INTERRUPTED = 130;
  */
 export async function runCommand(work: (signal: AbortSignal) => Promise<number>): Promise<never> {
   outliveReaders();
-  const stop = new AbortController();
-  for (const name of SIGNALS) process.on(name, () => stop.abort());
-  const code = await work(stop.signal).catch((error) => {
-    if (stop.signal.aborted && error.name === "AbortError") return INTERRUPTED;
+  const { signal } = interruption();
+  const code = await work(signal).catch((error) => {
+    if (signal.aborted && error.name === "AbortError") return INTERRUPTED;
     console.error(error instanceof Error ? error.message : error);
     return 1;
   });

@@ -9,8 +9,8 @@ import { type Config, isAnonymous, readConfig, VARIABLES } from "../../src/confi
 import { inspectBackend, requireSessionDefaults } from "../../src/database/backend.ts";
 import { migrate } from "../../src/database/migrate.ts";
 import { urlsOf } from "../../src/database/url.ts";
-import { outliveReaders } from "../../src/output.ts";
 import { requireFreePort } from "../../src/port.ts";
+import { interruption, outliveReaders } from "../../src/signals.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { run, startTime } from "../support/processes.ts";
 import { step } from "../support/progress.ts";
@@ -36,9 +36,8 @@ const PRELOAD = `
     (event === "uncaughtException" && survived.includes(args[0]?.code)) || emit.call(process, event, ...args);
 `;
 
-const stop = new AbortController();
+const stop = interruption();
 outliveReaders();
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort());
 
 await main().catch((error) => {
   if (stop.signal.aborted && error.name === "AbortError") process.exit(0);
