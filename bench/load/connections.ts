@@ -12,9 +12,9 @@ const RETRY_MS = { first: 50, most: 2000 };
 
 /**
  * An address has 28,000 ports towards one server, but where the local address is given they are searched one by one,
- * so that opening takes ever longer when more than a part of them is taken.
+ * so that opening takes ever longer when more than a part of them is taken. Several simulators share the addresses.
  */
-const CONNECTIONS_PER_ADDRESS = 5000;
+const CONNECTIONS_PER_ADDRESS = 1000;
 
 /** So few that several simulators at once stay below a listener's usual backlog of 512. */
 const OPENING_AT_ONCE = 64;
