@@ -24,7 +24,17 @@ export async function connectOnce(urlList: string): Promise<Connection> {
       failure = error;
     }
   }
-  throw failure;
+  throw explained(failure);
+}
+
+/** The same in words that say what to do, where it is about TLS. */
+function explained(error: unknown): unknown {
+  const { code, errno, message } = error as { code?: string; errno?: number; message: string };
+  // MySQL's ER_SECURE_TRANSPORT_REQUIRED; vtgate has no number of its own for it.
+  if (errno === 3159 || message.includes("does not allow insecure connections")) {
+    return new Error("the database takes no connections in plain text; set ssl-mode=REQUIRED in DATABASE_URL");
+  }
+  return code?.startsWith("HANDSHAKE_") ? new Error(`there is no TLS to the database: ${message}`) : error;
 }
 
 export async function rowsOf(connection: Connection, sql: string, values?: unknown[]): Promise<RowDataPacket[]> {
