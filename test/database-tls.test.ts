@@ -1,16 +1,17 @@
 // TLS to the database: encrypted and verified by each host's own name, over sockets that fail over, or not connected.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Connection, createConnection } from "mysql2/promise";
+import { inspectBackend } from "../src/database/backend.ts";
 import { connect, type Rows } from "../src/database/connect.ts";
 import { launchServer, startServer } from "../vitess/run/server-process.ts";
-import { run } from "../vitess/support/processes.ts";
-import { WRONG_DIR } from "./folders.ts";
+import { Processes, run } from "../vitess/support/processes.ts";
+import { SUITE_DIR, WRONG_DIR } from "./folders.ts";
 import { type PlainMysql, startPlainMysql } from "./mysqld.ts";
 import { wayTo } from "./proxy.ts";
-import { call, freshKeyUrl } from "./targets.ts";
+import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
 const PORT = 17912;
 const DIR = join(WRONG_DIR, "tls");
@@ -196,4 +197,84 @@ test("without TLS there is none, and a socket on this machine needs none", async
   } finally {
     await server.stop();
   }
+});
+
+describe("vtgate", () => {
+  const NAMES = ["vtgate-a", "vtgate-b"] as const;
+  const FIRST_PORT = 17914;
+  const processes = new Processes(DIR);
+  let databaseUrl: URL;
+
+  const vtgateUrl = (port: number, query: string) => {
+    const { username, password, pathname } = databaseUrl;
+    return `mysql://${username}:${password}@localhost:${port}${pathname}?${query}`;
+  };
+
+  /** Beside those of the cluster, with the same cells and users. */
+  beforeAll(async () => {
+    const { vtgates } = targets.vitess.status;
+    databaseUrl = new URL(targets.vitess.databaseUrl);
+    const pid = new Processes(SUITE_DIR).pid(vtgates[0].name);
+    const [file = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+    const own = /^--(port|grpc-port|mysql-server-(port|socket-path|bind-address))=/;
+    for (const [i, name] of NAMES.entries()) {
+      const port = FIRST_PORT + 2 * i;
+      processes.start(name, {
+        file,
+        args: [
+          ...args.filter((arg) => !own.test(arg)),
+          ...[`--port=${port + 1}`, `--mysql-server-port=${port}`, "--mysql-server-bind-address=127.0.0.1"],
+          ...["--mysql-server-require-secure-transport", `--mysql-server-ssl-cert=${PEM}/localhost.pem`],
+          `--mysql-server-ssl-key=${PEM}/localhost-key.pem`,
+        ],
+      });
+    }
+    for (const port of [FIRST_PORT, FIRST_PORT + 2]) {
+      await until(
+        () =>
+          inspectBackend(vtgateUrl(port, VERIFIED)).then(
+            (found) => found === "vitess",
+            () => false,
+          ),
+        "vtgate",
+      );
+    }
+  }, 60_000);
+  afterAll(() => Promise.all(NAMES.map((name) => processes.stop(name, 10_000))));
+
+  test("plain text and another authority are refused at the start", async () => {
+    for (const [query, sentence] of [
+      ["", /in plain text; set ssl-mode=REQUIRED/],
+      [`ssl-ca=${PEM}/other-ca.pem`, /no TLS to the database: .*(certificate|signature)/],
+    ] as const) {
+      const { output, exited } = launchServer({ DATABASE_URL: vtgateUrl(FIRST_PORT, query), PORT: "0" });
+      expect(await exited).toBe(1);
+      expect(output()).toMatch(sentence);
+    }
+  });
+
+  test("one of two stops under load: what it refuses is sent again by the other", async () => {
+    const DATABASE_URL = NAMES.map((_, i) => vtgateUrl(FIRST_PORT + 2 * i, "sslmode=require")).join();
+    const server = await startServer({ DATABASE_URL, KV_DATABASE_CA: CA, KV_COALESCE: "false", KV_SWEEP: "false" });
+    try {
+      const seen = new Map<number, number>();
+      let isOver = false;
+      const client = async () => {
+        while (!isOver) {
+          const init = { method: "PUT", body: "v", headers: { "If-None-Match": "*" } };
+          const { status } = await call(freshKeyUrl(server.url), init);
+          seen.set(status, (seen.get(status) ?? 0) + 1);
+        }
+      };
+      const clients = Array.from({ length: 16 }, client);
+      await Bun.sleep(1_000);
+      await processes.stop(NAMES[0], 20_000);
+      await Bun.sleep(500);
+      isOver = true;
+      await Promise.all(clients);
+      expect([...seen.keys()]).toEqual([204]);
+    } finally {
+      await server.stop();
+    }
+  });
 });

@@ -10,7 +10,7 @@ import { sweepShard } from "./shard.ts";
 const key = leaseKey("test");
 
 /** Servers that sweep one shard, whose table is a fake. */
-function start(holders: string[], find: (holder: string) => Promise<[]>) {
+function start(holders: string[], find: (holder: string) => Promise<[]>, lines: string[] = []) {
   const store = new ModelStore();
   const over = new AbortController();
   const swept = holders.map((holder) =>
@@ -18,7 +18,7 @@ function start(holders: string[], find: (holder: string) => Promise<[]>) {
       {
         ...{ store, holder, leaseKey: key, calls: () => 0, close: async () => {} },
         expired: { find: () => find(holder) } as unknown as ExpiredRows,
-        log: pino({ level: "silent" }),
+        log: pino({}, { write: (line) => lines.push(line) }),
       },
       over.signal,
     ),
@@ -53,4 +53,15 @@ test("a sweep that fails gives the lease back, so that another can have it", asy
   expect(looks).toBe(1);
   expect(await holderOf(store, key)).toBe(null);
   await end();
+});
+
+test("a shard that goes on failing in the same way is logged once", async () => {
+  const lines: string[] = [];
+  const { store, end } = start(["a"], async () => [], lines);
+  store.put = async () => {
+    throw new StoreError("unavailable", "read-only", true);
+  };
+  await sleep(3_200);
+  await end();
+  expect(lines.filter((line) => line.includes("sweeping failed"))).toHaveLength(1);
 });
