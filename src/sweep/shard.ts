@@ -30,8 +30,8 @@ export async function sweepShard(options: ShardSweepOptions, over: AbortSignal) 
   while (!over.aborted) {
     try {
       const took = await lease.take();
-      lastFailure = "";
       if (took) await sweepForATerm(options, lease, over).finally(() => release(lease));
+      lastFailure = "";
       // After a term for longer than others wait, so that it is another's turn.
       await pause(LEASE_MS * (took ? 1.5 : 0.5) * (1 + Math.random() / 3), over);
     } catch (error) {
