@@ -28,6 +28,8 @@ const is = (wanted: unknown) => (value: unknown) => String(value) === String(wan
 
 /** Of a plain MySQL's sessions. */
 const SETTINGS: Setting[] = [
+  // In UTC alone is the conversion to epoch time exact all year round.
+  { name: "time_zone", value: "'+00:00'", fits: isUtc, advice: "default-time-zone=+00:00" },
   // No gap locks, hence no deadlocks between writers of different keys.
   {
     name: "transaction_isolation",
@@ -36,8 +38,6 @@ const SETTINGS: Setting[] = [
     advice: "transaction-isolation=READ-COMMITTED",
     mayDifferOnVitess: true,
   },
-  // In UTC alone is the conversion to epoch time exact all year round.
-  { name: "time_zone", value: "'+00:00'", fits: isUtc, advice: "default-time-zone=+00:00" },
   // Else a write is acknowledged and never committed.
   { name: "autocommit", value: "1", fits: is(1), advice: "autocommit=1, and no SET autocommit in init-connect" },
   // Else a COMMIT begins another transaction, or ends the session.

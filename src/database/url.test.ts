@@ -15,6 +15,7 @@ describe("what it says", () => {
     ],
     ["mysql://kv:p@ss@db/kv", { host: "db", password: "p@ss" }],
     ["mysql://kv:x@localhost/kv?socketPath=/run/mysql.sock", { socketPath: "/run/mysql.sock" }],
+    [`${BASE}?flags=-FOUND_ROWS`, { flags: ["-FOUND_ROWS"] }],
     [urlOfShard(BASE, "-80"), { database: "kv:-80@primary" }],
   ])("%s", (url, says) => {
     expect(readUrl(url)).toMatchObject(says);
@@ -75,6 +76,7 @@ describe("what is refused", () => {
   test.each([
     [`${BASE}?charset=utf8`, /parameter charset/],
     [`${BASE}?connection_limit=5`, /parameter connection_limit/],
+    [`${BASE}?flags=-PROTOCOL_41`, /parameter flags/],
     [`${BASE}?hunter2=1`, /parameter/],
     [`${BASE}?socketPath=run`, /socketPath must begin/],
     [`${BASE}?socketPath=/s,${BASE}?socketPath=/s`, /socketPath is one address/],

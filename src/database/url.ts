@@ -8,6 +8,8 @@ const SEPARATOR = /,(?=mysql:\/\/)/;
 const MYSQL_PORT = 3306;
 /** What is no more than a name can be repeated: with a password that was not escaped, anything may stand there. */
 const PARAMETER_NAME = /^[A-Za-z][A-Za-z_-]{0,20}$/;
+/** Of mysql2's flags, whether rows count as affected that were found and not changed: nothing here depends on it. */
+const FLAGS = /^-?FOUND_ROWS$/;
 const KNOWN_PARAMETERS = "ssl-mode, ssl-ca, ssl-cert, ssl-key and socketPath";
 
 /** What one URL says. */
@@ -22,6 +24,7 @@ export interface Target {
   database: string;
   /** Encrypted, and verified by the host's name; without it in plain text. */
   tls?: TlsFiles;
+  flags?: string[];
 }
 
 /** Each by itself. */
@@ -56,7 +59,7 @@ export function readUrl(text: string): Target {
     throw new Error("in a user or password write %2F for /, %3F for ? and %23 for #");
   }
   if (database === "") throw new Error("must name a database, as in mysql://user:password@host:port/database");
-  const { socketPath, tls } = readParameters(url.searchParams);
+  const { socketPath, tls, flags } = readParameters(url.searchParams);
   // A URL has IPv6 addresses in brackets.
   const host = decode(url.hostname, "host").replace(/^\[(.*)\]$/, "$1");
   if (host === "" && !socketPath) throw new Error("must name a host");
@@ -70,6 +73,7 @@ export function readUrl(text: string): Target {
     database,
     ...(socketPath && { socketPath }),
     ...(tls && { tls }),
+    ...(flags && { flags: [flags] }),
   };
 }
 
@@ -81,8 +85,9 @@ function decode(text: string, what: string): string {
   }
 }
 
-function readParameters(parameters: URLSearchParams): Pick<Target, "socketPath" | "tls"> {
+function readParameters(parameters: URLSearchParams): Pick<Target, "socketPath" | "tls"> & { flags?: string } {
   let socketPath: string | undefined;
+  let flags: string | undefined;
   const words: [name: string, value: string][] = [];
   const seen = new Set<string>();
   for (const [name, value] of parameters) {
@@ -90,11 +95,12 @@ function readParameters(parameters: URLSearchParams): Pick<Target, "socketPath" 
     if (seen.has(name)) throw new Error(`has the parameter ${name} twice`);
     seen.add(name);
     if (name === "socketPath") socketPath = value;
+    else if (name === "flags" && FLAGS.test(value)) flags = value;
     else if (isTlsWord(name)) words.push([name, value]);
     else throw new Error(`has the parameter ${name}, which is not known; ${KNOWN_PARAMETERS} are`);
   }
   if (socketPath !== undefined && !socketPath.startsWith("/")) throw new Error("socketPath must begin with /");
-  return { socketPath, tls: tlsOf(words) };
+  return { socketPath, flags, tls: tlsOf(words) };
 }
 
 /** The same list, with the files of `KV_DATABASE_CA` and so on. Throws as `readUrl` does where a URL names others. */
