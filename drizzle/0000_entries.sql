@@ -6,6 +6,6 @@ CREATE TABLE `entries` (
 	`metadata` varchar(1024),
 	`value` mediumblob NOT NULL,
 	CONSTRAINT `entries_key` PRIMARY KEY(`key`)
-);
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 --> statement-breakpoint
 CREATE INDEX `entries_expires_at` ON `entries` (`expires_at`);

@@ -1,7 +1,7 @@
 // The environment, validated once. Every variable is in the table of vitess/CONFIGURATION.md.
 
 import { z } from "zod";
-import { isUrlList } from "./database/url.ts";
+import { problemOfUrls, withTlsFiles } from "./database/url.ts";
 import { VALUE_BYTES_CEILING } from "./limits.ts";
 
 const whole = (least: number, most: number) =>
@@ -30,8 +30,14 @@ const schema = z.object({
   KV_WORKERS: count(1, 64),
   DATABASE_URL: z
     .string()
-    .refine(isUrlList, "must be mysql:// URLs, separated by commas, which differ in host and port only")
+    .superRefine((list, context) => {
+      const message = problemOfUrls(list);
+      if (message) context.addIssue({ code: "custom", message });
+    })
     .optional(),
+  KV_DATABASE_CA: z.string().min(1).optional(),
+  KV_DATABASE_CERT: z.string().min(1).optional(),
+  KV_DATABASE_KEY: z.string().min(1).optional(),
   KV_DATA_DIR: z.string().min(1).optional(),
   // Read where programs are looked for, which the cluster's command line does too.
   KV_CACHE_DIR: z.string().min(1).optional(),
@@ -81,7 +87,19 @@ export function readConfig(environment: Record<string, unknown>, platform: strin
     throw new Error("KV_WORKERS: must be 1 here; only Linux spreads connections over processes that share a port");
   }
   requireTokens(data);
-  return data;
+  return withTls(data);
+}
+
+/** The files of certificates become part of the URL, so that whoever connects by it knows of them. */
+function withTls(config: Config): Config {
+  const { DATABASE_URL, KV_DATABASE_CA: ca, KV_DATABASE_CERT: cert, KV_DATABASE_KEY: key } = config;
+  if (!ca && !cert && !key) return config;
+  if (!DATABASE_URL) throw new Error("KV_DATABASE_CA, KV_DATABASE_CERT, KV_DATABASE_KEY: are for a DATABASE_URL");
+  try {
+    return { ...config, DATABASE_URL: withTlsFiles(DATABASE_URL, { ca, cert, key }) };
+  } catch (error) {
+    throw new Error(`DATABASE_URL: ${(error as Error).message}`);
+  }
 }
 
 /** The same on Workers, which everyone can reach and which have no files. */

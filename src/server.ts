@@ -7,6 +7,7 @@ import { readTokens } from "./auth/source.ts";
 import { isAnonymous, readConfig, tokenSource } from "./config.ts";
 import { type Backend, inspectBackend } from "./database/backend.ts";
 import { migrate } from "./database/migrate.ts";
+import { packetBytes, requireDatabase } from "./database/session.ts";
 import { requireFreePort } from "./port.ts";
 import { Workers } from "./processes.ts";
 import { type Ending, type ServerConfig, serve } from "./serve.ts";
@@ -42,8 +43,12 @@ async function main() {
   if (!isAnonymous(config)) await readTokens(tokenSource(config));
   await requireFreePort(config.KV_HOST, config.PORT);
   const log = pino({ level: config.LOG_LEVEL, base: null });
-  log.info("bringing the schema up to date");
   const backend = await inspectBackend(config.DATABASE_URL);
+  const largest = packetBytes({ valueBytes: config.KV_MAX_VALUE_BYTES, rows: config.KV_BATCH_ROWS });
+  for (const warning of await requireDatabase(config.DATABASE_URL, backend, { packetBytes: largest })) {
+    log.warn(warning);
+  }
+  log.info("bringing the schema up to date");
   await migrate(config.DATABASE_URL, backend, stop.signal);
   if (config.KV_WORKERS > 1) await serveByWorkers(config, backend, log);
   else await serve(config, backend, log, ending, ({ url }) => log.info({ url }, "serving"));

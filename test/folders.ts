@@ -21,5 +21,7 @@ export const BACKUPS_DIR = inTmp("backups");
 export const FAILOVER_DIR = inTmp("failover");
 /** Of the one that things happen to under load. */
 export const ROBUSTNESS_DIR = inTmp("robust");
+/** Of the MySQL servers, and the MariaDB, that are configured wrongly, or for TLS. */
+export const WRONG_DIR = inTmp("wrong");
 /** Says what `npm run test:up` has left running. */
 export const KEPT_FILE = inTmp("kept.json");

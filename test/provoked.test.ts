@@ -39,7 +39,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
     (error) => error,
   );
   if (!error) throw new Error("there was no error");
-  return storeError(error, "sent", true).code;
+  return storeError(error, { phase: "sent", writes: true }).code;
 }
 
 describe.each(BACKENDS)("on %s", (backend) => {
@@ -116,7 +116,7 @@ describe.each(BACKENDS)("on %s", (backend) => {
       crossing.map((each) =>
         each.then(
           () => "done",
-          (error) => storeError(error, "sent", true).code,
+          (error) => storeError(error, { phase: "sent", writes: true }).code,
         ),
       ),
     );
@@ -135,12 +135,12 @@ describe.each(BACKENDS)("on %s", (backend) => {
     const { config } = client;
     const wrong = createConnection({ host: config.host, port: config.port, user: config.user, password: "guess" });
     const error = await wrong.catch((error) => error);
-    expect(storeError(error, "connecting", true).code).toBe("internal");
+    expect(storeError(error, { phase: "connecting", writes: true }).code).toBe("internal");
   });
 
   test("an address at which nobody listens: nothing was sent", async () => {
     const error = await createConnection({ host: "127.0.0.1", port: 1 }).catch((error) => error);
-    expect(storeError(error, "connecting", true).code).toBe("unavailable");
+    expect(storeError(error, { phase: "connecting", writes: true }).code).toBe("unavailable");
   });
 });
 

@@ -14,6 +14,8 @@ export interface Way {
   open: Set<Socket>;
   /** Cuts a connection off that sends a text like this: before the text has arrived, or after it was answered. */
   lose: (text: string, what: Loss, times?: number) => void;
+  /** From here on what is open stays open, and nothing gets through any more: a NAT has forgotten it. */
+  swallow: () => void;
   /** Losses that are still to come. */
   pending: () => number;
   close: () => Promise<void>;
@@ -23,10 +25,12 @@ export async function wayTo(targetUrl: string, port = 0): Promise<Way> {
   const target = new URL(targetUrl);
   const open = new Set<Socket>();
   const loss = { text: "", what: "statement" as Loss, times: 0 };
+  let swallowed = 0;
   const server = createServer((client) => {
     way.accepted += 1;
     const upstream = connect(Number(target.port), target.hostname);
     let isLost = false;
+    const number = way.accepted;
     for (const socket of [client, upstream]) {
       open.add(socket);
       socket.on("error", () => {});
@@ -37,14 +41,22 @@ export async function wayTo(targetUrl: string, port = 0): Promise<Way> {
       });
     }
     client.on("data", (chunk) => {
+      if (number <= swallowed) return;
       if (loss.times > 0 && chunk.includes(loss.text)) {
         loss.times -= 1;
-        if (loss.what === "statement") return client.destroy();
+        if (loss.what === "statement") {
+          client.destroy();
+          return;
+        }
         isLost = true;
       }
-      return upstream.write(chunk);
+      upstream.write(chunk);
     });
-    upstream.on("data", (chunk) => (isLost ? client.destroy() : client.write(chunk)));
+    upstream.on("data", (chunk) => {
+      if (number <= swallowed) return;
+      if (isLost) client.destroy();
+      else client.write(chunk);
+    });
   });
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
@@ -53,6 +65,9 @@ export async function wayTo(targetUrl: string, port = 0): Promise<Way> {
     accepted: 0,
     open,
     lose: (text, what, times = 1) => Object.assign(loss, { text, what, times }),
+    swallow: () => {
+      swallowed = way.accepted;
+    },
     pending: () => loss.times,
     close: async () => {
       server.close();

@@ -19,6 +19,7 @@ import {
   RESHARD_DIR,
   ROBUSTNESS_DIR,
   SUITE_DIR,
+  WRONG_DIR,
 } from "./folders.ts";
 import { startPlainMysql } from "./mysqld.ts";
 
@@ -26,7 +27,7 @@ const PORT_BASE = 17000;
 const PORTS = { mysql: PORT_BASE + 900, overVitess: PORT_BASE + 901, overMysql: PORT_BASE + 902 };
 const FOLDERS = [
   ...[SUITE_DIR, FAILOVER_DIR, LAUNCHER_DIR, RESHARD_DIR],
-  ...[OPERATIONS_DIR, BACKUPS_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR],
+  ...[OPERATIONS_DIR, BACKUPS_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR, WRONG_DIR],
 ];
 const END_TIMEOUT_MS = 60_000;
 

@@ -34,8 +34,8 @@ export async function afterFailure<W extends Waiting<never>>(
   error: unknown,
   retry: (half: Batch<W>) => Promise<Rest<W>>,
 ): Promise<Rest<W>> {
-  const code = error instanceof StoreError ? error.code : undefined;
-  if (code === "unavailable") return { again: calls, failed: true };
+  const { code, isFinal } = error instanceof StoreError ? error : {};
+  if (code === "unavailable" && !isFinal) return { again: calls, failed: true };
   if (code === "internal" && calls.length > 1) {
     const half = Math.ceil(calls.length / 2);
     const halves = [calls.slice(0, half), calls.slice(half)];

@@ -1,16 +1,23 @@
 // Sockets to a database that answers at several addresses: to each in turn, and for a while to none that has failed.
 
 import { connect, type Socket } from "node:net";
-import { urlsOf } from "./url.ts";
+import { readUrl, urlsOf } from "./url.ts";
 
 /** An address is left out for so long after a connection to it has broken, as long as another has not. */
 const AVOID_MS = 5_000;
-const MYSQL_PORT = 3306;
+/** Shorter than any NAT or firewall forgets a connection on which nothing is sent. */
+const KEEP_ALIVE_MS = 15_000;
 
 interface Address {
   host: string;
   port: number;
+  socketPath?: string;
   brokenAt: number;
+}
+
+/** Of mysql2: the configuration of one connection, whose host is the one that a certificate must name. */
+export interface Connecting {
+  config: { host?: string; port?: number };
 }
 
 export class Addresses {
@@ -20,10 +27,8 @@ export class Addresses {
 
   constructor(urlList: string) {
     this.addresses = urlsOf(urlList).map((url) => {
-      const { hostname, port } = new URL(url);
-      // A URL has IPv6 addresses in brackets.
-      const host = decodeURIComponent(hostname.replace(/^\[(.*)\]$/, "$1"));
-      return { host, port: Number(port) || MYSQL_PORT, brokenAt: Number.NEGATIVE_INFINITY };
+      const { host, port, socketPath } = readUrl(url);
+      return { host, port, socketPath, brokenAt: Number.NEGATIVE_INFINITY };
     });
   }
 
@@ -31,13 +36,17 @@ export class Addresses {
     return this.addresses.length;
   }
 
-  /** A socket that is about to connect. */
-  open(): Socket {
+  /** A socket that is about to connect. The connection is told to whom, for TLS. */
+  open({ config }: Connecting): Socket {
     const address = this.next();
-    const socket = connect(address.port, address.host);
-    socket.setNoDelay(true);
-    // An address at which nobody answers any more is told by what is sent to it without an answer.
-    socket.on("connect", () => socket.setKeepAlive(true));
+    const { host, port, socketPath } = address;
+    Object.assign(config, { host, port });
+    const socket = socketPath === undefined ? connect(port, host) : connect(socketPath);
+    if (socketPath === undefined) {
+      socket.setNoDelay(true);
+      // An address at which nobody answers any more is told by what is sent to it without an answer.
+      socket.on("connect", () => socket.setKeepAlive(true, KEEP_ALIVE_MS));
+    }
     // Whoever gives up a connection destroys it, be it because it broke or because nothing came.
     socket.on("close", () => {
       if (!this.closing) address.brokenAt = performance.now();

@@ -1,6 +1,7 @@
-// What kind of database a URL leads to, and whether its clock can be relied on.
+// What kind of database a URL leads to, and single connections to it.
 
 import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
+import { loginOf } from "./login.ts";
 import { urlsOf } from "./url.ts";
 
 export type Backend = "vitess" | "mysql";
@@ -14,16 +15,26 @@ const SETUP_TIMEOUT_MS = 10_000;
  */
 export async function connectOnce(urlList: string): Promise<Connection> {
   let failure: unknown;
-  for (const uri of urlsOf(urlList)) {
+  for (const url of urlsOf(urlList)) {
     try {
-      const connection = await createConnection({ uri, connectTimeout: SETUP_TIMEOUT_MS });
+      const connection = await createConnection({ ...loginOf(url), connectTimeout: SETUP_TIMEOUT_MS });
       connection.on("error", () => {});
       return connection;
     } catch (error) {
       failure = error;
     }
   }
-  throw failure;
+  throw explained(failure);
+}
+
+/** The same in words that say what to do, where it is about TLS. */
+function explained(error: unknown): unknown {
+  const { code, errno, message } = error as { code?: string; errno?: number; message: string };
+  // MySQL's ER_SECURE_TRANSPORT_REQUIRED; vtgate has no number of its own for it.
+  if (errno === 3159 || message.includes("does not allow insecure connections")) {
+    return new Error("the database takes no connections in plain text; set ssl-mode=REQUIRED in DATABASE_URL");
+  }
+  return code?.startsWith("HANDSHAKE_") ? new Error(`there is no TLS to the database: ${message}`) : error;
 }
 
 export async function rowsOf(connection: Connection, sql: string, values?: unknown[]): Promise<RowDataPacket[]> {
@@ -42,48 +53,17 @@ export function servingShards(shards: RowDataPacket[], keyspace: string): string
     .map((name) => name.slice(keyspace.length + 1));
 }
 
-/**
- * Finds out what answers at the URL. Fails unless the clock of every shard shows UTC, in which alone its conversion
- * to epoch time is exact all year round; a plain MySQL is told so by each connection instead.
- */
+/** Finds out what answers at the URL. */
 export async function inspectBackend(url: string): Promise<Backend> {
   const connection = await connectOnce(url);
   try {
-    const shards = await rowsOf(connection, SHOW_SHARDS).catch((error) => {
-      // A syntax error to a MySQL server.
-      if (error.errno === 1064) return undefined;
-      throw error;
-    });
-    if (!shards) return "mysql";
-    const keyspace = String(connection.config.database);
-    for (const shard of servingShards(shards, keyspace)) {
-      await rowsOf(connection, `USE \`${keyspace}:${shard}@primary\``);
-      await requireUtc(connection, `shard ${shard}`);
-    }
+    await rowsOf(connection, SHOW_SHARDS);
     return "vitess";
+  } catch (error) {
+    // A syntax error to a MySQL server.
+    if ((error as { errno?: number }).errno === 1064) return "mysql";
+    throw error;
   } finally {
     connection.destroy();
-  }
-}
-
-/** Fails unless a plain MySQL's sessions begin with what `connect` tells them, for one that tells them nothing. */
-export async function requireSessionDefaults(url: string) {
-  const connection = await connectOnce(url);
-  try {
-    await requireUtc(connection, "the server");
-    const [row] = await rowsOf(connection, "SELECT @@global.transaction_isolation AS isolation");
-    if (row?.isolation !== "READ-COMMITTED") {
-      throw new Error(`the isolation of the server is ${row?.isolation}; set transaction-isolation=READ-COMMITTED`);
-    }
-  } finally {
-    connection.destroy();
-  }
-}
-
-async function requireUtc(connection: Connection, where: string) {
-  const [row] = await rowsOf(connection, "SELECT @@global.time_zone AS zone, @@system_time_zone AS system_zone");
-  const zone = row?.zone === "SYSTEM" ? row.system_zone : row?.zone;
-  if (!["+00:00", "UTC", "Etc/UTC"].includes(zone)) {
-    throw new Error(`the time zone of ${where} is ${zone}; set default-time-zone=+00:00 there`);
   }
 }

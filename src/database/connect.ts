@@ -3,9 +3,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader, type RowDataPacket } from "mysql2";
 import { StoreError } from "../store/error.ts";
-import { Addresses } from "./addresses.ts";
+import { Addresses, type Connecting } from "./addresses.ts";
 import type { Backend } from "./backend.ts";
-import { keepsSession, storeError } from "./errors.ts";
+import { isReadOnly, keepsSession, storeError } from "./errors.ts";
+import { loginOf } from "./login.ts";
+import { SESSION } from "./session.ts";
 import type { Statement } from "./statements.ts";
 import { urlsOf } from "./url.ts";
 
@@ -36,16 +38,13 @@ export interface ConnectOptions {
   disableEval?: boolean;
 }
 
-/** What each new connection is told before its first statement. */
-const SESSION_SETTINGS: Record<Backend, string> = {
-  // No gap locks, hence no deadlocks between writers of different keys; and exact conversion to epoch time.
-  mysql: "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00'",
-  // A write to several shards fails as a whole instead of committing one by one. Then an error is about every row of a
-  // statement alike. vtgate keeps this to itself; other settings it would first ask a tablet about.
-  vitess: "SET transaction_mode = 'single'",
-};
-
 const CLOSE_TIMEOUT_MS = 2_000;
+/** A connection that was idle for longer is asked for a sign of life first: a NAT or a firewall may have forgotten it. */
+const TRUSTED_MS = 1_000;
+/** A server on the other side of the world answers in a third of it. */
+const PING_TIMEOUT_MS = 1_000;
+/** For so long a server that takes no writes is not expected to take the next. */
+const READ_ONLY_MS = 1_000;
 /** Within a call's deadline there shall be time for another address, if this one is silent. */
 const CONNECT_TIMEOUT_MS = 3_000;
 
@@ -54,8 +53,8 @@ export function connect({ url, backend, connections, queueLimit, disableEval, pa
   const addresses = new Addresses(url);
   const pool = createPool({
     // What the URLs have in common.
-    uri: urlsOf(url)[0],
-    stream: () => addresses.open(),
+    ...loginOf(urlsOf(url)[0]),
+    stream: (connecting: Connecting) => addresses.open(connecting),
     connectTimeout: CONNECT_TIMEOUT_MS,
     connectionLimit: connections,
     queueLimit,
@@ -63,13 +62,23 @@ export function connect({ url, backend, connections, queueLimit, disableEval, pa
     multipleStatements: packets,
     supportBigNumbers: true,
   });
-  const told = new WeakSet<PoolConnection>();
-  const prepare = backend && { name: "session", sql: SESSION_SETTINGS[backend], params: [], writes: false };
+  /** When each was told how to be, and when it last answered. */
+  const toldAt = new WeakMap<PoolConnection, number>();
+  const answeredAt = new WeakMap<PoolConnection, number>();
+  /** What has not answered since then was lost together with one that does not answer any more. */
+  let silentSince = Number.NEGATIVE_INFINITY;
+  let readOnlyAt = Number.NEGATIVE_INFINITY;
+  const prepare = backend && { name: "session", sql: SESSION[backend], params: [], writes: false };
 
   /** A connection that can take a statement. Each address has its chance. */
   async function ready(deadline: number, attempts = addresses.count): Promise<PoolConnection> {
     try {
       const connection = await acquire(pool, deadline - performance.now());
+      if (!(await isAlive(connection, deadline))) {
+        connection.destroy();
+        // As many times as there are connections at most.
+        return ready(deadline, attempts);
+      }
       await tell(connection, deadline);
       return connection;
     } catch (error) {
@@ -78,22 +87,42 @@ export function connect({ url, backend, connections, queueLimit, disableEval, pa
     }
   }
 
+  async function isAlive(connection: PoolConnection, deadline: number): Promise<boolean> {
+    const since = answeredAt.get(connection);
+    const now = performance.now();
+    if (since === undefined || now - since < TRUSTED_MS) return true;
+    if (since < silentSince) return false;
+    const isAnswered = await ping(connection, Math.min(PING_TIMEOUT_MS, (deadline - now) / 4));
+    if (!isAnswered) silentSince = now;
+    return isAnswered;
+  }
+
   async function tell(connection: PoolConnection, deadline: number) {
-    if (!prepare || told.has(connection)) return;
+    if (toldAt.has(connection)) return;
     try {
-      await query(connection, prepare, deadline - performance.now());
-      told.add(connection);
+      if (prepare) await query(connection, prepare, deadline - performance.now());
+      toldAt.set(connection, performance.now());
     } catch (error) {
       connection.destroy();
       throw error;
     }
   }
 
+  /**
+   * The second time in a row, over a connection that was opened after the first, it is not the primary that has moved:
+   * another attempt would fare no better.
+   */
+  function isFinal(connection: PoolConnection): boolean {
+    const isSecond = (toldAt.get(connection) ?? 0) > readOnlyAt && performance.now() - readOnlyAt < READ_ONLY_MS;
+    readOnlyAt = performance.now();
+    return backend === "mysql" && addresses.count === 1 && isSecond;
+  }
+
   return {
     async execute<T>(statement: Statement, timeoutMs: number) {
       const deadline = performance.now() + timeoutMs;
       const connection = await ready(deadline).catch((error) => {
-        throw storeError(error, "connecting", statement.writes);
+        throw storeError(error, { phase: "connecting", writes: statement.writes, backend });
       });
       if (performance.now() >= deadline) {
         connection.release();
@@ -101,13 +130,17 @@ export function connect({ url, backend, connections, queueLimit, disableEval, pa
       }
       try {
         const result = await query(connection, statement, deadline - performance.now());
+        answeredAt.set(connection, performance.now());
         connection.release();
         return result as T;
       } catch (error) {
         // What a packet has begun is undone with its session.
         if (statement.commitAt === undefined && keepsSession(error)) connection.release();
         else connection.destroy();
-        throw storeError(error, isUncommitted(error, statement) ? "uncommitted" : "sent", statement.writes);
+        const phase = isUncommitted(error, statement) ? "uncommitted" : "sent";
+        const failure = storeError(error, { phase, writes: statement.writes, backend });
+        if (isReadOnly(error) && isFinal(connection)) throw new StoreError(failure.code, failure.reason, true);
+        throw failure;
       }
     },
     close: () => {
@@ -130,6 +163,17 @@ function acquire(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
       if (late) connection?.release();
       else if (error) reject(error);
       else resolve(connection);
+    });
+  });
+}
+
+/** Whether an answer comes in time. vtgate says that it is about to stop, which is none. */
+function ping(connection: PoolConnection, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    connection.ping((error) => {
+      clearTimeout(timer);
+      resolve(!error);
     });
   });
 }

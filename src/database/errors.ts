@@ -2,9 +2,19 @@
 // or can never happen. This is the only file that reads MySQL's and Vitess's error codes and messages.
 
 import { StoreError } from "../store/error.ts";
+import type { Backend } from "./backend.ts";
 
 /** How far a statement got when it failed; a packet is uncommitted until its last statement, which commits it. */
-export type Phase = "connecting" | "uncommitted" | "sent";
+type Phase = "connecting" | "uncommitted" | "sent";
+
+/** What failed, and of what. */
+export interface Failed {
+  phase: Phase;
+  /** Whether the statement could change anything. */
+  writes: boolean;
+  /** What it was sent to, as far as that is known. */
+  backend?: Backend;
+}
 
 /** What is read of a mysql2 error. Its own message can quote the statement, so it is matched but never kept. */
 interface DriverError {
@@ -28,7 +38,30 @@ const NOT_APPLIED = new Set([
   1836, // read-only mode
   2002, // vttablet could not connect to its mysqld
   2003, // the same, over TCP
+  3101, // Group Replication found another member's change of the row: rolled back, everywhere
+  4031, // the server had closed the session, which was idle, before it read the statement
+  9005, // ProxySQL: the session is bound to other servers than the statement is for
+  9006, // the same
 ]);
+
+/**
+ * What can't be told: Group Replication's 3100, a hook that failed, because the transaction may have gone to the group
+ * before; ProxySQL's 9001 and 9002, no connection, because it may have sent the statement before over another.
+ */
+
+/** The statement is refused before anything is executed, now and later. */
+const REFUSED = new Set([
+  1153, // larger than max_allowed_packet: MySQL reads no more than its length. vtgate: larger than a gRPC message
+  1665, // binlog_format=STATEMENT, with READ COMMITTED
+  3098, // Group Replication: the table has no primary key, or is not InnoDB's
+  9003, // ProxySQL: the command is not supported
+]);
+
+/** vtgate's own words before it looks at a statement. mysqld has the same for one that it has broken off. */
+const VTGATE_STOPS = { errno: 1053, message: "Server shutdown in progress" };
+
+/** Sessions that are of no use any more although their server lives. */
+const LOST_SESSIONS = new Set([4031, 9005, 9006]);
 
 /** The statement itself is wrong: unknown table or column, denied, malformed, out of range, a key that is there. */
 const REFUSED_SQL_STATES = new Set(["42000", "42S02", "42S22", "22001", "22003", "22007", "23000", "28000"]);
@@ -84,15 +117,16 @@ const NEEDS_ROLLBACK_TEXTS = ["issue ROLLBACK and retry the transaction", "previ
 /** vtgate's own words for a statement that it can't read, which come without a state of their own. */
 const SYNTAX_ERROR_TEXT = "syntax error at position";
 
-/** Turns whatever a query threw into a StoreError. `writes` says whether the statement could change anything. */
-export function storeError(error: unknown, phase: Phase, writes: boolean): StoreError {
+/** Turns whatever a query threw into a StoreError. */
+export function storeError(error: unknown, { phase, writes, backend }: Failed): StoreError {
   if (error instanceof StoreError) return error;
   const { code = "", errno = 0, sqlState = "", message = "" } = error as DriverError;
   const reason = [code || (error as Error).name, sqlState].filter(Boolean).join(" ");
   if (message === "Queue limit reached.") return new StoreError("overloaded", "connection queue is full");
-  const passes = NOT_APPLIED.has(errno) || isTransientText(message);
+  const isStopping = backend === "vitess" && errno === VTGATE_STOPS.errno && message === VTGATE_STOPS.message;
+  const passes = isStopping || NOT_APPLIED.has(errno) || isTransientText(message);
   if (passes) return new StoreError("unavailable", reason);
-  if (REFUSED_SQL_STATES.has(sqlState) || message.startsWith(SYNTAX_ERROR_TEXT))
+  if (REFUSED.has(errno) || REFUSED_SQL_STATES.has(sqlState) || message.startsWith(SYNTAX_ERROR_TEXT))
     return new StoreError("internal", reason);
   const harmless = phase !== "sent" || !writes;
   return new StoreError(harmless ? "unavailable" : "outcome_unknown", reason);
@@ -102,8 +136,13 @@ export function storeError(error: unknown, phase: Phase, writes: boolean): Store
 export function keepsSession(error: unknown): boolean {
   const { sqlState, errno = 0, message = "" } = error as DriverError;
   // Class 08 is about the connection itself, as when its server shuts down.
-  if (!sqlState || sqlState.startsWith("08") || READ_ONLY_ERRORS.has(errno)) return false;
+  if (!sqlState || sqlState.startsWith("08") || READ_ONLY_ERRORS.has(errno) || LOST_SESSIONS.has(errno)) return false;
   return !NEEDS_ROLLBACK_TEXTS.some((text) => message.includes(text));
+}
+
+/** Whether the server takes no writes at all. */
+export function isReadOnly(error: unknown): boolean {
+  return READ_ONLY_ERRORS.has((error as DriverError).errno ?? 0);
 }
 
 function isTransientText(message: string): boolean {

@@ -7,6 +7,7 @@ import { drizzle } from "drizzle-orm/mysql2";
 import { migrate as applyMigrations } from "drizzle-orm/mysql2/migrator";
 import type { Connection } from "mysql2/promise";
 import { type Backend, connectOnce, rowsOf } from "./backend.ts";
+import { SESSION } from "./session.ts";
 
 const MIGRATIONS = { migrationsFolder: join(import.meta.dirname, "../../drizzle") };
 const LOCK = "vitess-kv-migrations";
@@ -21,6 +22,7 @@ export async function migrate(url: string, backend: Backend, signal: AbortSignal
   const lock = await connectOnce(url);
   const ddl = await connectOnce(url);
   try {
+    if (backend === "mysql") for (const each of [connection, lock, ddl]) await rowsOf(each, SESSION.mysql);
     if (await isCurrent(connection)) return;
     while (!(await acquire(lock))) signal.throwIfAborted();
     if (await isCurrent(connection)) return;

@@ -15,6 +15,8 @@ export class StoreError extends Error {
   constructor(
     readonly code: StoreErrorCode,
     readonly reason: string,
+    /** Of what is "unavailable": whether it will be for longer than any call may take. */
+    readonly isFinal = false,
   ) {
     super(`${code}: ${reason}`);
   }

@@ -10,7 +10,7 @@ import { sweepShard } from "./shard.ts";
 const key = leaseKey("test");
 
 /** Servers that sweep one shard, whose table is a fake. */
-function start(holders: string[], find: (holder: string) => Promise<[]>) {
+function start(holders: string[], find: (holder: string) => Promise<[]>, lines: string[] = []) {
   const store = new ModelStore();
   const over = new AbortController();
   const swept = holders.map((holder) =>
@@ -18,7 +18,7 @@ function start(holders: string[], find: (holder: string) => Promise<[]>) {
       {
         ...{ store, holder, leaseKey: key, calls: () => 0, close: async () => {} },
         expired: { find: () => find(holder) } as unknown as ExpiredRows,
-        log: pino({ level: "silent" }),
+        log: pino({}, { write: (line) => lines.push(line) }),
       },
       over.signal,
     ),
@@ -53,4 +53,18 @@ test("a sweep that fails gives the lease back, so that another can have it", asy
   expect(looks).toBe(1);
   expect(await holderOf(store, key)).toBe(null);
   await end();
+});
+
+test("a shard that goes on failing in the same way is logged once", async () => {
+  const lines: string[] = [];
+  let looks = 0;
+  const find = async () => {
+    looks += 1;
+    throw new StoreError("unavailable", "read-only");
+  };
+  const { end } = start(["a"], find, lines);
+  await sleep(3_200);
+  await end();
+  expect(looks).toBeGreaterThan(1);
+  expect(lines.filter((line) => line.includes("sweeping failed"))).toHaveLength(1);
 });

@@ -26,14 +26,18 @@ export interface ShardSweepOptions extends Shard {
 export async function sweepShard(options: ShardSweepOptions, over: AbortSignal) {
   const { store, leaseKey, holder, log } = options;
   const lease = new Lease(store, leaseKey, { holder, ttlMs: LEASE_MS });
+  let lastFailure = "";
   while (!over.aborted) {
     try {
       const took = await lease.take();
       if (took) await sweepForATerm(options, lease, over).finally(() => lease.release());
+      lastFailure = "";
       // After a term for longer than others wait, so that it is another's turn.
       await pause(LEASE_MS * (took ? 1.5 : 0.5) * (1 + Math.random() / 3), over);
     } catch (error) {
-      warn(log, error);
+      // A shard that takes no writes, or none of its tables, fails in the same way each second.
+      if (String(error) !== lastFailure) warn(log, error);
+      lastFailure = String(error);
       await pause(FAILED_MS * (0.5 + Math.random()), over);
     }
   }

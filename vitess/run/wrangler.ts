@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url";
 import pino from "pino";
 import { readTokens } from "../../src/auth/source.ts";
 import { type Config, isAnonymous, readConfig, VARIABLES } from "../../src/config.ts";
-import { inspectBackend, requireSessionDefaults } from "../../src/database/backend.ts";
+import { inspectBackend } from "../../src/database/backend.ts";
 import { migrate } from "../../src/database/migrate.ts";
-import { urlsOf } from "../../src/database/url.ts";
+import { packetBytes, requireDatabase } from "../../src/database/session.ts";
+import { readUrl, urlsOf } from "../../src/database/url.ts";
 import { requireFreePort } from "../../src/port.ts";
 import { interruption, outliveReaders } from "../../src/signals.ts";
 import { ClusterProblem } from "../support/problem.ts";
@@ -52,12 +53,17 @@ async function main() {
   if (!isAnonymous(config)) await readTokens({ inline: config.KV_TOKENS });
   await requireFreePort(config.KV_HOST, config.PORT);
   const databaseUrl = config.DATABASE_URL ?? (await clusterUrl(resolve(config.KV_DATA_DIR ?? defaultDataDir())));
-  await step("bring the schema up to date", async () => {
+  requirePlainTcp(databaseUrl);
+  const warnings = await step("bring the schema up to date", async () => {
     const backend = await inspectBackend(databaseUrl);
-    if (backend === "mysql") await requireSessionDefaults(databaseUrl);
+    // Each call is a batch of one.
+    const largest = packetBytes({ valueBytes: config.KV_MAX_VALUE_BYTES, rows: 1 });
+    const warnings = await requireDatabase(databaseUrl, backend, { packetBytes: largest, untold: true });
     await migrate(databaseUrl, backend, stop.signal);
+    return warnings;
   });
   const log = pino({ level: config.LOG_LEVEL, base: null });
+  for (const warning of warnings) log.warn(warning);
   const scratch = makeScratchDir();
   try {
     await run(wrangler(config, databaseUrl, scratch), {
@@ -72,6 +78,14 @@ async function main() {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** What stands for Hyperdrive here knows neither: it would leave the encryption out. Hyperdrive itself always encrypts. */
+function requirePlainTcp(databaseUrl: string) {
+  const { socketPath, tls } = readUrl(urlsOf(databaseUrl)[0]);
+  if (socketPath)
+    throw new ClusterProblem("DATABASE_URL: 'npm run worker' can't use a socketPath. Name host and port.");
+  if (tls) throw new ClusterProblem("DATABASE_URL: 'npm run worker' has no TLS to the database; 'npm start' has.");
 }
 
 /** Of one vtgate: Hyperdrive, like what stands for it here, connects to one address. */
@@ -106,7 +120,9 @@ function writeVariables(file: string, config: Config) {
     // A Worker can't know that only this machine reaches it.
     ...(isAnonymous(config) && { KV_ALLOW_ANONYMOUS: "true" }),
   };
-  const given = VARIABLES.filter((name) => name !== "DATABASE_URL" && environment[name] !== undefined);
+  const given = VARIABLES.filter(
+    (name) => !name.startsWith("DATABASE_") && !name.startsWith("KV_DATABASE_") && environment[name] !== undefined,
+  );
   const lines = given.map((name) => `${name}='${environment[name]?.replaceAll("$", "\\$")}'\n`);
   writeFileSync(file, lines.join(""), { mode: 0o600 });
 }
