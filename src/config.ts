@@ -26,6 +26,8 @@ const schema = z.object({
   KV_HOST: z.string().min(1).default("127.0.0.1"),
   KV_TOKENS: z.string().min(1).optional(),
   KV_TOKENS_FILE: z.string().min(1).optional(),
+  KV_TLS_CERT: z.string().min(1).optional(),
+  KV_TLS_KEY: z.string().min(1).optional(),
   KV_ALLOW_ANONYMOUS: z.enum(["true", "false"]).default("false"),
   KV_WORKERS: count(1, 64),
   DATABASE_URL: z
@@ -86,12 +88,13 @@ export function readConfig(environment: Record<string, unknown>, platform: strin
   if (data.KV_WORKERS > 1 && platform !== "linux") {
     throw new Error("KV_WORKERS: must be 1 here; only Linux spreads connections over processes that share a port");
   }
+  if (!data.KV_TLS_CERT !== !data.KV_TLS_KEY) throw new Error("KV_TLS_CERT, KV_TLS_KEY: set both or neither");
   requireTokens(data);
-  return withTls(data);
+  return withDatabaseTls(data);
 }
 
 /** The files of certificates become part of the URL, so that whoever connects by it knows of them. */
-function withTls(config: Config): Config {
+function withDatabaseTls(config: Config): Config {
   const { DATABASE_URL, KV_DATABASE_CA: ca, KV_DATABASE_CERT: cert, KV_DATABASE_KEY: key } = config;
   if (!ca && !cert && !key) return config;
   if (!DATABASE_URL) throw new Error("KV_DATABASE_CA, KV_DATABASE_CERT, KV_DATABASE_KEY: are for a DATABASE_URL");
@@ -105,13 +108,24 @@ function withTls(config: Config): Config {
 /** The same on Workers, which everyone can reach and which have no files. */
 export function readWorkerConfig(environment: Record<string, unknown>): Config {
   const config = readConfig({ ...environment, KV_HOST: "0.0.0.0" });
-  if (config.KV_TOKENS_FILE) throw new Error("KV_TOKENS_FILE: a Worker has no files; set KV_TOKENS");
+  requireNoFiles(config);
   return config;
+}
+
+/** Throws a sentence for each variable that means nothing to a Worker, because it names a file. */
+export function requireNoFiles({ KV_TOKENS_FILE, KV_TLS_CERT }: Config) {
+  if (KV_TOKENS_FILE) throw new Error("KV_TOKENS_FILE: a Worker has no files; set KV_TOKENS");
+  if (KV_TLS_CERT) throw new Error("KV_TLS_CERT: a Worker has no files; what runs in front of it encrypts");
 }
 
 /** Whether everyone is let in, because there are no tokens. */
 export function isAnonymous({ KV_TOKENS, KV_TOKENS_FILE }: Config): boolean {
   return KV_TOKENS === undefined && KV_TOKENS_FILE === undefined;
+}
+
+/** The server's own certificate; without one it serves in plain text. */
+export function certificateFiles({ KV_TLS_CERT: cert, KV_TLS_KEY: key }: Config) {
+  return cert && key ? { cert, key } : undefined;
 }
 
 /** Where the tokens that are let in are written down. */

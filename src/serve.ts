@@ -8,7 +8,7 @@ import { createApp } from "./app.ts";
 import { followTokens } from "./auth/source.ts";
 import { type BatchingStore, batchingStore } from "./batching/batching.ts";
 import { directStore } from "./batching/direct.ts";
-import { type Config, isAnonymous, isLoopback, tokenSource } from "./config.ts";
+import { type Config, certificateFiles, isAnonymous, isLoopback, tokenSource } from "./config.ts";
 import type { Backend } from "./database/backend.ts";
 import { connect } from "./database/connect.ts";
 import { type Shards, watchShards } from "./database/shards.ts";
@@ -17,6 +17,7 @@ import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
 import { ENTRY_ROUTES } from "./http/target.ts";
 import { BATCH_BYTES } from "./limits.ts";
+import { listen } from "./listen.ts";
 import type { Serving } from "./processes.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -104,18 +105,22 @@ export async function serve(
       calls += 1;
       return ending.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request);
     };
-    const server = Bun.serve({
-      hostname: config.KV_HOST,
-      port: config.PORT,
-      // Else two servers of one user could share a port without knowing.
-      reusePort: config.KV_WORKERS > 1,
-      idleTimeout: idleSeconds(config),
-      // The app's own limits answer with a problem document; Bun's would close the connection without a word.
-      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      routes: Object.fromEntries(ENTRY_ROUTES.map((path) => [path, handle])),
-      fetch: handle,
-    });
-    onServing({ url: server.url.href, port: server.port as number });
+    const listener = await listen(
+      {
+        hostname: config.KV_HOST,
+        port: config.PORT,
+        // Else two servers of one user could share a port without knowing.
+        reusePort: config.KV_WORKERS > 1,
+        idleTimeout: idleSeconds(config),
+        // The app's own limits answer with a problem document; Bun's would close the connection without a word.
+        maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+        routes: Object.fromEntries(ENTRY_ROUTES.map((path) => [path, handle])),
+        fetch: handle,
+      },
+      certificateFiles(config),
+      log,
+    );
+    onServing({ url: listener.url, port: listener.port });
     await ending.begun;
     // Whoever still sends when the connections close can't know what became of it: clients must have left by then.
     if (ending.leaves) {
@@ -123,9 +128,9 @@ export async function serve(
       await sleep(config.KV_LEAVE_MS);
     }
     log.info("draining");
-    const ended = Promise.all([server.stop(), sweeper?.stop()]);
+    const ended = Promise.all([listener.stop(), sweeper?.stop()]);
     await Promise.race([ended, sleep(config.KV_DRAIN_MS, undefined, { ref: false })]);
-    await server.stop(true);
+    await listener.stop(true);
     log.info("stopped");
   } finally {
     await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);

@@ -4,10 +4,11 @@
 import { once } from "node:events";
 import pino, { type Logger } from "pino";
 import { readTokens } from "./auth/source.ts";
-import { isAnonymous, readConfig, tokenSource } from "./config.ts";
+import { certificateFiles, isAnonymous, readConfig, tokenSource } from "./config.ts";
 import { type Backend, inspectBackend } from "./database/backend.ts";
 import { migrate } from "./database/migrate.ts";
 import { packetBytes, requireDatabase } from "./database/session.ts";
+import { readCertificate } from "./listen.ts";
 import { requireFreePort } from "./port.ts";
 import { Workers } from "./processes.ts";
 import { type Ending, type ServerConfig, serve } from "./serve.ts";
@@ -41,6 +42,8 @@ process.exit(0);
 async function main() {
   const config = readServerConfig();
   if (!isAnonymous(config)) await readTokens(tokenSource(config));
+  const certificate = certificateFiles(config);
+  if (certificate) await readCertificate(certificate);
   await requireFreePort(config.KV_HOST, config.PORT);
   const log = pino({ level: config.LOG_LEVEL, base: null });
   const backend = await inspectBackend(config.DATABASE_URL);

@@ -357,6 +357,7 @@ describe("without tokens", () => {
 
   test.each([
     ["a file", { KV_TOKENS_FILE: "/tokens" }, "a Worker has no files"],
+    ["a certificate", { KV_TLS_CERT: "/cert", KV_TLS_KEY: "/key" }, "a Worker has no files"],
     ["a token in place of its entry", { KV_TOKENS: all.token }, "KV_TOKENS: line 1: an entry is"],
     ["no entry", { KV_TOKENS: "# none" }, "There is no token"],
   ] as [string, Record<string, string>, string][])("npm run worker refuses %s", async (_, variables, reason) => {

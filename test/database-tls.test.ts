@@ -1,13 +1,14 @@
 // TLS to the database: encrypted and verified by each host's own name, over sockets that fail over, or not connected.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Connection, createConnection } from "mysql2/promise";
 import { inspectBackend } from "../src/database/backend.ts";
 import { connect, type Rows } from "../src/database/connect.ts";
 import { launchServer, startServer } from "../vitess/run/server-process.ts";
-import { Processes, run } from "../vitess/support/processes.ts";
+import { Processes } from "../vitess/support/processes.ts";
+import { Certificates } from "./certificates.ts";
 import { SUITE_DIR, WRONG_DIR } from "./folders.ts";
 import { type PlainMysql, startPlainMysql } from "./mysqld.ts";
 import { wayTo } from "./proxy.ts";
@@ -16,7 +17,8 @@ import { call, freshKeyUrl, targets, until } from "./targets.ts";
 const PORT = 17912;
 const DIR = join(WRONG_DIR, "tls");
 const PEM = join(DIR, "pem");
-const CA = join(PEM, "ca.pem");
+const certificates = new Certificates(PEM);
+const CA = certificates.file("ca");
 const CIPHER: Parameters<ReturnType<typeof connect>["execute"]>[0] = {
   ...{ name: "cipher", params: [], writes: false },
   sql: "SELECT variable_value AS cipher FROM performance_schema.session_status WHERE variable_name = 'Ssl_cipher'",
@@ -26,36 +28,12 @@ const over = new AbortController();
 let mysql: PlainMysql;
 let root: Connection;
 
-async function openssl(...args: string[]) {
-  await run({ file: "openssl", args, cwd: PEM }, { keepUser: true });
-}
-
-async function makeAuthority(name: string) {
-  await openssl(
-    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-    ...["-subj", `/CN=${name}`, "-keyout", `${name}-key.pem`, "-out", `${name}.pem`],
-  );
-}
-
-async function makeCertificate(name: string, subjectAltName: string) {
-  writeFileSync(join(PEM, `${name}.ext`), `subjectAltName=${subjectAltName}\n`);
-  await openssl(
-    ...["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", `/CN=${name}`],
-    ...["-keyout", `${name}-key.pem`, "-out", `${name}.csr`],
-  );
-  await openssl(
-    ...["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial"],
-    ...["-days", "2", "-extfile", `${name}.ext`, "-out", `${name}.pem`],
-  );
-  chmodSync(join(PEM, `${name}-key.pem`), 0o644);
-}
-
 /** Has the server show another certificate. */
 async function show(name: string) {
   await root.query("SET GLOBAL ssl_ca = ?, ssl_cert = ?, ssl_key = ?", [
     CA,
-    join(PEM, `${name}.pem`),
-    join(PEM, `${name}-key.pem`),
+    certificates.file(name),
+    certificates.keyFile(name),
   ]);
   await root.query("ALTER INSTANCE RELOAD TLS");
 }
@@ -63,11 +41,11 @@ async function show(name: string) {
 beforeAll(async () => {
   rmSync(DIR, { recursive: true, force: true });
   mkdirSync(PEM, { recursive: true });
-  await Promise.all([makeAuthority("ca"), makeAuthority("other-ca")]);
-  await makeCertificate("localhost", "DNS:localhost");
-  await makeCertificate("address", "IP:127.0.0.1");
-  await makeCertificate("elsewhere", "DNS:db.example");
-  await makeCertificate("client", "DNS:client");
+  await Promise.all([certificates.makeAuthority("ca"), certificates.makeAuthority("other-ca")]);
+  await certificates.make("localhost", "DNS:localhost");
+  await certificates.make("address", "IP:127.0.0.1");
+  await certificates.make("elsewhere", "DNS:db.example");
+  await certificates.make("client", "DNS:client");
   mysql = await startPlainMysql(DIR, PORT, over.signal);
   root = await createConnection({ socketPath: mysql.socket, user: "root", multipleStatements: true });
   await root.query("GRANT SELECT ON performance_schema.* TO kv@'127.0.0.1'");

@@ -14,6 +14,7 @@ const FORBIDDEN = [
   ["src/database", "../http/answer.ts"],
   ["src/batching", "../http/answer.ts"],
   ["src/batching", "../sweep/lease.ts"],
+  ["src/auth", "../http/answer.ts"],
   ["src/http", "../database/table.ts"],
   ["src/http", "../batching/lane.ts"],
   ["src/http", "../app.ts"],
@@ -27,6 +28,7 @@ const FORBIDDEN = [
   ["bench/load", "../../test/targets.ts"],
 ];
 const ALLOWED = [
+  ["src/auth", "../follow.ts"],
   ["src/database", "../store/store.ts"],
   ["src/batching", "../database/table.ts"],
   ["src/http", "../store/store.ts"],

@@ -1,13 +1,10 @@
 // Where a server's tokens come from: a variable, a file that is read again when it changes, or both.
 
 import { readFile, stat } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import { follow } from "../follow.ts";
 import { TOKENS_FILE_BYTES } from "../limits.ts";
 import { requireSome, Tokens } from "./tokens.ts";
-
-/** How long a token may still be taken after it was removed from the file, about. */
-const POLL_MS = 1_000;
 
 export interface TokenSource {
   /** KV_TOKENS. */
@@ -28,36 +25,17 @@ export async function readTokens(source: TokenSource): Promise<Tokens> {
 export async function followTokens(source: TokenSource, log: Logger): Promise<() => Tokens> {
   let tokens = await readTokens(source);
   const { file } = source;
-  if (file !== undefined) follow(source, file, log, (changed) => (tokens = changed));
-  return () => tokens;
-}
-
-/** Runs as long as the process. The content is compared, since not every change of it changes the file's time. */
-async function follow(source: TokenSource, file: string, log: Logger, onChange: (tokens: Tokens) => void) {
-  let seen: string | undefined;
-  for (;;) {
-    const found = await readBounded(file).catch((error: Error) => error);
-    const finding = typeof found === "string" ? found : found.message;
-    if (finding !== seen) {
-      const tokens = typeof found === "string" ? attempt(() => parse(source, found)) : found;
-      if (tokens instanceof Error) {
-        log.error({ reason: tokens.message }, "tokens can't be read, and stay as they were");
-      } else {
-        onChange(tokens);
+  if (file !== undefined) {
+    follow({
+      read: () => readBounded(file),
+      onChange: (text) => {
+        tokens = parse(source, text);
         log.info({ tokens: tokens.size }, "tokens read");
-      }
-      seen = finding;
-    }
-    await sleep(POLL_MS, undefined, { ref: false });
+      },
+      onFailure: (reason) => log.error({ reason }, "tokens can't be read, and stay as they were"),
+    });
   }
-}
-
-function attempt<T>(work: () => T): T | Error {
-  try {
-    return work();
-  } catch (error) {
-    return error as Error;
-  }
+  return () => tokens;
 }
 
 function parse({ inline = "" }: TokenSource, fileText: string): Tokens {

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import pino from "pino";
 import { readTokens } from "../../src/auth/source.ts";
-import { type Config, isAnonymous, readConfig, VARIABLES } from "../../src/config.ts";
+import { type Config, isAnonymous, readConfig, requireNoFiles, VARIABLES } from "../../src/config.ts";
 import { inspectBackend } from "../../src/database/backend.ts";
 import { migrate } from "../../src/database/migrate.ts";
 import { packetBytes, requireDatabase } from "../../src/database/session.ts";
@@ -49,7 +49,7 @@ await main().catch((error) => {
 async function main() {
   const config = readConfig({ PORT, ...process.env });
   // What the Worker would refuse, it can't say here as clearly.
-  if (config.KV_TOKENS_FILE) throw new ClusterProblem("KV_TOKENS_FILE: a Worker has no files. Set KV_TOKENS.");
+  requireNoFiles(config);
   if (!isAnonymous(config)) await readTokens({ inline: config.KV_TOKENS });
   await requireFreePort(config.KV_HOST, config.PORT);
   const databaseUrl = config.DATABASE_URL ?? (await clusterUrl(resolve(config.KV_DATA_DIR ?? defaultDataDir())));
