@@ -116,6 +116,7 @@ function stubStore(entry: Entry): Store {
     delete: async () => true,
     expire: async () => ({ outcome: "absent" }),
     persist: async () => false,
+    increment: async () => ({ outcome: "overflow" }),
     ping: async () => {},
   };
 }

@@ -2,7 +2,15 @@
 
 import type { Reads } from "../database/table.ts";
 import type { Answer, Write } from "../store/decide.ts";
-import { type Caller, type Content, type EntryKey, type ExpireResult, keyName, type Store } from "../store/store.ts";
+import { COUNTER_BYTES } from "../store/counter.ts";
+import {
+  type Caller,
+  type EntryKey,
+  type ExpireResult,
+  type IncrementResult,
+  keyName,
+  type Store,
+} from "../store/store.ts";
 import { newVersion, type Version } from "../store/version.ts";
 import type { Call } from "./call.ts";
 import type { ReadCall } from "./reads.ts";
@@ -23,7 +31,7 @@ export function storeOver(way: Way): Store {
     way.read(kind, { key, id: keyName(key), call });
     return call.promise;
   };
-  const write = <A extends Answer>(key: EntryKey, write: Write<Content>, caller?: Caller, bytes = 0) => {
+  const change = <A extends Answer>(key: EntryKey, write: Write, caller?: Caller, bytes = 0) => {
     const call = way.admit<Answer>(key.length + bytes, caller);
     way.write({ key, id: keyName(key), write, call });
     return call.promise as Promise<A>;
@@ -35,12 +43,16 @@ export function storeOver(way: Way): Store {
       const { value, contentType, metadata, expiry } = content;
       const bytes = value.length + contentType.length + (metadata?.length ?? 0);
       const put = { kind: "put", version: newVersion(), content, expiry, condition } as const;
-      return write<Version | null>(key, put, caller, bytes);
+      return change<Version | null>(key, put, caller, bytes);
     },
-    delete: (key, ifMatch, caller) => write<boolean>(key, { kind: "delete", ifMatch }, caller),
+    delete: (key, ifMatch, caller) => change<boolean>(key, { kind: "delete", ifMatch }, caller),
     expire: (key, expiry, condition = {}, caller) =>
-      write<ExpireResult>(key, { kind: "expire", expiry, condition }, caller),
-    persist: (key, caller) => write<boolean>(key, { kind: "persist" }, caller),
+      change<ExpireResult>(key, { kind: "expire", expiry, condition }, caller),
+    increment: (key, increment, caller) => {
+      const write = { kind: "increment", version: newVersion(), increment } as const;
+      return change<IncrementResult>(key, write, caller, COUNTER_BYTES);
+    },
+    persist: (key, caller) => change<boolean>(key, { kind: "persist" }, caller),
     ping: () => way.ping(),
   };
 }

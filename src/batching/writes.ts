@@ -12,12 +12,12 @@ import type { Change, Put, StoredRow } from "../database/statements.ts";
 import type { Known, Table } from "../database/table.ts";
 import { type Answer, decide, isBlind, isLive, type Row, type Write } from "../store/decide.ts";
 import { StoreError } from "../store/error.ts";
-import type { Content } from "../store/store.ts";
+import type { EntryKey } from "../store/store.ts";
 import { newRevision, type Revision, versionOf } from "../store/version.ts";
 import { afterFailure, type Batch, DONE, isUnknown, type Rest, together, type Waiting } from "./batch.ts";
 
 export interface WriteCall extends Waiting<Answer> {
-  write: Write<Content>;
+  write: Write;
   /** The attempts that it was part of: the revision that the row would have, and the answer to give then. */
   tried?: { revision: Revision; answer: Answer }[];
   /**
@@ -50,12 +50,15 @@ class WriteBatch {
     const kinds = Map.groupBy(batch.values(), (calls) => {
       if (calls.every(({ write, tried }) => write.kind === "look" && !tried)) return "look";
       const isAllBlind = calls.every(({ write, tried }) => isBlind(write) && !tried);
-      return isAllBlind ? calls.at(-1)?.write.kind : undefined;
+      if (isAllBlind) return calls.at(-1)?.write.kind;
+      // Whose rows need to be known with their values.
+      return calls.some(({ write }) => write.kind === "increment") ? "increment" : undefined;
     });
     const ways = [
       [kinds.get("put"), this.putAll],
       [kinds.get("delete"), this.deleteAll],
       [kinds.get("look"), this.lookAtAll],
+      [kinds.get("increment"), this.countAll],
       [kinds.get(undefined), this.decideAll],
     ] as const;
     return together(await Promise.all(ways.map(([groups, way]) => (groups ? way.call(this, groups) : DONE))));
@@ -103,10 +106,18 @@ class WriteBatch {
     return DONE;
   }
 
-  private async decideAll(groups: WriteCall[][]): Promise<Rest<WriteCall>> {
+  private decideAll(groups: WriteCall[][]) {
+    return this.decideOn(groups, (keys) => this.table.known(keys, this.deadline));
+  }
+
+  private countAll(groups: WriteCall[][]) {
+    return this.decideOn(groups, (keys) => this.table.counters(keys, this.deadline));
+  }
+
+  private async decideOn(groups: WriteCall[][], find: (keys: EntryKey[]) => Promise<Known>): Promise<Rest<WriteCall>> {
     let known: Known;
     try {
-      known = await this.table.known(keysOf(groups), this.deadline);
+      known = await find(keysOf(groups));
     } catch (error) {
       return this.afterFailure(groups.flat(), error);
     }
@@ -173,13 +184,14 @@ function planOf(calls: WriteCall[], { rows, clockMs }: Known): Plan | undefined 
   const revision = newRevision(row ? row.version : null);
   // An entry that is no more leaves a row without a version, for the sweep.
   const expiresAtMs = row ? row.expiresAtMs : Math.min(stored?.expiresAtMs ?? clockMs, clockMs);
-  return { calls: pending, answers, change: { key, guard, revision, expiresAtMs, content: row?.content } };
+  // What was read stays, and may be a part of what is there.
+  const content = row?.content === before?.content ? undefined : row?.content;
+  return { calls: pending, answers, change: { key, guard, revision, expiresAtMs, content } };
 }
 
-/** Without its content, which stays as it is unless a PUT brings another. */
-function rowOf({ revision, expiresAtMs }: StoredRow): Row<Content | undefined> | null {
+function rowOf({ revision, expiresAtMs, content }: StoredRow): Row | null {
   const version = versionOf(revision);
-  return version === null ? null : { version, expiresAtMs, content: undefined };
+  return version === null ? null : { version, expiresAtMs, content };
 }
 
 /** Settles the calls whose rows show what became of them, and returns the others, which have not happened. */
@@ -206,6 +218,6 @@ function keysOf(groups: WriteCall[][]) {
 }
 
 function putOf({ key, write }: WriteCall): Put {
-  const { version, expiry, content } = write as Write<Content> & { kind: "put" };
+  const { version, expiry, content } = write as Write & { kind: "put" };
   return { key, revision: newRevision(version), expiry, content };
 }

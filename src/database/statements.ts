@@ -5,6 +5,7 @@
 //
 // Time. SYSDATE, unlike NOW, is read when a row is judged: in an UPDATE or DELETE while its lock is held.
 
+import { COUNTER_BYTES } from "../store/counter.ts";
 import type { Content, EntryKey, NewExpiry } from "../store/store.ts";
 import type { Revision } from "../store/version.ts";
 
@@ -32,6 +33,8 @@ export interface Put {
 export interface StoredRow {
   revision: Revision;
   expiresAtMs: number | null;
+  /** Where it was asked for, with no more of the value than a counter may have, and a byte that tells of more. */
+  content?: Content;
 }
 
 /** A row as it was decided, to be written only where the row still is what was read. */
@@ -77,6 +80,13 @@ export function selectInfos(keys: EntryKey[]): Statement {
 export function selectRows(keys: EntryKey[]): Statement {
   const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, NULL AS clock FROM entries`;
   return read("find", rows, keys, [], ` UNION ALL SELECT NULL, NULL, NULL, ${CLOCK}`);
+}
+
+/** The same with what a counter may be. */
+export function selectCounters(keys: EntryKey[]): Statement {
+  const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, content_type, metadata, LEFT(value, ${COUNTER_BYTES + 1}) AS value, NULL AS clock FROM entries`;
+  const clock = ` UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, ${CLOCK}`;
+  return read("find_counters", rows, keys, [], clock);
 }
 
 /** With locks, so as to wait for writers that are still at work. */

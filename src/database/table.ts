@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BATCH_READ_BYTES } from "../limits.ts";
 import { StoreError } from "../store/error.ts";
-import { type Entry, type EntryInfo, type EntryKey, keyName } from "../store/store.ts";
+import { type Content, type Entry, type EntryInfo, type EntryKey, keyName } from "../store/store.ts";
 import { type Revision, type Version, versionOf } from "../store/version.ts";
 import type { Database, Rows, Written } from "./connect.ts";
 import { ExpiredRows } from "./expired.ts";
@@ -65,15 +65,27 @@ export class Table {
     return foundIn(rows, (row, version) => infoOf(row, version, row.value_bytes));
   }
 
-  async known(keys: EntryKey[], deadline: number): Promise<Known> {
-    const rows = await this.run<Rows>(statements.selectRows(keys), deadline);
+  known(keys: EntryKey[], deadline: number): Promise<Known> {
+    return this.knownBy(statements.selectRows(keys), deadline);
+  }
+
+  /** With their contents, as far as they may be counters. */
+  counters(keys: EntryKey[], deadline: number): Promise<Known> {
+    return this.knownBy(statements.selectCounters(keys), deadline);
+  }
+
+  private async knownBy(statement: Statement, deadline: number): Promise<Known> {
+    const rows = await this.run<Rows>(statement, deadline);
     const clock = rows.pop();
     // There are two clocks then, and each is good for its own rows only.
     if (rows.some(({ id }) => id === null)) throw new StoreError("unavailable", "rows of several shards");
     return {
       clockMs: Number(clock?.clock),
       rows: new Map(
-        rows.map((row) => [keyName(row.id), { revision: hexOf(row.version), expiresAtMs: row.expires_at }]),
+        rows.map((row) => [
+          keyName(row.id),
+          { revision: hexOf(row.version), expiresAtMs: row.expires_at, content: contentOf(row) },
+        ]),
       ),
     };
   }
@@ -163,6 +175,11 @@ function infoOf(row: Rows[number], version: Version, valueBytes: number): EntryI
     valueBytes,
     expiry: row.expires_at === null ? null : { atMs: row.expires_at, ttlMs: row.ttl_ms },
   };
+}
+
+/** Undefined where it was not asked for. */
+function contentOf({ content_type: contentType, metadata, value }: Rows[number]): Content | undefined {
+  return value === undefined ? undefined : { contentType, metadata, value };
 }
 
 function revisionsIn(rows: Rows): Map<string, Revision> {

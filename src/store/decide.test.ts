@@ -3,23 +3,26 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Answer, decide, isBlind, isLive, type Row, type Write } from "./decide.ts";
-import type { ExpireCondition } from "./store.ts";
+import type { Content, ExpireCondition, Increment } from "./store.ts";
 import { isVersion, newRevision, newVersion, versionOf } from "./version.ts";
 
 const NOW = 1_000_000;
-const row = (expiresAtMs: number | null = null): Row<string> => ({
+const content = (text: string): Content => ({ value: Buffer.from(text), contentType: "text/plain", metadata: null });
+const textOf = (row: Row | null) => row?.content?.value.toString();
+
+const row = (expiresAtMs: number | null = null): Row => ({
   version: newVersion(),
   expiresAtMs,
-  content: "old",
+  content: content("old"),
 });
-const put = (more: Partial<Write<string> & { kind: "put" }> = {}): Write<string> & { kind: "put" } => ({
-  ...{ kind: "put", version: newVersion(), content: "new", expiry: "never", condition: {} },
+const put = (more: Partial<Write & { kind: "put" }> = {}): Write & { kind: "put" } => ({
+  ...{ kind: "put", version: newVersion(), content: content("new"), expiry: "never", condition: {} },
   ...more,
 });
-const expire = (expiry: { afterMs: number } | { atMs: number }, condition: ExpireCondition = {}): Write<string> => ({
+const expire = (expiry: { afterMs: number } | { atMs: number }, condition: ExpireCondition = {}): Write => ({
   ...{ kind: "expire", expiry, condition },
 });
-const persist = (): Write<string> => ({ kind: "persist" });
+const persist = (): Write => ({ kind: "persist" });
 
 describe("versions", () => {
   test("no two revisions share their version or their change, and only versions are taken for such", () => {
@@ -43,7 +46,7 @@ describe("put", () => {
   test("replaces value, version and expiry, and answers the version", () => {
     const write = put({ expiry: { afterMs: 5 } });
     expect(decide(row(NOW + 1), write, NOW)).toEqual({
-      row: { version: write.version, expiresAtMs: NOW + 5, content: "new" },
+      row: { version: write.version, expiresAtMs: NOW + 5, content: content("new") },
       answer: write.version,
     });
   });
@@ -72,12 +75,12 @@ describe("put", () => {
     const found = rows[what as keyof typeof rows];
     const { row: after, answer } = decide(found, put({ condition }), NOW);
     expect(answer !== null).toBe(holds);
-    expect(after?.content).toBe(holds ? "new" : what === "there" ? "old" : undefined);
+    expect(textOf(after)).toBe(holds ? "new" : what === "there" ? "old" : undefined);
   });
 
   test("If-Match names the version and not the revision: a change of the expiry leaves it", () => {
     const before = row();
-    const touched = decide(before, expire({ afterMs: 5 }), NOW).row as Row<string>;
+    const touched = decide(before, expire({ afterMs: 5 }), NOW).row as Row;
     expect(touched).not.toBe(before);
     const condition = { ifMatch: [before.version] };
     expect(decide(touched, put({ condition }), NOW).answer).not.toBe(null);
@@ -117,7 +120,7 @@ describe("expire, as Redis has it", () => {
     const { row: after, answer } = decide(before, expire(later, { if: condition }), NOW);
     if (holds) {
       expect(answer).toEqual({ outcome: "set", atMs: NOW + 100, ttlMs: 100 });
-      expect(after).toMatchObject({ expiresAtMs: NOW + 100, content: "old" });
+      expect(after).toMatchObject({ expiresAtMs: NOW + 100, content: content("old") });
       expect(after?.version).toBe(before.version);
     } else {
       expect(answer).toEqual({ outcome: "condition_failed" });
@@ -145,7 +148,68 @@ describe("expire, as Redis has it", () => {
   });
 });
 
-const versionless = fc.constantFrom<Write<string>>({ kind: "delete" }, { kind: "look" });
+describe("increment", () => {
+  const counter = (text: string, expiresAtMs: number | null = null): Row => ({
+    ...row(expiresAtMs),
+    content: { value: Buffer.from(text), contentType: "application/json", metadata: "[1]" },
+  });
+  const increment = (more: Partial<Increment> = {}): Write & { kind: "increment" } => ({
+    ...{ kind: "increment", version: newVersion() },
+    increment: { by: 1n, initial: 0n, ...more },
+  });
+
+  test("adds to what is there, and leaves what describes it and when it expires", () => {
+    const write = increment({ by: -12n, expiry: { afterMs: 5 } });
+    const { row: after, answer } = decide(counter("10", NOW + 50), write, NOW);
+    const expiry = { atMs: NOW + 50, ttlMs: 50 };
+    expect(answer).toEqual({ outcome: "set", value: -2n, version: write.version, expiry });
+    expect(after).toMatchObject({ expiresAtMs: NOW + 50, content: { contentType: "application/json", metadata: "[1]" } });
+    expect(textOf(after)).toBe("-2");
+  });
+
+  test.each([null, counter("7", NOW)])("makes a counter where none lives", (found) => {
+    const made = decide(found, increment({ initial: 40n, by: 2n }), NOW);
+    expect([textOf(made.row), made.row?.expiresAtMs]).toEqual(["42", null]);
+    const expiring = decide(found, increment({ expiry: { afterMs: 5 } }), NOW);
+    expect(expiring.answer).toMatchObject({ value: 1n, expiry: { atMs: NOW + 5, ttlMs: 5 } });
+  });
+
+  test("renews the expiry only where it is told to", () => {
+    const renewed = decide(counter("1", NOW + 9), increment({ expiry: { afterMs: 50 }, renews: true }), NOW);
+    expect(renewed.row?.expiresAtMs).toBe(NOW + 50);
+    expect(decide(counter("1"), increment({ renews: true }), NOW).row?.expiresAtMs).toBe(null);
+  });
+
+  test.each(["", " 1", "1 ", "+1", "01", "-0", "1.0", "0x1", "x", "9223372036854775808", "1".repeat(30)])(
+    "%j is no number",
+    (text) => {
+      const found = counter(text);
+      const { row: after, answer } = decide(found, increment(), NOW);
+      expect(answer).toEqual({ outcome: "not_a_number" });
+      expect(after).toBe(found);
+    },
+  );
+
+  test.each([
+    ["9223372036854775807", { by: 1n }, "overflow"],
+    ["-9223372036854775808", { by: -1n }, "overflow"],
+    ["9", { max: 9n }, "out_of_bounds"],
+    ["0", { by: -1n, min: 0n }, "out_of_bounds"],
+  ] as const)("%s and %p is an %s, and stays", (text, more, outcome) => {
+    const found = counter(text);
+    expect(decide(found, increment(more), NOW)).toEqual({ row: found, answer: { outcome } });
+  });
+
+  test.each([
+    ["9223372036854775806", { by: 1n }, "9223372036854775807"],
+    ["-9223372036854775807", { by: -1n }, "-9223372036854775808"],
+    ["8", { max: 9n }, "9"],
+  ] as const)("%s and %p is still %s", (text, more, sum) => {
+    expect(textOf(decide(counter(text), increment(more), NOW).row)).toBe(sum);
+  });
+});
+
+const versionless = fc.constantFrom<Write>({ kind: "delete" }, { kind: "look" });
 const instants = fc.oneof(
   fc.record({ afterMs: fc.integer({ min: 1, max: 50 }) }),
   fc.record({ atMs: fc.integer({ min: NOW - 50, max: NOW + 50 }) }),
@@ -154,11 +218,11 @@ const conditions = fc.record(
   { ifMatch: fc.constantFrom("*" as const, []), ifNoneMatch: fc.constantFrom("*" as const, []) },
   { requiredKeys: [] },
 );
-const writes: fc.Arbitrary<Write<string>> = fc.oneof(
+const writes: fc.Arbitrary<Write> = fc.oneof(
   versionless,
   fc
     .record({
-      content: fc.string(),
+      content: fc.string().map(content),
       expiry: fc.oneof(instants, fc.constantFrom("never", "keep")),
       condition: conditions,
     })
@@ -167,10 +231,13 @@ const writes: fc.Arbitrary<Write<string>> = fc.oneof(
     .record({ expiry: instants, if: fc.constantFrom(undefined, "nx", "xx", "gt", "lt") })
     .map(({ expiry, if: condition }) => expire(expiry, { if: condition as never })),
   fc.constant(0).map(persist),
+  fc
+    .record({ by: fc.bigInt({ min: -5n, max: 5n }), initial: fc.constant(0n), renews: fc.boolean(), expiry: instants })
+    .map((increment): Write => ({ kind: "increment", version: newVersion(), increment })),
 );
 
 describe("whatever is written", () => {
-  const outcomes = (found: Row<string> | null, all: Write<string>[]) => {
+  const outcomes = (found: Row | null, all: Write[]) => {
     const answers: Answer[] = [];
     let now = found;
     for (const write of all) {

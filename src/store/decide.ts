@@ -1,36 +1,48 @@
 // What each write does to a row: the one definition of what writes mean. Pure, so that batches, tests and models share it.
 
-import type { Condition, ExpireCondition, ExpireResult, ExpiryTime, NewExpiry } from "./store.ts";
+import { counterContent, incremented } from "./counter.ts";
+import type {
+  Condition,
+  Content,
+  ExpireCondition,
+  ExpireResult,
+  ExpiryTime,
+  Increment,
+  IncrementResult,
+  NewExpiry,
+} from "./store.ts";
 import type { Version } from "./version.ts";
 
-/** What a row holds. No decision looks at the content, so it can be anything that stands for it. */
-export interface Row<C> {
+/** What a row holds. */
+export interface Row {
   version: Version;
   /** Epoch milliseconds; null never expires. */
   expiresAtMs: number | null;
-  content: C;
+  /** Undefined where it has not been read: only increments look at it. */
+  content: Content | undefined;
 }
 
 /** A write; a PUT has the version that was drawn for it. */
-export type Write<C> =
-  | { kind: "put"; version: Version; content: C; expiry: NewExpiry; condition: Condition }
+export type Write =
+  | { kind: "put"; version: Version; content: Content; expiry: NewExpiry; condition: Condition }
   | { kind: "delete"; ifMatch?: Condition["ifMatch"] }
   | { kind: "expire"; expiry: ExpiryTime; condition: ExpireCondition }
   | { kind: "persist" }
+  | { kind: "increment"; version: Version; increment: Increment }
   /** Changes nothing, but makes sure that an entry that is found expired never comes back. Answers whether one may live. */
   | { kind: "look" };
 
 /** What a write answers: a PUT its version, or null where its condition does not hold; others see `Store`. */
-export type Answer = Version | null | boolean | ExpireResult;
+export type Answer = Version | null | boolean | ExpireResult | IncrementResult;
 
-export interface Decision<C> {
+export interface Decision {
   /** What is there afterwards, null if nothing; the very same object as before if the write changes nothing. */
-  row: Row<C> | null;
+  row: Row | null;
   answer: Answer;
 }
 
 /** Decides a write on what is there at `nowMs`, by the clock of the shard's primary. A row that has expired is none. */
-export function decide<C>(found: Row<C> | null, write: Write<C>, nowMs: number): Decision<C> {
+export function decide(found: Row | null, write: Write, nowMs: number): Decision {
   const row = found && isLive(found, nowMs) ? found : null;
   switch (write.kind) {
     case "put":
@@ -42,23 +54,25 @@ export function decide<C>(found: Row<C> | null, write: Write<C>, nowMs: number):
     case "persist":
       if (!row || row.expiresAtMs === null) return { row, answer: row !== null };
       return { row: { ...row, expiresAtMs: null }, answer: true };
+    case "increment":
+      return increment(row, write, nowMs);
     case "look":
       return { row, answer: row !== null };
   }
 }
 
-export function isLive({ expiresAtMs }: Pick<Row<unknown>, "expiresAtMs">, nowMs: number): boolean {
+export function isLive({ expiresAtMs }: Pick<Row, "expiresAtMs">, nowMs: number): boolean {
   return expiresAtMs === null || expiresAtMs > nowMs;
 }
 
 /** Whether a write does the same whatever is there: then the row need not be known. */
-export function isBlind(write: Write<unknown>): boolean {
+export function isBlind(write: Write): boolean {
   if (write.kind === "delete") return write.ifMatch === undefined;
   if (write.kind !== "put" || write.expiry === "keep") return false;
   return write.condition.ifMatch === undefined && write.condition.ifNoneMatch === undefined;
 }
 
-function put<C>(row: Row<C> | null, write: Write<C> & { kind: "put" }, nowMs: number): Decision<C> {
+function put(row: Row | null, write: Write & { kind: "put" }, nowMs: number): Decision {
   const { version, content, expiry, condition } = write;
   const { ifMatch, ifNoneMatch } = condition;
   const fails = ifNoneMatch !== undefined && row !== null && matches(ifNoneMatch, row);
@@ -68,7 +82,7 @@ function put<C>(row: Row<C> | null, write: Write<C> & { kind: "put" }, nowMs: nu
   return { row: { version, expiresAtMs, content }, answer: version };
 }
 
-function expire<C>(row: Row<C> | null, write: Write<C> & { kind: "expire" }, nowMs: number): Decision<C> {
+function expire(row: Row | null, write: Write & { kind: "expire" }, nowMs: number): Decision {
   if (!row) return { row, answer: { outcome: "absent" } };
   const { expiry, condition } = write;
   const atMs = instantOf(expiry, nowMs);
@@ -81,6 +95,28 @@ function expire<C>(row: Row<C> | null, write: Write<C> & { kind: "expire" }, now
   };
 }
 
+function increment(row: Row | null, write: Write & { kind: "increment" }, nowMs: number): Decision {
+  const { version } = write;
+  const { expiry, renews } = write.increment;
+  const before = row && contentOf(row);
+  const value = incremented(before && before.value, write.increment);
+  if (typeof value === "string") return { row, answer: { outcome: value } };
+  const kept = row?.expiresAtMs ?? null;
+  const atMs = expiry && (!row || renews) ? instantOf(expiry, nowMs) : kept;
+  return {
+    row: { version, expiresAtMs: atMs, content: counterContent(value, before) },
+    answer: {
+      ...{ outcome: "set", value, version },
+      expiry: atMs === null ? null : { atMs, ttlMs: Math.max(0, atMs - nowMs) },
+    },
+  };
+}
+
+function contentOf({ content }: Row): Content {
+  if (!content) throw new Error("a counter is incremented only once its row has been read");
+  return content;
+}
+
 /** As Redis's EXPIRE has it: no expiry is infinitely far away. */
 function allows(condition: ExpireCondition["if"], current: number | null, next: number): boolean {
   const until = current ?? Number.POSITIVE_INFINITY;
@@ -89,7 +125,7 @@ function allows(condition: ExpireCondition["if"], current: number | null, next: 
 }
 
 /** Whether If-Match holds; it does where it is not given. */
-function matches(versions: "*" | Version[] | undefined, row: Row<unknown> | null): boolean {
+function matches(versions: "*" | Version[] | undefined, row: Row | null): boolean {
   if (versions === undefined) return true;
   return row !== null && (versions === "*" || versions.includes(row.version));
 }

@@ -5,12 +5,13 @@ import { type Answer, decide, isLive, type Row, type Write } from "./decide.ts";
 import {
   type Caller,
   type Condition,
-  type Content,
   type Entry,
   type EntryKey,
   type ExpireCondition,
   type ExpireResult,
   type ExpiryTime,
+  type Increment,
+  type IncrementResult,
   keyName,
   type NewEntry,
   type Store,
@@ -24,7 +25,7 @@ export class ModelStore implements Store {
   /** The clock, in epoch milliseconds, stands still unless a test gives another. */
   constructor(private readonly clock: () => number = () => MODEL_NOW_MS) {}
 
-  private readonly rows = new Map<string, Row<Content> | null>();
+  private readonly rows = new Map<string, Row | null>();
   /** What was asked of it, in order. */
   readonly calls: { method: keyof Store; caller?: Caller }[] = [];
   /** Awaited by each call before it does anything: a test may put a promise here that it settles. */
@@ -56,6 +57,11 @@ export class ModelStore implements Store {
     return this.call("persist", caller, () => this.write(key, { kind: "persist" }) as boolean);
   }
 
+  increment(key: EntryKey, increment: Increment, caller?: Caller): Promise<IncrementResult> {
+    const write = { kind: "increment", version: newVersion(), increment } as const;
+    return this.call("increment", caller, () => this.write(key, write) as IncrementResult);
+  }
+
   ping(): Promise<void> {
     return this.call("ping", undefined, () => {});
   }
@@ -63,7 +69,7 @@ export class ModelStore implements Store {
   /** What is kept under `namespace/key`. */
   entry(name: string): Entry | null {
     const row = this.rows.get(name);
-    if (!row || !isLive(row, this.clock())) return null;
+    if (!row?.content || !isLive(row, this.clock())) return null;
     const { version, expiresAtMs: atMs, content } = row;
     const expiry = atMs === null ? null : { atMs, ttlMs: atMs - this.clock() };
     return { ...content, version, valueBytes: content.value.length, expiry };
@@ -75,7 +81,7 @@ export class ModelStore implements Store {
     return work();
   }
 
-  private write(key: EntryKey, write: Write<Content>): Answer {
+  private write(key: EntryKey, write: Write): Answer {
     const { row, answer } = decide(this.rows.get(keyName(key)) ?? null, write, this.clock());
     this.rows.set(keyName(key), row);
     return answer;

@@ -1,5 +1,6 @@
 // What a store promises: read this page first. Every layer below is a Store, and every layer above uses one.
 
+import type { CounterRefusal } from "./counter.ts";
 import type { Version } from "./version.ts";
 
 /** An entry's primary key, `namespace/key` as bytes. Made by `entryKey` only. */
@@ -73,6 +74,24 @@ export type ExpireResult =
   | { outcome: "absent" }
   | { outcome: "condition_failed" };
 
+/** A change of a counter, see `counter.ts`. */
+export interface Increment {
+  by: bigint;
+  /** What a counter that is not there counts from. */
+  initial: bigint;
+  /** Bounds of what it becomes. */
+  min?: bigint;
+  max?: bigint;
+  /** Given to a counter that is made, and with `renews` to one that is there. */
+  expiry?: ExpiryTime;
+  renews?: boolean;
+}
+
+export type IncrementResult =
+  | { outcome: "set"; value: bigint; version: Version; expiry: EntryInfo["expiry"] }
+  /** Nothing was changed. */
+  | { outcome: CounterRefusal };
+
 /** Who waits for an answer, such as an `AbortSignal`: of one that has gone, a call that was not sent yet is dropped. */
 export interface Caller {
   readonly aborted: boolean;
@@ -104,6 +123,8 @@ export interface Store {
   /** Makes a live entry permanent; false when there is none. */
   persist(key: EntryKey, caller?: Caller): Promise<boolean>;
 
+  /** Adds to a counter, which is made if it is not there. */
+  increment(key: EntryKey, increment: Increment, caller?: Caller): Promise<IncrementResult>;
   /** Asks the database for a sign of life. */
   ping(): Promise<void>;
 }

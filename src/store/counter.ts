@@ -1,0 +1,39 @@
+// Counters: 64-bit signed integers, kept as decimal text, so that a GET reads one and a PUT sets one.
+
+import type { Content, Increment } from "./store.ts";
+
+const MIN = -(2n ** 63n);
+const MAX = 2n ** 63n - 1n;
+/** As Redis takes a number: no sign that says nothing, no leading zeros, no spaces. */
+const INTEGER = /^(?:0|-?[1-9]\d*)$/;
+/** Of the longest, with its sign. */
+export const COUNTER_BYTES = 20;
+
+export const COUNTER_CONTENT_TYPE = "text/plain";
+
+/** Why a counter was left as it was. */
+export type CounterRefusal = "not_a_number" | "overflow" | "out_of_bounds";
+
+/** What an increment makes of a value; null is a counter that is not there. */
+export function incremented(value: Buffer | null, { by, initial, min, max }: Increment): bigint | CounterRefusal {
+  const before = value === null ? initial : counterOf(value);
+  if (before === null) return "not_a_number";
+  const after = before + by;
+  if (after < MIN || after > MAX) return "overflow";
+  if ((min !== undefined && after < min) || (max !== undefined && after > max)) return "out_of_bounds";
+  return after;
+}
+
+/** The number that a value is, if it is one. */
+export function counterOf(value: Buffer): bigint | null {
+  const text = value.length <= COUNTER_BYTES ? value.toString("latin1") : "";
+  if (!INTEGER.test(text)) return null;
+  const number = BigInt(text);
+  return number < MIN || number > MAX ? null : number;
+}
+
+/** A counter's content: what describes the value stays. */
+export function counterContent(number: bigint, before: Content | null): Content {
+  const { contentType, metadata } = before ?? { contentType: COUNTER_CONTENT_TYPE, metadata: null };
+  return { contentType, metadata, value: Buffer.from(String(number)) };
+}
