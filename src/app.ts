@@ -6,12 +6,13 @@ import { routePath } from "hono/route";
 import type { Logger } from "pino";
 import type { Tokens } from "./auth/tokens.ts";
 import { requestIdOf } from "./http/answer.ts";
-import { authorizer } from "./http/auth.ts";
+import { ALL_RIGHTS, authorizer } from "./http/auth.ts";
 import type { Reserve } from "./http/body.ts";
 import { allowOrigins } from "./http/cors.ts";
 import { keyRoutes } from "./http/entry.ts";
 import { turnAway } from "./http/full.ts";
 import { openPaths, operationRoutes } from "./http/health.ts";
+import { incrementRoutes } from "./http/increment.ts";
 import { keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import type { Handler, Route } from "./http/resource.ts";
@@ -24,7 +25,7 @@ import type { Store } from "./store/store.ts";
  * What a URL parser leaves of the key `.`, among others; its answer says what is wrong with it. Not a route: an empty
  * segment in one makes Hono fall back from its fastest router, for every request.
  */
-const EMPTY_KEY = /^\/v1\/kv\/[^/]+\/(\/ttl)?$/;
+const EMPTY_KEY = /^\/v1\/kv\/[^/]+\/(\/(?:ttl|increment))?$/;
 
 const NO_SUCH_ROUTE = new Problem(404, "no_such_route", "There is nothing at this path.");
 const INTERNAL = new Problem(500, "internal", "Something went wrong in the server.");
@@ -80,12 +81,12 @@ export function createApp(store: Store, options: AppOptions): App {
     const { raw } = c.req;
     requireHost(raw, onlyLoopback);
     if (partsOf) requireExactPath(raw, partsOf(raw));
-    authorize?.(raw);
-    return handle(raw);
+    return handle(raw, authorize ? authorize(raw) : ALL_RIGHTS);
   };
   const route: Route = (path, handle) => app.all(path, authorized(handle));
   keyRoutes(route, store, options);
   ttlRoutes(route, store, options);
+  incrementRoutes(route, store, options);
   operationRoutes(route, store, options);
   app.notFound(authorized(nowhere));
   app.onError((error, { req: { raw } }) => failed(error, raw));

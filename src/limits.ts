@@ -22,6 +22,9 @@ export const TTL_MS = 36_525 * 24 * 3600 * 1000;
 /** A TTL request is a few dozen bytes of JSON. */
 export const TTL_BODY_BYTES = 1024;
 
+/** So is one for an increment. */
+export const INCREMENT_BODY_BYTES = 1024;
+
 /** Entity tags accepted in one If-Match or If-None-Match. */
 export const ETAGS = 32;
 

@@ -1,8 +1,8 @@
 // The Store's methods as two kinds of call, reads and writes, whichever way these take.
 
 import type { Reads } from "../database/table.ts";
-import type { Answer, Write } from "../store/decide.ts";
 import { COUNTER_BYTES } from "../store/counter.ts";
+import type { Answer, Write } from "../store/decide.ts";
 import {
   type Caller,
   type EntryKey,

@@ -4,8 +4,16 @@ import { RIGHTS, type Right, type Tokens } from "../auth/tokens.ts";
 import { ENTRIES_PATH, namespaceOf, rawPath } from "./path.ts";
 import { Problem } from "./problem.ts";
 
-/** What a method needs. Any other than these both reads and writes. */
-const NEEDED: Record<string, readonly Right[]> = { GET: ["read"], HEAD: ["read"], PUT: ["write"], DELETE: ["write"] };
+export type Rights = ReadonlySet<Right>;
+
+/** Of everyone, where no tokens are. */
+export const ALL_RIGHTS: Rights = new Set(RIGHTS);
+
+/** What a method needs: any other than these both reads and writes. Of a POST, its handler knows. */
+const NEEDED: Record<string, readonly Right[]> = {
+  ...{ GET: ["read"], HEAD: ["read"], PUT: ["write"], DELETE: ["write"] },
+  POST: [],
+};
 
 const REALM = 'Bearer realm="vitess-kv"';
 
@@ -14,22 +22,26 @@ const BEARER = /^bearer \s*([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
  * Throws a 401 or a 403 unless a request has a token that is among those that are valid at the time, and allows it.
- * `isOpen` says which paths need none.
+ * Returns what the token allows. `isOpen` says which paths need none.
  */
-export function authorizer(tokens: () => Tokens, isOpen: (path: string) => boolean): (request: Request) => void {
+export function authorizer(tokens: () => Tokens, isOpen: (path: string) => boolean): (request: Request) => Rights {
   return (request) => {
-    if (isOpen(rawPath(request))) return;
+    if (isOpen(rawPath(request))) return ALL_RIGHTS;
     const header = request.headers.get("Authorization");
     if (!header) throw unauthorized("Send a token, as in 'Authorization: Bearer …'.");
     const token = BEARER.exec(header)?.[1];
     if (!token) throw unauthorized("The Authorization header does not hold a bearer token.");
     const grant = tokens().grantOf(token);
     if (!grant) throw unauthorized("This token is not valid, or not any more.", ', error="invalid_token"');
-    if (!(NEEDED[request.method] ?? RIGHTS).every((right) => grant.rights.has(right))) {
-      throw forbidden("This token does not allow this kind of call.");
-    }
+    for (const right of NEEDED[request.method] ?? RIGHTS) requireRight(grant.rights, right);
     if (grant.namespaces !== "*") requireNamespace(grant.namespaces, request);
+    return grant.rights;
   };
+}
+
+/** Throws a 403 unless it is among the rights. */
+export function requireRight(rights: Rights, right: Right) {
+  if (!rights.has(right)) throw forbidden("This token does not allow this kind of call.");
 }
 
 function requireNamespace(granted: ReadonlySet<string>, request: Request) {

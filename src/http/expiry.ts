@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { TTL_MS } from "../limits.ts";
-import type { ExpiryTime } from "../store/store.ts";
+import type { EntryInfo, ExpiryTime } from "../store/store.ts";
 import { badRequest } from "./problem.ts";
 
 const positive = z.number().int().positive();
@@ -21,6 +21,11 @@ export function expiryOf(fields: { ttl?: number; ttl_ms?: number; expires_at?: n
   const afterMs = "atMs" in expiry ? expiry.atMs - Date.now() : expiry.afterMs;
   if (afterMs > TTL_MS) throw badRequest("invalid_ttl", "An expiry is at most 100 years away.");
   return expiry;
+}
+
+/** How an expiry is told in JSON. */
+export function expiryDocument(expiry: EntryInfo["expiry"]) {
+  return { ttl_ms: expiry?.ttlMs ?? null, expires_at: expiry && new Date(expiry.atMs).toISOString() };
 }
 
 const decimal = z

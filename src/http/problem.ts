@@ -3,7 +3,7 @@
 import type { StoreError } from "../store/error.ts";
 import { answer, requestIdOf } from "./answer.ts";
 
-type Status = 400 | 401 | 403 | 404 | 405 | 408 | 412 | 413 | 415 | 500 | 503;
+type Status = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 500 | 503;
 
 /** Thrown by handlers for anything that is not an answer of the store. */
 export class Problem extends Error {
@@ -61,6 +61,7 @@ const TITLES: Record<Status, string> = {
   404: "Not Found",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  409: "Conflict",
   412: "Precondition Failed",
   413: "Content Too Large",
   415: "Unsupported Media Type",

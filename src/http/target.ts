@@ -6,7 +6,7 @@ import { ENTRIES_PATH, rawPath } from "./path.ts";
 import { badRequest } from "./problem.ts";
 
 /** The patterns by which Bun's router finds the parts of an entry's path in the bytes, before it makes a URL of them. */
-export const ENTRY_ROUTES = ["/v1/kv/:ns/:key", "/v1/kv/:ns/:key/ttl"] as const;
+export const ENTRY_ROUTES = ["/v1/kv/:ns/:key", "/v1/kv/:ns/:key/ttl", "/v1/kv/:ns/:key/increment"] as const;
 
 /** The parts of an entry's path as the runtime found them in the bytes that came, and then unescaped as UTF-8. */
 export interface SentParts {
@@ -14,7 +14,9 @@ export interface SentParts {
   key: string;
 }
 
-const ENTRY_PATH = /^\/v1\/kv\/[^/]+\/[^/]+(\/ttl)?$/;
+const ENTRY_PATH = /^\/v1\/kv\/[^/]+\/[^/]+(\/(?:ttl|increment))?$/;
+/** What an entry's path may have behind its key. */
+const PARTS_OF_ENTRY = [undefined, "ttl", "increment"];
 /** What a URL parser makes of a byte that is no UTF-8; who means this character may write it in lower case. */
 const REPAIRED = "%EF%BF%BD";
 const ESCAPE = /%([0-9A-Fa-f]{2})/g;
@@ -52,11 +54,12 @@ export function requireExactPath(request: { url: string }, parts: SentParts | un
   }
   const rest = path.slice(ENTRIES_PATH.length);
   // As it is with most keys: nothing was escaped.
-  if (rest === `${parts.ns}/${parts.key}` || rest === `${parts.ns}/${parts.key}/ttl`) return;
+  const plain = `${parts.ns}/${parts.key}`;
+  if (rest === plain || rest === `${plain}/ttl` || rest === `${plain}/increment`) return;
   if (DOT_KEY.test(parts.key)) throw DOT_KEY_REFUSED;
   if (request.url.includes("#") || MALFORMED.test(rest)) return;
-  const [ns = "", key = "", ttl] = rest.split("/");
-  const isRepaired = (ttl !== undefined && ttl !== "ttl") || key.includes(REPAIRED);
+  const [ns = "", key = "", part] = rest.split("/");
+  const isRepaired = !PARTS_OF_ENTRY.includes(part) || key.includes(REPAIRED);
   if (isRepaired || !isSame(ns, parts.ns) || !isSame(key, parts.key)) throw REPAIRED_PATH;
 }
 

@@ -2,11 +2,11 @@
 
 import { z } from "zod";
 import { TTL_BODY_BYTES } from "../limits.ts";
-import type { EntryInfo, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { answer, jsonAnswer } from "./answer.ts";
 import { type BodyOptions, receive } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
-import { expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
+import { expiryDocument, expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
 import { parseJson } from "./json.ts";
 import { keyOf } from "./path.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
@@ -31,7 +31,7 @@ export function ttlRoutes(
       const key = keyOf(request);
       queryOf(request, noQuery);
       const entry = await store.head(key, request.signal);
-      return entry ? expiryAnswer(request, entry.expiry) : problemAnswer(request, NOT_FOUND);
+      return entry ? jsonAnswer(request, expiryDocument(entry.expiry)) : problemAnswer(request, NOT_FOUND);
     },
     PUT: (request) => setTtl(request, store, body),
     DELETE: async (request) => {
@@ -55,12 +55,5 @@ async function setTtl(request: Request, store: Store, body: BodyOptions): Promis
   });
   if (result.outcome === "absent") return problemAnswer(request, NOT_FOUND);
   if (result.outcome === "condition_failed") return problemAnswer(request, PRECONDITION_FAILED);
-  return expiryAnswer(request, result);
-}
-
-function expiryAnswer(request: Request, expiry: EntryInfo["expiry"]): Response {
-  return jsonAnswer(request, {
-    ttl_ms: expiry?.ttlMs ?? null,
-    expires_at: expiry && new Date(expiry.atMs).toISOString(),
-  });
+  return jsonAnswer(request, expiryDocument(result));
 }

@@ -1,6 +1,6 @@
 // Counters: 64-bit signed integers, kept as decimal text, so that a GET reads one and a PUT sets one.
 
-import type { Content, Increment } from "./store.ts";
+import type { Content, CounterRefusal, Increment } from "./store.ts";
 
 const MIN = -(2n ** 63n);
 const MAX = 2n ** 63n - 1n;
@@ -10,9 +10,6 @@ const INTEGER = /^(?:0|-?[1-9]\d*)$/;
 export const COUNTER_BYTES = 20;
 
 export const COUNTER_CONTENT_TYPE = "text/plain";
-
-/** Why a counter was left as it was. */
-export type CounterRefusal = "not_a_number" | "overflow" | "out_of_bounds";
 
 /** What an increment makes of a value; null is a counter that is not there. */
 export function incremented(value: Buffer | null, { by, initial, min, max }: Increment): bigint | CounterRefusal {

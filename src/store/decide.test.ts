@@ -163,7 +163,10 @@ describe("increment", () => {
     const { row: after, answer } = decide(counter("10", NOW + 50), write, NOW);
     const expiry = { atMs: NOW + 50, ttlMs: 50 };
     expect(answer).toEqual({ outcome: "set", value: -2n, version: write.version, expiry });
-    expect(after).toMatchObject({ expiresAtMs: NOW + 50, content: { contentType: "application/json", metadata: "[1]" } });
+    expect(after).toMatchObject({
+      expiresAtMs: NOW + 50,
+      content: { contentType: "application/json", metadata: "[1]" },
+    });
     expect(textOf(after)).toBe("-2");
   });
 

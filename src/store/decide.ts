@@ -99,7 +99,7 @@ function increment(row: Row | null, write: Write & { kind: "increment" }, nowMs:
   const { version } = write;
   const { expiry, renews } = write.increment;
   const before = row && contentOf(row);
-  const value = incremented(before && before.value, write.increment);
+  const value = incremented(before?.value ?? null, write.increment);
   if (typeof value === "string") return { row, answer: { outcome: value } };
   const kept = row?.expiresAtMs ?? null;
   const atMs = expiry && (!row || renews) ? instantOf(expiry, nowMs) : kept;

@@ -1,6 +1,5 @@
 // What a store promises: read this page first. Every layer below is a Store, and every layer above uses one.
 
-import type { CounterRefusal } from "./counter.ts";
 import type { Version } from "./version.ts";
 
 /** An entry's primary key, `namespace/key` as bytes. Made by `entryKey` only. */
@@ -87,9 +86,11 @@ export interface Increment {
   renews?: boolean;
 }
 
+/** Why a counter was left as it was. */
+export type CounterRefusal = "not_a_number" | "overflow" | "out_of_bounds";
+
 export type IncrementResult =
   | { outcome: "set"; value: bigint; version: Version; expiry: EntryInfo["expiry"] }
-  /** Nothing was changed. */
   | { outcome: CounterRefusal };
 
 /** Who waits for an answer, such as an `AbortSignal`: of one that has gone, a call that was not sent yet is dropped. */

@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { ENTRIES } from "./entries.ts";
 import { expiries } from "./expiry.ts";
+import { COUNTERS } from "./increment.ts";
 
 /** The contract as tests of a server at `base`; `send` is how requests reach it. */
 export function describeContract(
@@ -12,7 +13,7 @@ export function describeContract(
 ) {
   const call = (url: string, init: RequestInit = {}) => send(url, init);
 
-  test.each(Object.entries({ ...ENTRIES, ...expiries() }))(`contract on ${name}: %s`, async (_, steps) => {
+  test.each(Object.entries({ ...ENTRIES, ...expiries(), ...COUNTERS }))(`contract on ${name}: %s`, async (_, steps) => {
     const url = `${base}/v1/kv/contract/${crypto.randomUUID()}`;
     const tags = new Map<string, string>();
     const filled = (text: string) => text.replace(/\$(\w+)/g, (_, name) => tags.get(name) ?? `missing tag ${name}`);
