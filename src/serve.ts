@@ -156,9 +156,8 @@ async function lastAnswer(answer: Response | Promise<Response>): Promise<Respons
 function batch(config: Config, shards: Shards, tables: Tables, anywhere: Table): BatchingStore {
   return batchingStore(
     {
-      shardOf: shards.shardOf,
+      ...shards,
       tableAt: (shard) => tables.at(shard),
-      refresh: shards.refresh,
       ping: () => anywhere.ping(performance.now() + PING_MS),
     },
     {

@@ -45,10 +45,7 @@ describe("over Vitess", async () => {
   afterAll(() => Promise.all([database.close(), tables.close()]));
 
   const batching = (shardOf = shards.shardOf) =>
-    batchingStore(
-      { shardOf, tableAt: (shard) => tables.at(shard), refresh: shards.refresh, ping: async () => {} },
-      OPTIONS,
-    );
+    batchingStore({ ...shards, shardOf, tableAt: (shard) => tables.at(shard), ping: async () => {} }, OPTIONS);
 
   test("the map of shards is vtgate's own", async () => {
     await Promise.all(names.map((name) => direct.put(key(name), entry(name))));

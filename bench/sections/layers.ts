@@ -6,6 +6,7 @@ import pino from "pino";
 import { Bench } from "tinybench";
 import { createApp } from "../../src/app.ts";
 import { batchingStore } from "../../src/batching/batching.ts";
+import { ONE_SHARD } from "../../src/database/shards.ts";
 import { type Change, upsert } from "../../src/database/statements.ts";
 import { type Found, type Known, type Reads, Table } from "../../src/database/table.ts";
 import { keyOf } from "../../src/http/path.ts";
@@ -72,7 +73,7 @@ function makeLayers(): Record<string, () => unknown> {
     });
   const table = new StubTable(keys, found);
   const batching = batchingStore(
-    { shardOf: () => "-", tableAt: () => table, refresh: () => {}, ping: async () => {} },
+    { ...ONE_SHARD, tableAt: () => table, ping: async () => {} },
     {
       ...{ inFlight: { reads: 1, writes: 1 }, batchRows: CALLS, batchBytes: BATCH_BYTES },
       ...{ maxCalls: 2 * CALLS, maxBytes: 256 * 1024 * 1024, deadlineMs: DEADLINE_MS },
@@ -117,6 +118,7 @@ function stubStore(entry: Entry): Store {
     expire: async () => ({ outcome: "absent" }),
     persist: async () => false,
     increment: async () => ({ outcome: "overflow" }),
+    list: async () => ({ entries: [], rest: null }),
     ping: async () => {},
   };
 }

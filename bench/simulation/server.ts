@@ -5,6 +5,7 @@ import { drainMicrotasks } from "bun:jsc";
 import { type BatchingStore, batchingStore } from "../../src/batching/batching.ts";
 import type { Clock } from "../../src/batching/clock.ts";
 import { readConfig } from "../../src/config.ts";
+import { ONE_SHARD } from "../../src/database/shards.ts";
 import { type Found, type Reads, Table } from "../../src/database/table.ts";
 import { BATCH_BYTES, BATCH_READ_BYTES } from "../../src/limits.ts";
 import { StoreError } from "../../src/store/error.ts";
@@ -87,9 +88,9 @@ export class Server {
     const bytes = options.maxCalls === Number.POSITIVE_INFINITY ? options.maxCalls : CONFIG.KV_QUEUE_BYTES;
     this.store = batchingStore(
       {
+        ...ONE_SHARD,
         shardOf: (key) => (key === HOT_KEY ? "0" : String(key.readUInt16BE(0))),
         tableAt: (shard) => tables[Number(shard)] as Table,
-        refresh: () => {},
         ping: async () => {},
       },
       {

@@ -2,6 +2,7 @@
 // events.
 
 import { describe, expect, test } from "bun:test";
+import { ONE_SHARD } from "../database/shards.ts";
 import type { Change, Put } from "../database/statements.ts";
 import type { Found, Known, Reads, Table } from "../database/table.ts";
 import { LARGE_BATCH_ROWS } from "../limits.ts";
@@ -150,7 +151,7 @@ class FakeTable {
 function make(options: Partial<BatchingOptions> = {}, shards: Partial<Shards> = {}) {
   const table = new FakeTable();
   const tableAt = () => table as unknown as Table;
-  const over = { shardOf: () => "", tableAt, refresh: () => {}, ping: async () => {}, ...shards };
+  const over = { ...ONE_SHARD, tableAt, ping: async () => {}, ...shards };
   return { table, store: batchingStore(over, { ...OPTIONS, ...options }) };
 }
 

@@ -10,6 +10,7 @@
 //  5. A batch is for one shard, and each of its statements happens as a whole or not at all. A shard that has gone takes
 //     none, and its calls then go to the shards that have its rows.
 
+import type { Shards as ShardMap } from "../database/shards.ts";
 import type { Reads, Table } from "../database/table.ts";
 import { LARGE_BATCH_ROWS } from "../limits.ts";
 import type { EntryKey, Store } from "../store/store.ts";
@@ -19,6 +20,7 @@ import { storeOver } from "./calls.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Lane } from "./lane.ts";
 import { applyReads, lookFor, type ReadCall } from "./reads.ts";
+import { applyScan, type ScanCall } from "./scans.ts";
 import { applyWrites, type WriteCall } from "./writes.ts";
 
 export interface BatchingOptions extends AdmissionOptions {
@@ -30,8 +32,7 @@ export interface BatchingOptions extends AdmissionOptions {
 }
 
 /** What it needs to know of the database. */
-export interface Shards {
-  shardOf: (key: EntryKey) => string;
+export interface Shards extends Pick<ShardMap, "shardOf" | "all" | "idOf"> {
   tableAt: (shard: string) => Table;
   /** Told that a shard did not take a batch: it may have gone. */
   refresh: () => void;
@@ -48,18 +49,22 @@ export interface BatchingStore extends Store {
 /** Statements for large values at once in a shard: each carries a few of them only. */
 const LARGE_STATEMENTS = 4;
 
+/** Scans of a range at once in a shard. */
+const SCANS = 4;
+
 /** Of one shard. */
 interface Lanes {
   entries: Lane<ReadCall<Reads["entries"]>>;
   infos: Lane<ReadCall<Reads["infos"]>>;
   writes: Lane<WriteCall>;
+  scans: Lane<ScanCall>;
 }
 
 export function batchingStore(shards: Shards, options: BatchingOptions, clock: Clock = systemClock): BatchingStore {
   const admission = new Admission(options, clock);
   const lanesOfShards = new Map<string, Lanes>();
-  const lanesOf = (key: EntryKey): Lanes => {
-    const shard = shards.shardOf(key);
+  const lanesOf = (key: EntryKey) => lanesAt(shards.shardOf(key));
+  const lanesAt = (shard: string): Lanes => {
     let lanes = lanesOfShards.get(shard);
     if (!lanes) {
       lanes = openLanes(shard);
@@ -99,6 +104,12 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
         (batch, deadline) => applyWrites(shards.tableAt(shard), batch, deadline),
         (write) => lanesOf(write.key).writes.add(write),
       ),
+      scans: lane<ScanCall>(
+        { inFlight: SCANS, maxRows: 1 },
+        (batch, deadline) => applyScan(shards.tableAt(shard), batch, deadline),
+        // Which shards have what is in its range by now, only the whole page can tell.
+        ({ call }) => call.resolve(null),
+      ),
     };
   }
 
@@ -106,6 +117,9 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
     admit: (bytes, caller) => admission.admit(bytes, caller),
     read: (kind, read) => lanesOf(read.key)[kind].add(read as never),
     write: (write) => lanesOf(write.key).writes.add(write),
+    scan: (shard, scan) => lanesAt(shard).scans.add(scan),
+    shards: shards.all,
+    idOf: shards.idOf,
     ping: shards.ping,
   });
   return { ...store, isFull: () => admission.full, reserve: (bytes) => admission.reserve(bytes) };

@@ -31,6 +31,16 @@ export class Call<R> {
     return this.isAnswered || (this.caller?.aborted === true && !this.mayHappen);
   }
 
+  /** A call that this one needs: over when this one is. */
+  part<P>(): Call<P> {
+    const whole = this;
+    return new Call<P>(this.deadline, 0, {
+      get aborted() {
+        return whole.isOver;
+      },
+    });
+  }
+
   resolve(result: R) {
     if (this.settle()) this.resolvePromise(result);
   }

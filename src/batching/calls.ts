@@ -1,6 +1,7 @@
 // The Store's methods as two kinds of call, reads and writes, whichever way these take.
 
-import type { Reads } from "../database/table.ts";
+import type { Range } from "../database/statements.ts";
+import type { Reads, Scanned } from "../database/table.ts";
 import { COUNTER_BYTES } from "../store/counter.ts";
 import type { Answer, Write } from "../store/decide.ts";
 import {
@@ -9,11 +10,14 @@ import {
   type ExpireResult,
   type IncrementResult,
   keyName,
+  type ListPage,
   type Store,
 } from "../store/store.ts";
 import { newVersion, type Version } from "../store/version.ts";
 import type { Call } from "./call.ts";
+import { pageOf, type Scans } from "./lists.ts";
 import type { ReadCall } from "./reads.ts";
+import type { ScanCall } from "./scans.ts";
 import type { WriteCall } from "./writes.ts";
 
 /** A way that calls take. */
@@ -22,10 +26,14 @@ export interface Way {
   admit<R>(bytes: number, caller?: Caller): Call<R>;
   read<K extends keyof Reads>(kind: K, read: ReadCall<Reads[K]>): void;
   write(waiting: WriteCall): void;
+  scan(shard: string, scan: ScanCall): void;
+  shards: Scans["shards"];
+  idOf?: Scans["idOf"];
   ping(): Promise<void>;
 }
 
 export function storeOver(way: Way): Store {
+  let scans = 0;
   const read = <K extends keyof Reads>(kind: K, key: EntryKey, caller?: Caller) => {
     const call = way.admit<Reads[K] | null>(key.length, caller);
     way.read(kind, { key, id: keyName(key), call });
@@ -53,6 +61,20 @@ export function storeOver(way: Way): Store {
       return change<IncrementResult>(key, write, caller, COUNTER_BYTES);
     },
     persist: (key, caller) => change<boolean>(key, { kind: "persist" }, caller),
+    list: (query, caller) => {
+      const call = way.admit<ListPage>(query.start.length, caller);
+      const scan = (shard: string, range: Range) => {
+        const part = call.part<Scanned[] | null>();
+        way.scan(shard, { key: range.start as EntryKey, id: String(scans++), range, call: part });
+        return part.promise;
+      };
+      const { shards, idOf } = way;
+      pageOf({ shards, idOf, scan, head: (key) => read("infos", key, caller) }, query).then(
+        (page) => call.resolve(page),
+        (error) => call.reject(error),
+      );
+      return call.promise;
+    },
     ping: () => way.ping(),
   };
 }

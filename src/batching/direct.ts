@@ -1,6 +1,7 @@
 // The Store where calls can't wait for one another, as on Workers: each is a batch of one, by the same code.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { ONE_SHARD } from "../database/shards.ts";
 import type { Reads, Table } from "../database/table.ts";
 import type { EntryKey, Store } from "../store/store.ts";
 import type { Batch, Rest, Waiting } from "./batch.ts";
@@ -8,6 +9,7 @@ import { Call } from "./call.ts";
 import { storeOver } from "./calls.ts";
 import { retryDelayMs } from "./lane.ts";
 import { applyReads, lookFor, type ReadCall } from "./reads.ts";
+import { applyScan } from "./scans.ts";
 import { applyWrites, type WriteCall } from "./writes.ts";
 
 /** Every call settles within `deadlineMs`. */
@@ -25,6 +27,8 @@ export function directStore(table: Table, deadlineMs: number): Store {
     admit: (bytes, caller) => new Call(performance.now() + deadlineMs, bytes, caller),
     read,
     write,
+    scan: (_, waiting) => perform(waiting, (batch, deadline) => applyScan(table, batch, deadline)),
+    shards: ONE_SHARD.all,
     ping: () => table.ping(performance.now() + deadlineMs),
   });
 }

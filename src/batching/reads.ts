@@ -4,7 +4,6 @@ import type { Found } from "../database/table.ts";
 import type { Answer } from "../store/decide.ts";
 import type { EntryKey } from "../store/store.ts";
 import { afterFailure, type Batch, DONE, isUnknown, type Rest, type Waiting } from "./batch.ts";
-import { Call } from "./call.ts";
 import type { WriteCall } from "./writes.ts";
 
 export type ReadCall<T> = Waiting<T | null>;
@@ -46,11 +45,7 @@ export async function applyReads<T>(
  * a second disk too, or what is there by now, for which `again` is called.
  */
 export function lookFor<T>({ key, id, call }: ReadCall<T>, again: () => void): WriteCall {
-  const look = new Call<Answer>(call.deadline, call.bytes, {
-    get aborted() {
-      return call.isOver;
-    },
-  });
+  const look = call.part<Answer>();
   look.promise.then(
     (isLive) => (isLive ? again() : call.resolve(null)),
     // Whatever became of it, the next read shows.

@@ -1,6 +1,7 @@
 // The one table: one row per key. drizzle-kit makes the migrations from it.
 
-import { bigint, customType, index, mysqlTable, varchar } from "drizzle-orm/mysql-core";
+import { sql } from "drizzle-orm";
+import { bigint, customType, index, int, mysqlTable, varchar } from "drizzle-orm/mysql-core";
 import { CONTENT_TYPE_BYTES, KEY_BYTES, METADATA_BYTES, NAMESPACE_BYTES } from "../limits.ts";
 import { REVISION_BYTES } from "../store/version.ts";
 
@@ -25,6 +26,8 @@ export const entries = mysqlTable(
     contentType: varchar("content_type", { length: CONTENT_TYPE_BYTES }).notNull(),
     metadata: varchar("metadata", { length: METADATA_BYTES }),
     value: mediumblob("value").notNull(),
+    /** So that lists and HEAD need not read a value that has pages of its own. */
+    valueBytes: int("value_bytes", { unsigned: true }).generatedAlwaysAs(sql`LENGTH(value)`, { mode: "stored" }),
   },
   (table) => [index("entries_expires_at").on(table.expiresAt)],
 );

@@ -8,14 +8,16 @@ import type { Database, Rows } from "./connect.ts";
 
 const REFRESH_MS = 5_000;
 const QUERY_TIMEOUT_MS = 2_000;
-const KEY_SPACE_END = 1n << 64n;
+export const KEY_SPACE_END = 1n << 64n;
 
-interface Shard {
+export interface Shard {
   name: string;
   /** Its range of keyspace ids as 8-byte numbers, without `end`. */
   start: bigint;
   end: bigint;
 }
+
+const WHOLE: readonly Shard[] = [{ name: "", start: 0n, end: KEY_SPACE_END }];
 
 export interface ShardsOptions {
   backend: Backend;
@@ -29,16 +31,26 @@ export interface Shards {
   /** The shards that serve; one without a name is the whole of a plain MySQL. */
   names: () => string[];
   shardOf: (key: EntryKey) => string;
+  /** In the order of their ranges. */
+  all: () => readonly Shard[];
+  /** Where in the ranges a key is. */
+  idOf: (key: EntryKey) => bigint;
   /** Looks again now, since a shard may have gone. Never fails: what was known last is the best guess. */
   refresh: () => Promise<void>;
 }
+
+/** The map where everything is in one place. */
+export const ONE_SHARD: Shards = {
+  ...{ names: () => [""], shardOf: () => "", all: () => WHOLE, idOf: () => 0n },
+  refresh: async () => {},
+};
 
 /**
  * Follows the serving shards. Vitess's xxhash vindex stores the hash in little-endian order and compares keyspace ids
  * as bytes. On a plain MySQL there is one shard.
  */
 export async function watchShards(database: Database, { backend, keyspace, hash }: ShardsOptions): Promise<Shards> {
-  if (backend === "mysql") return { names: () => [""], shardOf: () => "", refresh: async () => {} };
+  if (backend === "mysql") return ONE_SHARD;
   const scratch = new DataView(new ArrayBuffer(8));
   const keyspaceId = (key: Uint8Array) => {
     scratch.setBigUint64(0, hash(key), true);
@@ -66,6 +78,8 @@ export async function watchShards(database: Database, { backend, keyspace, hash 
   setInterval(refresh, REFRESH_MS).unref?.();
   return {
     names: () => shards.map(({ name }) => name),
+    all: () => shards,
+    idOf: keyspaceId,
     refresh,
     shardOf: (key) => {
       if (shards.length < 2) return shards[0]?.name ?? "";
@@ -87,7 +101,7 @@ async function requireHash(database: Database, keyspace: string, keyspaceId: (ke
 }
 
 /** The one of all shards, in order, whose range has the keyspace id: there may be tens of thousands. */
-export function shardAt(shards: Shard[], id: bigint): Shard {
+export function shardAt(shards: readonly Shard[], id: bigint): Shard {
   let [first, last] = [0, shards.length - 1];
   while (first < last) {
     const middle = (first + last) >> 1;

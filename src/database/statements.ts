@@ -73,7 +73,23 @@ export function selectEntries(keys: EntryKey[], valueBytes: number): Statement {
 }
 
 export function selectInfos(keys: EntryKey[]): Statement {
-  return read("head", `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, LENGTH(value) AS value_bytes FROM entries`, keys);
+  return read("head", `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, value_bytes FROM entries`, keys);
+}
+
+/** A part of a range of keys, in their order. */
+export interface Range {
+  /** The first key that is in it, and the first that is not. */
+  start: Buffer;
+  end: Buffer;
+  /** From its end. */
+  reverse: boolean;
+  limit: number;
+}
+
+export function selectRange({ start, end, reverse, limit }: Range): Statement {
+  const order = reverse ? "DESC" : "ASC";
+  const sql = `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, value_bytes FROM entries WHERE \`key\` >= ? AND \`key\` < ? ORDER BY \`key\` ${order} LIMIT ?`;
+  return { name: "scan", sql, params: [start, end, limit], writes: false };
 }
 
 /** What writes are decided on; the last row is the clock. */

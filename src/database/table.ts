@@ -8,7 +8,7 @@ import { type Content, type Entry, type EntryInfo, type EntryKey, keyName } from
 import { type Revision, type Version, versionOf } from "../store/version.ts";
 import type { Database, Rows, Written } from "./connect.ts";
 import { ExpiredRows } from "./expired.ts";
-import type { Change, Put, Statement, StoredRow } from "./statements.ts";
+import type { Change, Put, Range, Statement, StoredRow } from "./statements.ts";
 import * as statements from "./statements.ts";
 
 /**
@@ -17,6 +17,12 @@ import * as statements from "./statements.ts";
  * time and has not committed; and the next primary's clock may be behind.
  */
 export type Found<T> = Map<string, T | "expired" | "large">;
+
+/** A row of a range: see `Found`; null is an entry that was deleted. */
+export interface Scanned {
+  key: EntryKey;
+  found: EntryInfo | "expired" | null;
+}
 
 /** What can be read. */
 export interface Reads {
@@ -63,6 +69,18 @@ export class Table {
   private async infos(keys: EntryKey[], deadline: number): Promise<Found<EntryInfo>> {
     const rows = await this.run<Rows>(statements.selectInfos(keys), deadline);
     return foundIn(rows, (row, version) => infoOf(row, version, row.value_bytes));
+  }
+
+  /** The rows of a range, in order and no more than its limit, those of entries that are no more among them. */
+  async scan(range: Range, deadline: number): Promise<Scanned[]> {
+    const rows = await this.run<Rows>(statements.selectRange(range), deadline);
+    return rows.map((row) => {
+      const version = versionOf(hexOf(row.version));
+      return {
+        key: row.id,
+        found: version === null ? null : stateOf(row, () => infoOf(row, version, row.value_bytes)),
+      };
+    });
   }
 
   known(keys: EntryKey[], deadline: number): Promise<Known> {
@@ -162,9 +180,16 @@ function foundIn<T>(rows: Rows, read: (row: Rows[number], version: Version) => T
     const version = versionOf(hexOf(row.version));
     // One that was deleted is gone by every clock.
     if (version === null) continue;
-    found.set(keyName(row.id), row.ttl_ms !== null && row.ttl_ms <= 0 ? "expired" : read(row, version));
+    found.set(
+      keyName(row.id),
+      stateOf(row, () => read(row, version)),
+    );
   }
   return found;
+}
+
+function stateOf<T>(row: Rows[number], read: () => T): T | "expired" {
+  return row.ttl_ms !== null && row.ttl_ms <= 0 ? "expired" : read();
 }
 
 function infoOf(row: Rows[number], version: Version, valueBytes: number): EntryInfo {

@@ -13,6 +13,8 @@ import {
   type Increment,
   type IncrementResult,
   keyName,
+  type ListPage,
+  type ListQuery,
   type NewEntry,
   type Store,
 } from "./store.ts";
@@ -60,6 +62,21 @@ export class ModelStore implements Store {
   increment(key: EntryKey, increment: Increment, caller?: Caller): Promise<IncrementResult> {
     const write = { kind: "increment", version: newVersion(), increment } as const;
     return this.call("increment", caller, () => this.write(key, write) as IncrementResult);
+  }
+
+  list({ start, end, reverse, limit, rest }: ListQuery, caller?: Caller): Promise<ListPage> {
+    return this.call("list", caller, () => {
+      const sign = reverse ? -1 : 1;
+      const after = rest && "after" in rest ? rest.after : undefined;
+      const entries = [...this.rows.keys()]
+        .map((name) => ({ key: Buffer.from(name, "latin1") as EntryKey, info: this.entry(name) }))
+        .filter(({ key }) => Buffer.compare(start, key) <= 0 && Buffer.compare(key, end) < 0)
+        .filter(({ key }) => !after || sign * Buffer.compare(key, after) > 0)
+        .toSorted((a, b) => sign * Buffer.compare(a.key, b.key))
+        .flatMap(({ key, info }) => (info ? [{ ...info, key }] : []));
+      const last = entries.length > limit ? entries[limit - 1] : undefined;
+      return { entries: entries.slice(0, limit), rest: last ? { after: last.key } : null };
+    });
   }
 
   ping(): Promise<void> {

@@ -93,6 +93,37 @@ export type IncrementResult =
   | { outcome: "set"; value: bigint; version: Version; expiry: EntryInfo["expiry"] }
   | { outcome: CounterRefusal };
 
+/** A page of a listing: of keys from `start` on and before `end`, which are `namespace/key` as bytes. */
+export interface ListQuery {
+  start: Buffer;
+  end: Buffer;
+  /** By their bytes, for which every shard is asked; or one shard after the other. */
+  order: "key" | "any";
+  /** From the end; in the order of keys only. */
+  reverse: boolean;
+  /** Most entries. */
+  limit: number;
+  /** What the page before has left. */
+  rest?: ListRest;
+}
+
+export interface ListPage {
+  entries: ListedEntry[];
+  /** Null at the end. A page may be short, or empty, before that. */
+  rest: ListRest | null;
+}
+
+export interface ListedEntry extends EntryInfo {
+  key: EntryKey;
+}
+
+/**
+ * What is left of a listing, in whichever shards it may be by then: the keys after one, or parts of the hash's range in
+ * their order, from `from` to the first part's end and so on to the end of the range, each with the keys after one of
+ * its own.
+ */
+export type ListRest = { after: Buffer } | { from: bigint; parts: { end: bigint; after: Buffer | null }[] };
+
 /** Who waits for an answer, such as an `AbortSignal`: of one that has gone, a call that was not sent yet is dropped. */
 export interface Caller {
   readonly aborted: boolean;
@@ -126,6 +157,12 @@ export interface Store {
 
   /** Adds to a counter, which is made if it is not there. */
   increment(key: EntryKey, increment: Increment, caller?: Caller): Promise<IncrementResult>;
+  /**
+   * Live entries of a range. No snapshot: each row is read at some instant of the call. What is there throughout a
+   * listing is in exactly one of its pages, also while shards are split and merged. Throws a RangeError for a rest that
+   * this store can't go on from.
+   */
+  list(query: ListQuery, caller?: Caller): Promise<ListPage>;
   /** Asks the database for a sign of life. */
   ping(): Promise<void>;
 }

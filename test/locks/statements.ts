@@ -4,6 +4,7 @@ import { ENTRY } from "../../bench/store.ts";
 import { type BatchingStore, batchingStore } from "../../src/batching/batching.ts";
 import type { Database } from "../../src/database/connect.ts";
 import { ExpiredRows } from "../../src/database/expired.ts";
+import { ONE_SHARD } from "../../src/database/shards.ts";
 import { Table } from "../../src/database/table.ts";
 import type { EntryKey, NewEntry } from "../../src/store/store.ts";
 import { newVersion, type Version } from "../../src/store/version.ts";
@@ -41,7 +42,7 @@ const other = newVersion();
 export function subjectOver(database: Database): Subject {
   const entries = new Table(database);
   const store = batchingStore(
-    { shardOf: () => "", tableAt: () => entries, refresh: () => {}, ping: async () => {} },
+    { ...ONE_SHARD, tableAt: () => entries, ping: async () => {} },
     {
       ...{ inFlight: { reads: 1, writes: 1 }, batchRows: 500, batchBytes: 1_000_000 },
       ...{ maxCalls: 1_000, maxBytes: 10_000_000, deadlineMs: DEADLINE_MS },

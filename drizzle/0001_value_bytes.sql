@@ -1,0 +1,1 @@
+ALTER TABLE `entries` ADD `value_bytes` int unsigned GENERATED ALWAYS AS (LENGTH(value)) STORED;
