@@ -69,7 +69,10 @@ class Fake implements Scans {
     if (reverse) keys.reverse();
     return keys.slice(0, limit).map((key) => {
       const { state } = this.table[key.toString()] as Row;
-      return { key, found: state === "live" ? ({} as EntryInfo) : state === "expired" ? "expired" : null };
+      return {
+        key,
+        found: state === "live" ? ({ valueBytes: 1 } as EntryInfo) : state === "expired" ? "expired" : null,
+      };
     });
   };
 }
@@ -79,7 +82,7 @@ async function listed(scans: Scans, query: Omit<ListQuery, "rest">): Promise<str
   let rest: ListQuery["rest"];
   do {
     const page = await pageOf(scans, { ...query, rest });
-    expect(page.entries.length).toBeLessThanOrEqual(query.limit);
+    expect(page.entries.length).toBeLessThanOrEqual(Math.min(query.limit, query.valueBytes ?? Infinity));
     keys.push(...page.entries.map(({ key }) => key.toString()));
     rest = page.rest ?? undefined;
   } while (rest);
@@ -90,6 +93,7 @@ const cases = fc.record({
   table: tables,
   turns: fc.array(fc.option(fc.nat(maps.length - 1), { freq: 5 }), { minLength: 1, maxLength: 12 }),
   limit: fc.integer({ min: 1, max: 20 }),
+  valueBytes: fc.constantFrom(undefined, 1, 7),
   start: fc.constantFrom("", "b", "bb"),
   end: fc.constantFrom("c", "bc", "z"),
 });
@@ -101,8 +105,8 @@ const expected = (table: Record<string, Row>, start: string, end: string) =>
 
 describe("a listing", () => {
   test.each([false, true])("in the order of keys has each key once, reversed: %p", async (reverse) => {
-    const property = fc.asyncProperty(cases, async ({ table, turns, limit, start, end }) => {
-      const query = { start: Buffer.from(start), end: Buffer.from(end), order: "key", reverse, limit } as const;
+    const property = fc.asyncProperty(cases, async ({ table, turns, start, end, ...more }) => {
+      const query = { start: Buffer.from(start), end: Buffer.from(end), order: "key", reverse, ...more } as const;
       const keys = expected(table, start, end);
       expect(await listed(new Fake(table, turns), query)).toEqual(reverse ? keys.toReversed() : keys);
     });
@@ -110,8 +114,14 @@ describe("a listing", () => {
   });
 
   test("by shards has each key once", async () => {
-    const property = fc.asyncProperty(cases, async ({ table, turns, limit, start, end }) => {
-      const query = { start: Buffer.from(start), end: Buffer.from(end), order: "any", reverse: false, limit } as const;
+    const property = fc.asyncProperty(cases, async ({ table, turns, start, end, ...more }) => {
+      const query = {
+        start: Buffer.from(start),
+        end: Buffer.from(end),
+        order: "any",
+        reverse: false,
+        ...more,
+      } as const;
       const keys = await listed(new Fake(table, turns), query);
       expect(keys.toSorted()).toEqual(expected(table, start, end));
     });
@@ -130,6 +140,6 @@ describe("a listing", () => {
     const query = { start: Buffer.from("a"), end: Buffer.from("b"), reverse: false, limit: 1 };
     const scans = new Fake({}, [0]);
     await expect(pageOf(scans, { ...query, order: "key", rest: { from: 0n, parts: [] } })).rejects.toThrow(RangeError);
-    await expect(pageOf(scans, { ...query, order: "any", rest: { after: Buffer.of() } })).rejects.toThrow(RangeError);
+    await expect(pageOf(scans, { ...query, order: "any", rest: { bound: Buffer.of() } })).rejects.toThrow(RangeError);
   });
 });

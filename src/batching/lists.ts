@@ -3,7 +3,14 @@
 import { KEY_SPACE_END, type Shard, shardAt } from "../database/shards.ts";
 import type { Range } from "../database/statements.ts";
 import type { Scanned } from "../database/table.ts";
-import type { EntryInfo, EntryKey, ListedEntry, ListPage, ListQuery } from "../store/store.ts";
+import {
+  type EntryInfo,
+  type EntryKey,
+  following,
+  type ListedEntry,
+  type ListPage,
+  type ListQuery,
+} from "../store/store.ts";
 
 /** Scans that a page may take one after the other: where much has expired or little is there, it is short. */
 const ROUNDS = 8;
@@ -23,73 +30,105 @@ export function pageOf(scans: Scans, query: ListQuery): Promise<ListPage> {
   return query.order === "key" ? pageInOrder(scans, query) : pageByShards(scans, query);
 }
 
-async function pageInOrder(scans: Scans, { start, end, reverse, limit, rest }: ListQuery): Promise<ListPage> {
-  if (rest && !("after" in rest)) throw new RangeError("a listing in the order of keys goes on after one");
-  const entries: ListedEntry[] = [];
-  let bounds = { start, end };
-  const goOnAfter = (key: Buffer) => {
-    bounds = reverse ? { start, end: key } : { start: following(key), end };
-  };
-  if (rest) goOnAfter(rest.after);
+async function pageInOrder(scans: Scans, query: ListQuery): Promise<ListPage> {
+  const { start, end, reverse, limit, rest } = query;
+  const page = new Page(query);
+  const compare = (a: Buffer, b: Buffer) => (reverse ? Buffer.compare(b, a) : Buffer.compare(a, b));
+  const behind = (key: Buffer) => (reverse ? key : following(key));
+  if (rest && !("bound" in rest)) throw new RangeError("a listing in the order of keys goes on from a key");
+  let bound = reverse ? end : start;
+  if (rest && compare(rest.bound, bound) > 0) bound = rest.bound;
   for (let round = 0; round < ROUNDS; ) {
     const shards = scans.shards();
-    const share = shareOf(limit - entries.length, shards.length);
-    const answers = await Promise.all(shards.map(({ name }) => scans.scan(name, { ...bounds, reverse, limit: share })));
+    const share = shareOf(limit - page.entries.length, shards.length);
+    const range = { ...(reverse ? { start, end: bound } : { start: bound, end }), reverse, limit: share };
+    const answers = await Promise.all(shards.map(({ name }) => scans.scan(name, range)));
     // The whole of it anew: the shards are others by now.
-    if (answers.includes(null)) continue;
+    if (!isComplete(answers)) continue;
     round += 1;
-    const compare = (a: Buffer, b: Buffer) => (reverse ? Buffer.compare(b, a) : Buffer.compare(a, b));
     // What lies behind the end of a shard's answer is not known of that shard.
-    const ends = (answers as Scanned[][]).filter(({ length }) => length === share).map((rows) => rows.at(-1)?.key);
-    const [known] = (ends as EntryKey[]).toSorted(compare);
-    const rows = (answers as Scanned[][])
+    const ends = answers.filter(({ length }) => length === share).map((rows) => (rows.at(-1) as Scanned).key);
+    const [known] = ends.toSorted(compare);
+    const rows = answers
       .flat()
       .filter(({ key }) => !known || compare(key, known) <= 0)
       .toSorted((a, b) => compare(a.key, b.key));
     for (const entry of await live(scans, rows)) {
-      entries.push(entry);
-      if (entries.length < limit) continue;
-      const isLast = !known && rows.at(-1)?.key === entry.key;
-      return { entries, rest: isLast ? null : { after: entry.key } };
+      const last = page.entries.at(-1);
+      if (!page.add(entry)) return { entries: page.entries, rest: { bound: behind((last as ListedEntry).key) } };
     }
-    if (!known) return { entries, rest: null };
-    goOnAfter(known);
-    if (round === ROUNDS) return { entries, rest: { after: known } };
+    if (!known) return { entries: page.entries, rest: null };
+    bound = behind(known);
+    if (page.isFull) break;
   }
-  return { entries, rest: null };
+  return { entries: page.entries, rest: { bound } };
 }
 
 /**
  * Shards in the order of their ranges, and the keys of each in their order. Where shards have been split or merged since
  * the page before, the part that it has left in the middle is found by the keys' hashes.
  */
-async function pageByShards(scans: Scans, { start, end, limit, rest }: ListQuery): Promise<ListPage> {
+async function pageByShards(scans: Scans, query: ListQuery): Promise<ListPage> {
+  const { start, end, limit, rest } = query;
+  const page = new Page(query);
   if (rest && !("from" in rest)) throw new RangeError("a listing by shards goes on from a part of their range");
-  const entries: ListedEntry[] = [];
   let { from, parts } = rest ?? { from: 0n, parts: [{ end: KEY_SPACE_END, after: null }] };
-  for (let round = 0; round < ROUNDS && entries.length < limit; ) {
+  for (let round = 0; round < ROUNDS && !page.isFull; ) {
     const [part, ...others] = parts;
-    if (!part) return { entries, rest: null };
+    if (!part) break;
     const shard = shardAt(scans.shards(), from);
     const until = part.end < shard.end ? part.end : shard.end;
-    const share = limit - entries.length;
-    const bounds = { start: part.after ? following(part.after) : start, end };
-    const scanned = await scans.scan(shard.name, { ...bounds, reverse: false, limit: share });
+    const share = limit - page.entries.length;
+    const bound = part.after && Buffer.compare(part.after, start) >= 0 ? following(part.after) : start;
+    const scanned = await scans.scan(shard.name, { start: bound, end, reverse: false, limit: share });
     if (!scanned) continue;
     round += 1;
     const isWhole = from === shard.start && until === shard.end;
     const rows = isWhole ? scanned : scanned.filter(({ key }) => isWithin(scans, key, from, until));
-    entries.push(...(await live(scans, rows)));
+    let last: Buffer | null | undefined = scanned.length < share ? undefined : scanned.at(-1)?.key;
+    let before = part.after;
+    for (const entry of await live(scans, rows)) {
+      if (!page.add(entry)) {
+        last = before;
+        break;
+      }
+      before = entry.key;
+    }
     const behind = until === part.end ? others : parts;
-    const last = scanned.at(-1)?.key;
-    if (scanned.length < share || !last) {
+    if (last === undefined) {
       from = until;
       parts = behind;
     } else {
       parts = [{ end: until, after: last }, ...behind];
     }
   }
-  return { entries, rest: parts.length === 0 ? null : { from, parts } };
+  return { entries: page.entries, rest: parts.length === 0 ? null : { from, parts } };
+}
+
+class Page {
+  readonly entries: ListedEntry[] = [];
+  private bytesLeft: number;
+  private hasRefused = false;
+
+  constructor(private readonly query: ListQuery) {
+    this.bytesLeft = query.valueBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  get isFull(): boolean {
+    return this.hasRefused || this.entries.length >= this.query.limit;
+  }
+
+  /** Whether it had room for the entry. */
+  add(entry: ListedEntry): boolean {
+    this.bytesLeft -= entry.valueBytes;
+    this.hasRefused ||= this.isFull || (this.bytesLeft < 0 && this.entries.length > 0);
+    if (!this.hasRefused) this.entries.push(entry);
+    return !this.hasRefused;
+  }
+}
+
+function isComplete(answers: (Scanned[] | null)[]): answers is Scanned[][] {
+  return !answers.includes(null);
 }
 
 function isWithin({ idOf }: Scans, key: EntryKey, from: bigint, until: bigint): boolean {
@@ -113,9 +152,4 @@ async function live({ head }: Scans, rows: Scanned[]): Promise<ListedEntry[]> {
 function shareOf(limit: number, shards: number): number {
   const mean = Math.ceil((limit + 1) / shards);
   return shards === 1 ? mean : Math.min(limit + 1, mean + 3 * Math.ceil(Math.sqrt(mean)));
-}
-
-/** The first of all keys behind it. */
-function following(key: Buffer): Buffer {
-  return Buffer.concat([key, Buffer.of(0)]);
 }

@@ -10,9 +10,11 @@ import {
   type ExpireCondition,
   type ExpireResult,
   type ExpiryTime,
+  following,
   type Increment,
   type IncrementResult,
   keyName,
+  type ListedEntry,
   type ListPage,
   type ListQuery,
   type NewEntry,
@@ -64,18 +66,26 @@ export class ModelStore implements Store {
     return this.call("increment", caller, () => this.write(key, write) as IncrementResult);
   }
 
-  list({ start, end, reverse, limit, rest }: ListQuery, caller?: Caller): Promise<ListPage> {
+  /** In the order of keys, whichever is asked for. */
+  list({ start, end, reverse, limit, valueBytes = Infinity, rest }: ListQuery, caller?: Caller): Promise<ListPage> {
     return this.call("list", caller, () => {
       const sign = reverse ? -1 : 1;
-      const after = rest && "after" in rest ? rest.after : undefined;
+      if (rest && !("bound" in rest)) throw new RangeError("not a rest of this store");
+      const isLeft = (key: Buffer) => !rest || Buffer.compare(key, rest.bound) < 0 === reverse;
       const entries = [...this.rows.keys()]
         .map((name) => ({ key: Buffer.from(name, "latin1") as EntryKey, info: this.entry(name) }))
         .filter(({ key }) => Buffer.compare(start, key) <= 0 && Buffer.compare(key, end) < 0)
-        .filter(({ key }) => !after || sign * Buffer.compare(key, after) > 0)
+        .filter(({ key }) => isLeft(key))
         .toSorted((a, b) => sign * Buffer.compare(a.key, b.key))
         .flatMap(({ key, info }) => (info ? [{ ...info, key }] : []));
-      const last = entries.length > limit ? entries[limit - 1] : undefined;
-      return { entries: entries.slice(0, limit), rest: last ? { after: last.key } : null };
+      let bytes = 0;
+      const overflow = entries.findIndex((entry, i) => {
+        bytes += entry.valueBytes;
+        return i >= limit || (bytes > valueBytes && i > 0);
+      });
+      if (overflow < 0) return { entries, rest: null };
+      const { key } = entries[overflow - 1] as ListedEntry;
+      return { entries: entries.slice(0, overflow), rest: { bound: reverse ? key : following(key) } };
     });
   }
 

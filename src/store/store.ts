@@ -101,8 +101,9 @@ export interface ListQuery {
   order: "key" | "any";
   /** From the end; in the order of keys only. */
   reverse: boolean;
-  /** Most entries. */
+  /** Most entries, and most bytes of their values, of which one alone may have more. */
   limit: number;
+  valueBytes?: number;
   /** What the page before has left. */
   rest?: ListRest;
 }
@@ -118,11 +119,24 @@ export interface ListedEntry extends EntryInfo {
 }
 
 /**
- * What is left of a listing, in whichever shards it may be by then: the keys after one, or parts of the hash's range in
- * their order, from `from` to the first part's end and so on to the end of the range, each with the keys after one of
- * its own.
+ * What is left of a listing, in whichever shards it may be by then. In the order of keys: another `start`, or where it
+ * is reversed, another `end`. By shards: parts of the hash's range in their order, from `from` to the first part's end
+ * and so on to the end of the range, each with the keys after one of its own.
  */
-export type ListRest = { after: Buffer } | { from: bigint; parts: { end: bigint; after: Buffer | null }[] };
+export type ListRest = { bound: Buffer } | { from: bigint; parts: { end: bigint; after: Buffer | null }[] };
+
+/** The first of all keys behind one. */
+export function following(key: Buffer): Buffer {
+  return Buffer.concat([key, Buffer.of(0)]);
+}
+
+/** The first of all keys that is behind each that begins so; a prefix has a byte that is not 0xFF. */
+export function behindPrefix(prefix: Buffer): Buffer {
+  const last = prefix.findLastIndex((byte) => byte < 0xff);
+  const bound = Buffer.from(prefix.subarray(0, last + 1));
+  bound[last] = (bound[last] as number) + 1;
+  return bound;
+}
 
 /** Who waits for an answer, such as an `AbortSignal`: of one that has gone, a call that was not sent yet is dropped. */
 export interface Caller {
