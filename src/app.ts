@@ -13,6 +13,7 @@ import { keyRoutes } from "./http/entry.ts";
 import { turnAway } from "./http/full.ts";
 import { openPaths, operationRoutes } from "./http/health.ts";
 import { incrementRoutes } from "./http/increment.ts";
+import { namespaceRoutes } from "./http/namespace.ts";
 import { keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import type { Handler, Route } from "./http/resource.ts";
@@ -87,6 +88,10 @@ export function createApp(store: Store, options: AppOptions): App {
   keyRoutes(route, store, options);
   ttlRoutes(route, store, options);
   incrementRoutes(route, store, options);
+  namespaceRoutes(route, store, {
+    ...options,
+    problemOf: (error, request) => failure(error, request, requestIdOf(request)),
+  });
   operationRoutes(route, store, options);
   app.notFound(authorized(nowhere));
   app.onError((error, { req: { raw } }) => failed(error, raw));
@@ -114,16 +119,21 @@ export function createApp(store: Store, options: AppOptions): App {
 
   function failed(error: unknown, request: Request): Response {
     if (error instanceof Problem) return problemAnswer(request, error);
-    const request_id = requestIdOf(request);
+    const requestId = requestIdOf(request);
+    return problemAnswer(request, failure(error, request, requestId), requestId);
+  }
+
+  /** What is answered where something fails, and the log is told. */
+  function failure(error: unknown, { signal }: Request, request_id: string): Problem {
     if (error instanceof StoreError) {
       if (error.code === "overloaded") turnedAway();
-      else if (!request.signal.aborted) logStoreError(error, request_id);
-      return problemAnswer(request, problemOf(error), request_id);
+      else if (!signal.aborted) logStoreError(error, request_id);
+      return problemOf(error);
     }
     const { name, stack } = error as Error;
     // Its message may quote anything; the stack below it holds only code.
     log.error({ request_id, name, stack: stack?.split("\n    at ").slice(1) }, "unexpected error");
-    return problemAnswer(request, INTERNAL, request_id);
+    return INTERNAL;
   }
 }
 

@@ -25,6 +25,19 @@ export const TTL_BODY_BYTES = 1024;
 /** So is one for an increment. */
 export const INCREMENT_BODY_BYTES = 1024;
 
+/** Operations of a batch, and bytes of its body, and of the values that it reads. */
+export const BATCH_OPERATIONS = 1_000;
+export const BATCH_BODY_BYTES = 8 * 1024 * 1024;
+
+/** Values that the reads of a batch may hold in memory while it is not known how large they are. */
+export const BATCH_HELD_BYTES = 128 * 1024 * 1024;
+
+/** Entries of a page of a listing, and keys deleted at once. */
+export const LIST_ENTRIES = 1_000;
+
+/** Values of a page of a listing: base64 makes them a third larger, and a page is held in memory as a whole. */
+export const LIST_VALUE_BYTES = 8 * 1024 * 1024;
+
 /** Entity tags accepted in one If-Match or If-None-Match. */
 export const ETAGS = 32;
 

@@ -15,7 +15,7 @@ import { type Shards, watchShards } from "./database/shards.ts";
 import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
-import { ENTRY_ROUTES } from "./http/target.ts";
+import { ROUTES } from "./http/target.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import { listen } from "./listen.ts";
 import type { Serving } from "./processes.ts";
@@ -114,7 +114,7 @@ export async function serve(
         idleTimeout: idleSeconds(config),
         // The app's own limits answer with a problem document; Bun's would close the connection without a word.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-        routes: Object.fromEntries(ENTRY_ROUTES.map((path) => [path, handle])),
+        routes: Object.fromEntries(ROUTES.map((path) => [path, handle])),
         fetch: handle,
       },
       certificateFiles(config),

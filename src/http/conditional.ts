@@ -26,8 +26,13 @@ const UNCONDITIONAL: Condition = {};
  * nothing in If-Match, which compares strongly.
  */
 export function conditionOf({ headers }: Request): Condition {
-  const ifMatch = parse(headers, "If-Match");
-  const ifNoneMatch = parse(headers, "If-None-Match");
+  return conditionFrom(headers.get("If-Match"), headers.get("If-None-Match"));
+}
+
+/** The same of the two fields' texts. */
+export function conditionFrom(ifMatchText: string | null = null, ifNoneMatchText: string | null = null): Condition {
+  const ifMatch = parse(ifMatchText, "If-Match");
+  const ifNoneMatch = parse(ifNoneMatchText, "If-None-Match");
   if (!ifMatch && !ifNoneMatch) return UNCONDITIONAL;
   return {
     ...(ifMatch && { ifMatch: ifMatch === "*" ? "*" : versions(ifMatch.filter((tag) => !tag.weak)) }),
@@ -56,9 +61,9 @@ function versions(tags: EntityTag[]): Version[] {
   return tags.map((tag) => tag.opaque).filter(isVersion);
 }
 
-function parse(headers: Headers, header: string): "*" | EntityTag[] | undefined {
-  const text = headers.get(header)?.trim();
-  if (text === undefined) return undefined;
+function parse(field: string | null, header: string): "*" | EntityTag[] | undefined {
+  if (field === null) return undefined;
+  const text = field.trim();
   if (text === "*") return "*";
   const tags = TAG_LIST.test(text) ? [...text.matchAll(ENTITY_TAG)] : [];
   if (tags.length === 0 || tags.length > ETAGS) {

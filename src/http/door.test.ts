@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import pino from "pino";
 import { createApp } from "../app.ts";
 import { ModelStore } from "../store/model.ts";
-import { ENTRY_ROUTES, type SentParts } from "./target.ts";
+import { ROUTES, type SentParts } from "./target.ts";
 
 let store = new ModelStore();
 const late = new Proxy({} as ModelStore, {
@@ -24,7 +24,7 @@ function serve(more: object = {}) {
     ...more,
   });
   const handle = (request: Request) => app.fetch(request);
-  const routes = Object.fromEntries(ENTRY_ROUTES.map((path) => [path, handle]));
+  const routes = Object.fromEntries(ROUTES.map((path) => [path, handle]));
   return Bun.serve({ hostname: "127.0.0.1", port: 0, routes, fetch: handle });
 }
 const open = serve();

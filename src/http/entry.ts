@@ -1,21 +1,15 @@
 // /v1/kv/{ns}/{key}: PUT, GET, HEAD and DELETE of one entry.
 
 import { z } from "zod";
-import { CONTENT_TYPE_BYTES, METADATA_BYTES } from "../limits.ts";
-import type { EntryInfo, NewExpiry, Store } from "../store/store.ts";
+import type { Condition, EntryInfo, NewExpiry, Store } from "../store/store.ts";
 import { answer } from "./answer.ts";
 import { type BodyOptions, type Reserve, receive } from "./body.ts";
 import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts";
+import { DEFAULT_CONTENT_TYPE, requireContentType, requireMetadata } from "./content.ts";
 import { expiryOf, expiryParameters, noQuery, queryOf } from "./expiry.ts";
 import { keyOf } from "./path.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 import { type Route, resource } from "./resource.ts";
-
-const DEFAULT_CONTENT_TYPE = "application/octet-stream";
-/** Field values that are the same bytes in every runtime and on every hop. */
-const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
-/** A comma outside of quotes: what a runtime makes of two fields. */
-const TWO_FIELDS = /^(?:[^",]|"(?:[^"\\]|\\.)*")*,/;
 
 const readQuery = z.strictObject({ consistency: z.enum(["strong", "eventual"]).optional() });
 const writeQuery = z.strictObject({ ...expiryParameters, keep_ttl: z.enum(["true", "false"]).optional() });
@@ -51,9 +45,7 @@ async function putValue(request: Request, store: Store, body: BodyOptions, ttlJi
   const key = keyOf(request);
   const query = queryOf(request, writeQuery);
   const condition = conditionOf(request);
-  // A lock or a lease, which conditions make of an entry, must last for as long as its holder believes.
-  const isPlain = !condition.ifMatch && !condition.ifNoneMatch;
-  const expiry = newExpiry(query, query.keep_ttl === "true", isPlain ? ttlJitter : 0);
+  const expiry = newExpiry(query, query.keep_ttl === "true", condition, ttlJitter);
   const contentType = contentTypeOf(request.headers);
   const metadata = metadataOf(request.headers);
   const version = await receive(request, body, (value) =>
@@ -63,9 +55,18 @@ async function putValue(request: Request, store: Store, body: BodyOptions, ttlJi
   return answer(request, 204, { ETag: etagOf(version) });
 }
 
-/** A TTL is shortened by up to `jitter` of it, so that what is written together does not expire together. */
-function newExpiry(query: Parameters<typeof expiryOf>[0], keep: boolean, jitter: number): NewExpiry {
-  const expiry = expiryOf(query);
+/**
+ * A TTL is shortened by up to `ttlJitter` of it, so that what is written together does not expire together; but not that
+ * of a lock or a lease, which conditions make of an entry: it must last for as long as its holder believes.
+ */
+export function newExpiry(
+  fields: Parameters<typeof expiryOf>[0],
+  keep: boolean,
+  { ifMatch, ifNoneMatch }: Condition,
+  ttlJitter: number,
+): NewExpiry {
+  const expiry = expiryOf(fields);
+  const jitter = ifMatch || ifNoneMatch ? 0 : ttlJitter;
   if (keep && expiry) throw badRequest("invalid_ttl", "keep_ttl=true keeps the expiry there is; give no other.");
   if (expiry && "afterMs" in expiry) {
     return { afterMs: Math.max(1, Math.round(expiry.afterMs * (1 - jitter * Math.random()))) };
@@ -81,36 +82,12 @@ function contentTypeOf(headers: Headers): string {
   if (headers.get("Content-Range")) {
     throw badRequest("partial_put", "A PUT with Content-Range would replace the whole value.");
   }
-  const contentType = headers.get("Content-Type") || DEFAULT_CONTENT_TYPE;
-  const isLegible = contentType.length <= CONTENT_TYPE_BYTES && PRINTABLE_ASCII.test(contentType);
-  if (!isLegible || TWO_FIELDS.test(contentType)) {
-    throw badRequest(
-      "invalid_content_type",
-      `Content-Type is one media type of at most ${CONTENT_TYPE_BYTES} printable ASCII characters.`,
-    );
-  }
-  return contentType;
+  return requireContentType(headers.get("Content-Type") || DEFAULT_CONTENT_TYPE);
 }
 
 function metadataOf(headers: Headers): string | null {
   const metadata = headers.get("KV-Metadata");
-  if (metadata === null) return null;
-  if (metadata.length > METADATA_BYTES || !PRINTABLE_ASCII.test(metadata) || !isJson(metadata)) {
-    throw badRequest(
-      "invalid_metadata",
-      `KV-Metadata is JSON of at most ${METADATA_BYTES} bytes in ASCII; write other characters as \\uXXXX.`,
-    );
-  }
-  return metadata;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return metadata === null ? null : requireMetadata(metadata);
 }
 
 async function getValue(request: Request, store: Store): Promise<Response> {

@@ -12,6 +12,13 @@ const PATH_END = /[?#]/;
 const UNESCAPED = /^[^%\u0080-\uffff]*$/;
 const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
 
+/** Keys that no URL can name. */
+export const DOT_KEY = /^\.\.?$/;
+export const DOT_KEY_REFUSED = badRequest(
+  "invalid_key",
+  "The keys '.' and '..' can't be addressed, because URL parsers remove them, escaped or not.",
+);
+
 /**
  * The path of a request's URL, still encoded: routing on it can never mistake an escaped slash for a real one. Where a
  * request names no host, Bun gives the path alone in place of a URL.
@@ -49,9 +56,15 @@ export function keyOf(request: { url: string }): EntryKey {
   // A URL's fragment is never sent: a '#' here was meant as part of the key.
   if (request.url.includes("#")) throw badRequest("invalid_key", "A '#' in a key must be sent as %23.");
   const key = decodeSegment(segmentAt(path, ENTRIES_PATH.length + namespaceSegment.length + 1), "invalid_key");
+  return requireKey(namespace, key);
+}
+
+/** The entry of a key whose bytes are characters (latin1). Throws a 400 where it can't be one. */
+export function requireKey(namespace: string, key: string): EntryKey {
   if (key.length === 0 || key.length > KEY_BYTES) {
     throw badRequest("invalid_key", `A key is 1 to ${KEY_BYTES} bytes.`);
   }
+  if (DOT_KEY.test(key)) throw DOT_KEY_REFUSED;
   return entryKey(namespace, key);
 }
 

@@ -2,19 +2,20 @@
 // both on the way: `\\` becomes `/`, `a/..` goes, and bytes that are no UTF-8 become U+FFFD. A key that was repaired is
 // another key, so what can't be known exactly is refused.
 
-import { ENTRIES_PATH, rawPath } from "./path.ts";
+import { DOT_KEY, DOT_KEY_REFUSED, ENTRIES_PATH, rawPath } from "./path.ts";
 import { badRequest } from "./problem.ts";
 
-/** The patterns by which Bun's router finds the parts of an entry's path in the bytes, before it makes a URL of them. */
-export const ENTRY_ROUTES = ["/v1/kv/:ns/:key", "/v1/kv/:ns/:key/ttl", "/v1/kv/:ns/:key/increment"] as const;
+/** The patterns by which Bun's router finds the parts of a path in the bytes, before it makes a URL of them. */
+export const ROUTES = ["/v1/kv/:ns", "/v1/kv/:ns/:key", "/v1/kv/:ns/:key/ttl", "/v1/kv/:ns/:key/increment"] as const;
 
-/** The parts of an entry's path as the runtime found them in the bytes that came, and then unescaped as UTF-8. */
+/** The parts of a path as the runtime found them in the bytes that came, and then unescaped as UTF-8. */
 export interface SentParts {
   ns: string;
-  key: string;
+  /** Undefined in a namespace's own path. */
+  key?: string;
 }
 
-const ENTRY_PATH = /^\/v1\/kv\/[^/]+\/[^/]+(\/(?:ttl|increment))?$/;
+const PATH = /^\/v1\/kv\/[^/]+(?:\/[^/]+(?:\/(?:ttl|increment))?)?$/;
 /** What an entry's path may have behind its key. */
 const PARTS_OF_ENTRY = [undefined, "ttl", "increment"];
 /** What a URL parser makes of a byte that is no UTF-8; who means this character may write it in lower case. */
@@ -22,11 +23,6 @@ const REPAIRED = "%EF%BF%BD";
 const ESCAPE = /%([0-9A-Fa-f]{2})/g;
 const MALFORMED = /%(?![0-9A-Fa-f]{2})/;
 const REPLACEMENTS = /\uFFFD+/g;
-const DOT_KEY = /^\.\.?$/;
-const DOT_KEY_REFUSED = badRequest(
-  "invalid_key",
-  "The keys '.' and '..' can't be addressed, because URL parsers remove them, escaped or not.",
-);
 const REPAIRED_PATH = badRequest(
   "ambiguous_path",
   "The path holds '\\', a dot segment, or bytes that must be escaped: it can't be told which key it means. U+FFFD is sent as %ef%bf%bd.",
@@ -43,23 +39,23 @@ const FOREIGN_HOST = badRequest(
 );
 
 /**
- * Throws a 400 unless the URL of a request for an entry is what was sent. `parts` are undefined where the runtime found
- * no entry's path in the bytes. What is wrong with a key by itself is left to whoever reads it.
+ * Throws a 400 unless the URL of a request for an entry, or a namespace, is what was sent. `parts` are undefined where
+ * the runtime found no such path in the bytes. What is wrong with a key by itself is left to whoever reads it.
  */
 export function requireExactPath(request: { url: string }, parts: SentParts | undefined) {
   const path = rawPath(request);
   if (!parts) {
-    if (ENTRY_PATH.test(path)) throw REPAIRED_PATH;
+    if (PATH.test(path)) throw REPAIRED_PATH;
     return;
   }
   const rest = path.slice(ENTRIES_PATH.length);
   // As it is with most keys: nothing was escaped.
-  const plain = `${parts.ns}/${parts.key}`;
+  const plain = parts.key === undefined ? parts.ns : `${parts.ns}/${parts.key}`;
   if (rest === plain || rest === `${plain}/ttl` || rest === `${plain}/increment`) return;
-  if (DOT_KEY.test(parts.key)) throw DOT_KEY_REFUSED;
+  if (parts.key !== undefined && DOT_KEY.test(parts.key)) throw DOT_KEY_REFUSED;
   if (request.url.includes("#") || MALFORMED.test(rest)) return;
-  const [ns = "", key = "", part] = rest.split("/");
-  const isRepaired = !PARTS_OF_ENTRY.includes(part) || key.includes(REPAIRED);
+  const [ns = "", key, part] = rest.split("/");
+  const isRepaired = !PARTS_OF_ENTRY.includes(part) || key?.includes(REPAIRED);
   if (isRepaired || !isSame(ns, parts.ns) || !isSame(key, parts.key)) throw REPAIRED_PATH;
 }
 
@@ -73,8 +69,8 @@ export function requireHost({ headers }: { headers: Headers }, onlyLoopback: boo
 }
 
 /** Whether a segment, unescaped, gives that text; decoders differ in how many U+FFFD they make of what is no UTF-8. */
-function isSame(segment: string, text: string): boolean {
-  if (!segment.includes("%")) return segment === text;
+function isSame(segment: string | undefined, text: string | undefined): boolean {
+  if (segment === undefined || text === undefined || !segment.includes("%")) return segment === text;
   const bytes = segment.replace(ESCAPE, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
   const unescaped = Buffer.from(bytes, "latin1").toString("utf8");
   return unescaped.replace(REPLACEMENTS, "\uFFFD") === text.replace(REPLACEMENTS, "\uFFFD");

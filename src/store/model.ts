@@ -6,6 +6,7 @@ import {
   type Caller,
   type Condition,
   type Entry,
+  type EntryInfo,
   type EntryKey,
   type ExpireCondition,
   type ExpireResult,
@@ -39,8 +40,8 @@ export class ModelStore implements Store {
     return this.call("get", caller, () => this.entry(keyName(key)));
   }
 
-  head(key: EntryKey, caller?: Caller): Promise<Entry | null> {
-    return this.call("head", caller, () => this.entry(keyName(key)));
+  head(key: EntryKey, caller?: Caller): Promise<EntryInfo | null> {
+    return this.call("head", caller, () => this.info(keyName(key)));
   }
 
   put(key: EntryKey, entry: NewEntry, condition: Condition = {}, caller?: Caller): Promise<Version | null> {
@@ -73,7 +74,7 @@ export class ModelStore implements Store {
       if (rest && !("bound" in rest)) throw new RangeError("not a rest of this store");
       const isLeft = (key: Buffer) => !rest || Buffer.compare(key, rest.bound) < 0 === reverse;
       const entries = [...this.rows.keys()]
-        .map((name) => ({ key: Buffer.from(name, "latin1") as EntryKey, info: this.entry(name) }))
+        .map((name) => ({ key: Buffer.from(name, "latin1") as EntryKey, info: this.info(name) }))
         .filter(({ key }) => Buffer.compare(start, key) <= 0 && Buffer.compare(key, end) < 0)
         .filter(({ key }) => isLeft(key))
         .toSorted((a, b) => sign * Buffer.compare(a.key, b.key))
@@ -100,6 +101,11 @@ export class ModelStore implements Store {
     const { version, expiresAtMs: atMs, content } = row;
     const expiry = atMs === null ? null : { atMs, ttlMs: atMs - this.clock() };
     return { ...content, version, valueBytes: content.value.length, expiry };
+  }
+
+  private info(name: string): EntryInfo | null {
+    const { value: _, ...info } = this.entry(name) ?? {};
+    return "version" in info ? (info as EntryInfo) : null;
   }
 
   private async call<T>(method: keyof Store, caller: Caller | undefined, work: () => T): Promise<T> {

@@ -1,6 +1,7 @@
 import pino from "pino";
 import { createApp } from "../../app.ts";
 import { ModelStore } from "../../store/model.ts";
+import { describeNamespaces } from "./namespace.ts";
 import { describeContract } from "./suite.ts";
 
 const app = createApp(new ModelStore(Date.now), {
@@ -8,4 +9,6 @@ const app = createApp(new ModelStore(Date.now), {
   ...{ isDraining: () => false, isFull: () => false },
 });
 
-describeContract("the model store", "http://kv.test", async (url, init) => app.fetch(new Request(url, init)));
+const send = async (url: string, init: RequestInit = {}) => app.fetch(new Request(url, init));
+describeContract("the model store", "http://kv.test", send);
+describeNamespaces("the model store", "http://kv.test", send);

@@ -1,0 +1,145 @@
+// /v1/kv/{ns}: many operations in one request. No transaction: each is what its single call would be, except that those
+// on one key happen in their order.
+
+import { z } from "zod";
+import { BATCH_BODY_BYTES, BATCH_HELD_BYTES, BATCH_OPERATIONS } from "../limits.ts";
+import { type EntryKey, keyName, type Store } from "../store/store.ts";
+import { jsonAnswer } from "./answer.ts";
+import { type Rights, requireRight } from "./auth.ts";
+import { type BodyOptions, receive } from "./body.ts";
+import { byteParametersOf, bytesOf } from "./bytes.ts";
+import { noQuery, validated } from "./expiry.ts";
+import { parseJson } from "./json.ts";
+import {
+  type Operation,
+  type OperationOptions,
+  type Outcome,
+  operation,
+  perform,
+  problemOutcome,
+} from "./operations.ts";
+import { namespaceOf, requireKey } from "./path.ts";
+import { badRequest, Problem } from "./problem.ts";
+
+const document = z.strictObject({
+  operations: z.array(z.unknown()).min(1).max(BATCH_OPERATIONS, `are at most ${BATCH_OPERATIONS}`),
+});
+
+const ANSWER_TOO_LARGE = new Problem(
+  413,
+  "answer_too_large",
+  `The values that a batch reads are at most ${BATCH_BODY_BYTES} bytes together; ask for this one again.`,
+);
+
+export interface BatchOptions extends OperationOptions {
+  bodyTimeoutMs: number;
+  reserve?: BodyOptions["reserve"];
+  /** Whether writes of a key that are begun one after the other may happen in another order. */
+  isolated?: boolean;
+  /** What is answered of an operation that failed so; throws what is no failure of the store's. */
+  problemOf: (error: unknown, request: Request) => Problem;
+}
+
+export function batchHandler(store: Store, options: BatchOptions) {
+  const body: BodyOptions = {
+    maxBytes: BATCH_BODY_BYTES,
+    tooLarge: new Problem(413, "body_too_large", `The body is at most ${BATCH_BODY_BYTES} bytes.`),
+    timeoutMs: options.bodyTimeoutMs,
+    reserve: options.reserve,
+  };
+  return async (request: Request, rights: Rights): Promise<Response> => {
+    const namespace = namespaceOf(request);
+    validated(noQuery, byteParametersOf(request), "invalid_parameter");
+    const operations = await receive(request, body, (bytes) => {
+      return validated(document, parseJson(bytes), "invalid_batch").operations;
+    });
+    return jsonAnswer(request, {
+      results: await new Batch(store, request, namespace, rights, options).run(operations),
+    });
+  };
+}
+
+/** What has been begun on one key, all of it reads or all of it writes. */
+interface Turn {
+  reads: boolean;
+  /** What has to happen before it. */
+  after: Promise<unknown> | undefined;
+  outcomes: Promise<Outcome>[];
+}
+
+class Batch {
+  private readonly turns = new Map<string, Turn>();
+  private bytesLeft = BATCH_BODY_BYTES;
+
+  constructor(
+    private readonly store: Store,
+    private readonly request: Request,
+    private readonly namespace: string,
+    private readonly rights: Rights,
+    private readonly options: BatchOptions,
+  ) {}
+
+  async run(documents: unknown[]): Promise<Outcome[]> {
+    const results: Outcome[] = [];
+    // So many values at once as memory has room for, how large they may ever be.
+    const step = Math.max(1, Math.floor(BATCH_HELD_BYTES / this.options.maxValueBytes));
+    for (let start = 0; start < documents.length; start += step) {
+      const begun = documents.slice(start, start + step).map((each) => this.begin(each));
+      for (const outcome of await Promise.all(begun)) results.push(this.bounded(outcome));
+    }
+    return results;
+  }
+
+  private async begin(document: unknown): Promise<Outcome> {
+    try {
+      const fields = validated(operation, document, "invalid_operation");
+      const key = this.keyOf(fields);
+      const reads = fields.op === "get" || fields.op === "head";
+      requireRight(this.rights, reads ? "read" : "write");
+      if (this.bytesLeft <= 0 && fields.op === "get") throw ANSWER_TOO_LARGE;
+      return await this.inTurn(key, reads, () => this.perform(key, fields));
+    } catch (error) {
+      return problemOutcome(this.problemOf(error));
+    }
+  }
+
+  private keyOf(fields: Operation): EntryKey {
+    const key = bytesOf(fields.key, fields.key_base64, "key");
+    if (!key) throw badRequest("invalid_key", "An operation has a key, or a key_base64.");
+    return requireKey(this.namespace, key.toString("latin1"));
+  }
+
+  /** Reads of a key see what the batch has written before, and nothing of what it writes later. */
+  private inTurn(key: EntryKey, reads: boolean, work: () => Promise<Outcome>): Promise<Outcome> {
+    const name = keyName(key);
+    let turn = this.turns.get(name);
+    if (!turn || turn.reads !== reads || (!reads && this.options.isolated)) {
+      turn = { reads, after: turn && Promise.all(turn.outcomes), outcomes: [] };
+      this.turns.set(name, turn);
+    }
+    const outcome = turn.after ? turn.after.then(work) : work();
+    turn.outcomes.push(outcome);
+    return outcome;
+  }
+
+  private async perform(key: EntryKey, fields: Operation): Promise<Outcome> {
+    try {
+      return await perform(this.store, key, fields, this.options, this.request.signal);
+    } catch (error) {
+      return problemOutcome(this.problemOf(error));
+    }
+  }
+
+  private problemOf(error: unknown): Problem {
+    return error instanceof Problem ? error : this.options.problemOf(error, this.request);
+  }
+
+  /** The outcome, unless its value is one too many. */
+  private bounded(outcome: Outcome): Outcome {
+    const { value, value_base64 } = outcome;
+    if (value === undefined && value_base64 === undefined) return outcome;
+    const isFirst = this.bytesLeft === BATCH_BODY_BYTES;
+    this.bytesLeft -= Number(outcome.bytes ?? 0);
+    return this.bytesLeft >= 0 || isFirst ? outcome : problemOutcome(ANSWER_TOO_LARGE);
+  }
+}

@@ -1,0 +1,48 @@
+// Bytes, of keys and values, as JSON and query strings have them: as text where they are UTF-8.
+
+import { isUtf8 } from "node:buffer";
+import { badRequest } from "./problem.ts";
+
+/** What a URL parser makes of a byte that is no UTF-8; who means this character may write it in lower case. */
+const REPAIRED = "%EF%BF%BD";
+const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** `{name: text}`, or `{name_base64: …}` for what is no UTF-8. */
+export function bytesField<N extends string>(name: N, bytes: Buffer): Record<string, string> {
+  return isUtf8(bytes) ? { [name]: bytes.toString("utf8") } : { [`${name}_base64`]: bytes.toString("base64") };
+}
+
+/** The bytes of one of the two fields; undefined where there is none. Throws a 400 for both, and for what is not base64. */
+export function bytesOf(text: string | undefined, base64: string | undefined, name: string): Buffer | undefined {
+  if (base64 === undefined) return text === undefined ? undefined : Buffer.from(text, "utf8");
+  if (text !== undefined) throw badRequest(`invalid_${name}`, `Give one of ${name} and ${name}_base64.`);
+  if (!BASE64.test(base64)) throw badRequest(`invalid_${name}`, `${name}_base64 is not base64.`);
+  return Buffer.from(base64, "base64");
+}
+
+/**
+ * A query string's parameters, each the bytes that were sent, as characters (latin1). Throws a 400 for what is malformed,
+ * given twice, or repaired on its way: see `target.ts`.
+ */
+export function byteParametersOf({ url }: { url: string }): Record<string, string> {
+  const start = url.indexOf("?");
+  const parameters: Record<string, string> = Object.create(null);
+  if (url.includes("#")) throw badRequest("invalid_parameter", "A '#' in a parameter must be sent as %23.");
+  if (start === -1 || start === url.length - 1) return parameters;
+  for (const pair of url.slice(start + 1).split("&")) {
+    const [name = "", ...values] = pair.split("=");
+    const value = values.join("=");
+    if (name in parameters) throw badRequest("invalid_parameter", "A query parameter is given twice.");
+    if (value.includes(REPAIRED) || !ESCAPED.test(value)) {
+      throw badRequest(
+        "invalid_parameter",
+        "A parameter holds a malformed percent escape, or bytes that must be escaped.",
+      );
+    }
+    parameters[name] = value
+      .replaceAll("+", " ")
+      .replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  }
+  return parameters;
+}

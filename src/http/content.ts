@@ -1,0 +1,44 @@
+// What describes a value, and is kept with it.
+
+import { CONTENT_TYPE_BYTES, METADATA_BYTES } from "../limits.ts";
+import { badRequest } from "./problem.ts";
+
+export const DEFAULT_CONTENT_TYPE = "application/octet-stream";
+/** Field values that are the same bytes in every runtime and on every hop. */
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
+/** A comma outside of quotes: what a runtime makes of two fields. */
+const TWO_FIELDS = /^(?:[^",]|"(?:[^"\\]|\\.)*")*,/;
+
+/** Throws a 400 for what can't be a Content-Type. */
+export function requireContentType(contentType: string): string {
+  const isLegible = contentType.length <= CONTENT_TYPE_BYTES && PRINTABLE_ASCII.test(contentType);
+  if (isLegible && !TWO_FIELDS.test(contentType)) return contentType;
+  throw badRequest(
+    "invalid_content_type",
+    `Content-Type is one media type of at most ${CONTENT_TYPE_BYTES} printable ASCII characters.`,
+  );
+}
+
+/** Throws a 400 for what can't be metadata. */
+export function requireMetadata(metadata: string): string {
+  if (metadata.length <= METADATA_BYTES && PRINTABLE_ASCII.test(metadata) && isJson(metadata)) return metadata;
+  throw badRequest(
+    "invalid_metadata",
+    `KV-Metadata is JSON of at most ${METADATA_BYTES} bytes in ASCII; write other characters as \\uXXXX.`,
+  );
+}
+
+/** A document as metadata, every character that is not ASCII escaped. */
+export function metadataText(document: unknown): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return requireMetadata(JSON.stringify(document).replace(/[^\x20-\x7e]/g, escaped));
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

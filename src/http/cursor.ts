@@ -1,0 +1,48 @@
+// Where a listing goes on: opaque to clients, kept by no server, and good for the query only that it was made for.
+
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { ListRest } from "../store/store.ts";
+import { badRequest } from "./problem.ts";
+
+const bytes = z.base64().transform((text) => Buffer.from(text, "base64"));
+const id = z
+  .string()
+  .regex(/^[0-9a-f]{1,17}$/)
+  .transform((text) => BigInt(`0x${text}`));
+const cursor = z.union([
+  z.strictObject({ q: z.string(), b: bytes }),
+  z.strictObject({ q: z.string(), f: id, p: z.array(z.tuple([id, bytes.nullable()])).min(1) }),
+]);
+
+export const INVALID_CURSOR = badRequest("invalid_cursor", "The cursor is not one of this query's.");
+
+/** `query` is everything that says what is listed. */
+export function cursorOf(query: unknown, rest: ListRest): string {
+  const base64 = (key: Buffer) => key.toString("base64");
+  const left =
+    "bound" in rest
+      ? { b: base64(rest.bound) }
+      : {
+          f: rest.from.toString(16),
+          p: rest.parts.map(({ end, after }) => [end.toString(16), after && base64(after)]),
+        };
+  return Buffer.from(JSON.stringify({ q: digestOf(query), ...left })).toString("base64url");
+}
+
+/** Throws a 400 for what is no cursor of that query. */
+export function restOf(query: unknown, text: string): ListRest {
+  let document: unknown;
+  try {
+    document = JSON.parse(Buffer.from(text, "base64url").toString());
+  } catch {
+    throw INVALID_CURSOR;
+  }
+  const { data } = cursor.safeParse(document);
+  if (data?.q !== digestOf(query)) throw INVALID_CURSOR;
+  return "b" in data ? { bound: data.b } : { from: data.f, parts: data.p.map(([end, after]) => ({ end, after })) };
+}
+
+function digestOf(query: unknown): string {
+  return createHash("sha256").update(JSON.stringify(query)).digest("base64url").slice(0, 11);
+}
