@@ -50,6 +50,9 @@ export const BATCH_BYTES = 4 * 1024 * 1024;
  */
 export const BATCH_READ_BYTES = 8 * 1024 * 1024;
 
+/** Keys of a statement where there are no lanes: all of them come with one request. */
+export const DIRECT_READ_ROWS = 500;
+
 /** Keys of a statement for values that are larger than their share of a full one. */
 export const LARGE_BATCH_ROWS = 8;
 

@@ -57,11 +57,14 @@ async function isCurrent(connection: Connection): Promise<boolean> {
 /** Table, column or index is there already. */
 const DONE_BEFORE = /errno (1050|1060|1061)\b|^ER_TABLE_EXISTS_ERROR|^ER_DUP_FIELDNAME|^ER_DUP_KEYNAME/;
 
+const TRANSACTION = /^\s*(begin|commit|rollback)\b/i;
+
 /**
  * The connection, changed so that schema changes take another way, which ends when they are in effect everywhere.
  * Drizzle waits for each query, so its migrator needs to know nothing of this. A change that is there already was made
- * by a migration that was interrupted, for MySQL can't undo it. Drizzle's own table is made directly: the syntax that
- * it uses for that is not known to online migrations.
+ * by a migration that was interrupted, for MySQL can't undo it: so there is no transaction either, which would be open
+ * for longer than Vitess lets one be. Drizzle's own table is made directly: the syntax that it uses for that is not
+ * known to online migrations.
  */
 function withSchemaChanges(connection: Connection, change: (sql: string) => Promise<unknown>): Connection {
   return new Proxy(connection, {
@@ -69,6 +72,7 @@ function withSchemaChanges(connection: Connection, change: (sql: string) => Prom
       if (property === "query") {
         return async (query: { sql: string }, values?: unknown[]) => {
           const { sql } = query;
+          if (TRANSACTION.test(sql)) return [[], []];
           if (!/^\s*(create|alter|drop|rename)\s/i.test(sql) || sql.includes("__drizzle_migrations")) {
             return target.query(query, values);
           }

@@ -34,8 +34,6 @@ const ANSWER_TOO_LARGE = new Problem(
 export interface BatchOptions extends OperationOptions {
   bodyTimeoutMs: number;
   reserve?: BodyOptions["reserve"];
-  /** Whether writes of a key that are begun one after the other may happen in another order. */
-  isolated?: boolean;
   /** What is answered of an operation that failed so; throws what is no failure of the store's. */
   problemOf: (error: unknown, request: Request) => Problem;
 }
@@ -113,7 +111,7 @@ class Batch {
   private inTurn(key: EntryKey, reads: boolean, work: () => Promise<Outcome>): Promise<Outcome> {
     const name = keyName(key);
     let turn = this.turns.get(name);
-    if (!turn || turn.reads !== reads || (!reads && this.options.isolated)) {
+    if (!turn || turn.reads !== reads) {
       turn = { reads, after: turn && Promise.all(turn.outcomes), outcomes: [] };
       this.turns.set(name, turn);
     }

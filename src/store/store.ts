@@ -147,6 +147,8 @@ export interface Caller {
  * A linearizable map from keys to entries, in which an expired entry is absent to every call from its
  * millisecond on. Times are judged by the clock of the shard's primary, never by the caller's.
  *
+ * Writes of a key that are called in the same turn of the event loop happen in the order of these calls.
+ *
  * Every call settles within the store's deadline. It throws `StoreError`: `unavailable` and `overloaded` when
  * nothing was changed, `internal` when nothing was and never will be, `outcome_unknown` when a write may or may not
  * have happened, or may yet, and there is no trace of it.

@@ -65,7 +65,7 @@ export const expiries = (): Cases => ({
     { send: "PUT ?expires_at=0", body: "v", gives: 400, code: "invalid_ttl" },
     { send: "PUT ?ttl=3155760001", body: "v", gives: 400, code: "invalid_ttl" },
     { send: "PUT ?ttl_ms=3155760000001", body: "v", gives: 400, code: "invalid_ttl" },
-    { send: `PUT ?expires_at=${epochSeconds(3155760010)}`, body: "v", gives: 400, code: "invalid_ttl" },
+    { send: `PUT ?expires_at=${epochSeconds(3155763600)}`, body: "v", gives: 400, code: "invalid_ttl" },
     { send: "PUT ?ttl=60&ttl_ms=60000", body: "v", gives: 400, code: "invalid_ttl" },
     { send: "PUT ?ttl=60&expires_at=99999999999", body: "v", gives: 400, code: "invalid_ttl" },
     { send: "PUT ?ttl=60&keep_ttl=true", body: "v", gives: 400, code: "invalid_ttl" },
