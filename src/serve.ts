@@ -157,7 +157,7 @@ function batch(config: Config, shards: Shards, tables: Tables, anywhere: Table):
   return batchingStore(
     {
       ...shards,
-      tableAt: (shard) => tables.at(shard),
+      tableAt: (shard, type) => tables.at(shard, type),
       ping: () => anywhere.ping(performance.now() + PING_MS),
     },
     {

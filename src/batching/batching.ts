@@ -13,7 +13,7 @@
 import type { Shards as ShardMap } from "../database/shards.ts";
 import type { Reads, Table } from "../database/table.ts";
 import { LARGE_BATCH_ROWS } from "../limits.ts";
-import type { EntryKey, Store } from "../store/store.ts";
+import type { Consistency, EntryKey, Store } from "../store/store.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { Batch, Rest, Waiting } from "./batch.ts";
 import { storeOver } from "./calls.ts";
@@ -33,7 +33,8 @@ export interface BatchingOptions extends AdmissionOptions {
 
 /** What it needs to know of the database. */
 export interface Shards extends Pick<ShardMap, "shardOf" | "all" | "idOf"> {
-  tableAt: (shard: string) => Table;
+  /** With the primary's rows, or a replica's. */
+  tableAt: (shard: string, type: "primary" | "replica") => Table;
   /** Told that a shard did not take a batch: it may have gone. */
   refresh: () => void;
   ping: () => Promise<void>;
@@ -62,18 +63,22 @@ interface Lanes {
 
 export function batchingStore(shards: Shards, options: BatchingOptions, clock: Clock = systemClock): BatchingStore {
   const admission = new Admission(options, clock);
-  const lanesOfShards = new Map<string, Lanes>();
-  const lanesOf = (key: EntryKey) => lanesAt(shards.shardOf(key));
-  const lanesAt = (shard: string): Lanes => {
-    let lanes = lanesOfShards.get(shard);
+  const lanesOfShards = { strong: new Map<string, Lanes>(), eventual: new Map<string, Lanes>() };
+  const lanesOf = (key: EntryKey, consistency?: Consistency) => lanesAt(shards.shardOf(key), consistency);
+  const lanesAt = (shard: string, consistency: Consistency = "strong"): Lanes => {
+    const all = lanesOfShards[consistency];
+    let lanes = all.get(shard);
     if (!lanes) {
-      lanes = openLanes(shard);
-      lanesOfShards.set(shard, lanes);
+      lanes = openLanes(shard, consistency);
+      all.set(shard, lanes);
     }
     return lanes;
   };
 
-  function openLanes(shard: string): Lanes {
+  /** What replicas don't take goes to the primary: there is nothing that it does not have. */
+  function openLanes(shard: string, consistency: Consistency): Lanes {
+    const isStrong = consistency === "strong";
+    const table = () => shards.tableAt(shard, isStrong ? "primary" : "replica");
     const { inFlight, batchRows, batchBytes: maxBytes } = options;
     type Sizes = { inFlight: number; maxRows: number };
     const lane = <W extends Waiting<never>>(
@@ -87,8 +92,9 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
     const reads = <K extends keyof Reads>(kind: K, sizes: Sizes, onLarge: (read: ReadCall<Reads[K]>) => void) => {
       type Read = ReadCall<Reads[K]>;
       const add = (read: Read) => lanesOf(read.key)[kind].add(read as never);
-      const onExpired = (read: Read) => lanesOf(read.key).writes.add(lookFor(read, () => add(read)));
-      const find = (keys: EntryKey[], deadline: number) => shards.tableAt(shard).read(kind, keys, deadline);
+      const look = (read: Read) => lanesOf(read.key).writes.add(lookFor(read, () => add(read)));
+      const onExpired = isStrong ? look : (read: Read) => read.call.resolve(null);
+      const find = (keys: EntryKey[], deadline: number) => table().read(kind, keys, deadline);
       return lane<Read>(sizes, (batch, deadline) => applyReads({ find, onExpired, onLarge }, batch, deadline), add);
     };
     const none = () => {};
@@ -101,12 +107,12 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
       infos: reads("infos", full, none),
       writes: lane<WriteCall>(
         { inFlight: inFlight.writes, maxRows: batchRows },
-        (batch, deadline) => applyWrites(shards.tableAt(shard), batch, deadline),
+        (batch, deadline) => applyWrites(table(), batch, deadline),
         (write) => lanesOf(write.key).writes.add(write),
       ),
       scans: lane<ScanCall>(
         { inFlight: SCANS, maxRows: 1 },
-        (batch, deadline) => applyScan(shards.tableAt(shard), batch, deadline),
+        (batch, deadline) => applyScan(table(), batch, deadline, (key) => shards.shardOf(key) === shard),
         // Which shards have what is in its range by now, only the whole page can tell.
         ({ call }) => call.resolve(null),
       ),
@@ -115,9 +121,9 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
 
   const store = storeOver({
     admit: (bytes, caller) => admission.admit(bytes, caller),
-    read: (kind, read) => lanesOf(read.key)[kind].add(read as never),
+    read: (kind, read, consistency) => lanesOf(read.key, consistency)[kind].add(read as never),
     write: (write) => lanesOf(write.key).writes.add(write),
-    scan: (shard, scan) => lanesAt(shard).scans.add(scan),
+    scan: (shard, scan, consistency) => lanesAt(shard, consistency).scans.add(scan),
     shards: shards.all,
     idOf: shards.idOf,
     ping: shards.ping,

@@ -6,6 +6,7 @@ import { COUNTER_BYTES } from "../store/counter.ts";
 import type { Answer, Write } from "../store/decide.ts";
 import {
   type Caller,
+  type Consistency,
   type EntryKey,
   type ExpireResult,
   type IncrementResult,
@@ -24,9 +25,9 @@ import type { WriteCall } from "./writes.ts";
 export interface Way {
   /** Lets a call with so many bytes in, or throws `overloaded`. */
   admit<R>(bytes: number, caller?: Caller): Call<R>;
-  read<K extends keyof Reads>(kind: K, read: ReadCall<Reads[K]>): void;
+  read<K extends keyof Reads>(kind: K, read: ReadCall<Reads[K]>, consistency?: Consistency): void;
   write(waiting: WriteCall): void;
-  scan(shard: string, scan: ScanCall): void;
+  scan(shard: string, scan: ScanCall, consistency?: Consistency): void;
   shards: Scans["shards"];
   idOf?: Scans["idOf"];
   ping(): Promise<void>;
@@ -34,9 +35,9 @@ export interface Way {
 
 export function storeOver(way: Way): Store {
   let scans = 0;
-  const read = <K extends keyof Reads>(kind: K, key: EntryKey, caller?: Caller) => {
+  const read = <K extends keyof Reads>(kind: K, key: EntryKey, caller?: Caller, consistency?: Consistency) => {
     const call = way.admit<Reads[K] | null>(key.length, caller);
-    way.read(kind, { key, id: keyName(key), call });
+    way.read(kind, { key, id: keyName(key), call }, consistency);
     return call.promise;
   };
   const change = <A extends Answer>(key: EntryKey, write: Write, caller?: Caller, bytes = 0) => {
@@ -45,8 +46,8 @@ export function storeOver(way: Way): Store {
     return call.promise as Promise<A>;
   };
   return {
-    get: (key, caller) => read("entries", key, caller),
-    head: (key, caller) => read("infos", key, caller),
+    get: (key, caller, consistency) => read("entries", key, caller, consistency),
+    head: (key, caller, consistency) => read("infos", key, caller, consistency),
     put: (key, content, condition = {}, caller) => {
       const { value, contentType, metadata, expiry } = content;
       const bytes = value.length + contentType.length + (metadata?.length ?? 0);
@@ -63,13 +64,18 @@ export function storeOver(way: Way): Store {
     persist: (key, caller) => change<boolean>(key, { kind: "persist" }, caller),
     list: (query, caller) => {
       const call = way.admit<ListPage>(query.start.length, caller);
-      const scan = (shard: string, range: Range) => {
+      let { consistency } = query;
+      const scan = async (shard: string, range: Range) => {
         const part = call.part<Scanned[] | null>();
-        way.scan(shard, { key: range.start as EntryKey, id: String(scans++), range, call: part });
-        return part.promise;
+        way.scan(shard, { key: range.start as EntryKey, id: String(scans++), range, call: part }, consistency);
+        const rows = await part.promise;
+        // What replicas don't take goes to the primary.
+        if (!rows) consistency = "strong";
+        return rows;
       };
+      const head = async (key: EntryKey) => (consistency === "eventual" ? null : await read("infos", key, caller));
       const { shards, idOf } = way;
-      pageOf({ shards, idOf, scan, head: (key) => read("infos", key, caller) }, query).then(
+      pageOf({ shards, idOf, scan, head }, query).then(
         (page) => call.resolve(page),
         (error) => call.reject(error),
       );

@@ -1,4 +1,5 @@
-// The table in each shard: sessions that lead to who serves its range, opened when first needed and closed when it has gone.
+// The table in each shard: sessions that lead to who serves its range, its primary or its replicas, opened when first
+// needed and closed when the shard has gone.
 
 import { type ConnectOptions, connect, type Database } from "./connect.ts";
 import type { Shards } from "./shards.ts";
@@ -6,7 +7,7 @@ import { Table } from "./table.ts";
 import { urlOfRange } from "./url.ts";
 
 export class Tables {
-  private readonly open = new Map<string, { database: Database; table: Table }>();
+  private readonly open = new Map<string, { shard: string; database: Database; table: Table }>();
 
   constructor(
     /** Of each shard's own sessions. */
@@ -16,13 +17,14 @@ export class Tables {
     private readonly shards: Shards,
   ) {}
 
-  at(shard: string): Table {
-    const known = this.open.get(shard);
+  at(shard: string, type: "primary" | "replica" = "primary"): Table {
+    const name = `${shard}@${type}`;
+    const known = this.open.get(name);
     if (known) return known.table;
     this.closeGone();
-    const database = connect({ ...this.options, url: urlOfRange(this.options.url, shard) });
+    const database = connect({ ...this.options, url: urlOfRange(this.options.url, shard, type) });
     const table = new Table(database, this.anywhere);
-    this.open.set(shard, { database, table });
+    this.open.set(name, { shard, database, table });
     return table;
   }
 
@@ -33,9 +35,9 @@ export class Tables {
   /** Others come when some go, so this is the time to look. What is under way there ends first. */
   private closeGone() {
     const names = new Set(this.shards.names());
-    for (const [shard, { database }] of this.open) {
+    for (const [name, { shard, database }] of this.open) {
       if (names.has(shard)) continue;
-      this.open.delete(shard);
+      this.open.delete(name);
       database.close();
     }
   }

@@ -131,11 +131,13 @@ export function urlOfShard(list: string, shard: string): string {
 }
 
 /**
- * The primary that serves the shard's range of keyspace ids, as a list of its own. Where that is not one shard any more
+ * The primary, or the replicas, that serve the shard's range of keyspace ids, as a list of its own. Where that is not one shard any more
  * vtgate refuses what is written. It takes no INSERT there.
  */
-export function urlOfRange(list: string, shard: string): string {
-  return shard.includes("-") ? withTarget(list, `[${shard}]@primary`) : list;
+export function urlOfRange(list: string, shard: string, type = "primary"): string {
+  // A keyspace that is not sharded has one shard, called 0; a plain MySQL has none, and no replicas.
+  if (!shard.includes("-") && type === "primary") return list;
+  return shard === "" ? list : withTarget(list, shard.includes("-") ? `[${shard}]@${type}` : `@${type}`);
 }
 
 function withTarget(list: string, target: string): string {

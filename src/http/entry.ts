@@ -11,7 +11,7 @@ import { keyOf } from "./path.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 import { type Route, resource } from "./resource.ts";
 
-const readQuery = z.strictObject({ consistency: z.enum(["strong", "eventual"]).optional() });
+export const readQuery = z.strictObject({ consistency: z.enum(["strong", "eventual"]).optional() });
 const writeQuery = z.strictObject({ ...expiryParameters, keep_ttl: z.enum(["true", "false"]).optional() });
 
 export interface KeyOptions {
@@ -92,11 +92,11 @@ function metadataOf(headers: Headers): string | null {
 
 async function getValue(request: Request, store: Store): Promise<Response> {
   const key = keyOf(request);
-  queryOf(request, readQuery);
+  const { consistency } = queryOf(request, readQuery);
   const condition = conditionOf(request);
   // HEAD's answer is the same without the body, so the value need not be fetched.
-  const entry: (EntryInfo & { value?: Buffer }) | null =
-    request.method === "HEAD" ? await store.head(key, request.signal) : await store.get(key, request.signal);
+  const read = request.method === "HEAD" ? store.head : store.get;
+  const entry: (EntryInfo & { value?: Buffer }) | null = await read.call(store, key, request.signal, consistency);
   if (!entry) return problemAnswer(request, NOT_FOUND);
   const decision = evaluateRead(condition, entry.version);
   if (decision === "failed") return problemAnswer(request, PRECONDITION_FAILED);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { KEY_BYTES, LIST_ENTRIES, LIST_VALUE_BYTES } from "../limits.ts";
 import {
   behindPrefix,
+  type Consistency,
   type EntryKey,
   entryKey,
   following,
@@ -62,7 +63,7 @@ export async function listKeys(request: Request, store: Store): Promise<Response
   const namespace = namespaceOf(request);
   const query = validated(listQuery, byteParametersOf(request), "invalid_parameter");
   const { delimiter, cursor, include = [], limit = DEFAULT_LIMIT, ...listed } = query;
-  const { order = "key", reverse = false } = listed;
+  const { order = "key", reverse = false, consistency } = listed;
   if (order === "any" && (delimiter !== undefined || reverse)) {
     throw badRequest("invalid_parameter", "reverse and delimiter are for order=key.");
   }
@@ -70,7 +71,7 @@ export async function listKeys(request: Request, store: Store): Promise<Response
   const asked = [namespace, delimiter, order, reverse, bounds.start.toString("base64"), bounds.end.toString("base64")];
   const rest = cursor === undefined ? undefined : restOf(asked, cursor);
   const valueBytes = include.includes("value") ? LIST_VALUE_BYTES : undefined;
-  const page: ListQuery = { ...bounds, order, reverse, limit, valueBytes, rest };
+  const page: ListQuery = { ...bounds, order, reverse, limit, valueBytes, rest, consistency };
   const list = (part: ListQuery) => listPage(store, part, request);
   const {
     entries,
@@ -82,7 +83,7 @@ export async function listKeys(request: Request, store: Store): Promise<Response
         at: entryKey(namespace, listed.prefix ?? "").length,
         delimiter: Buffer.from(delimiter, "latin1"),
       });
-  const shown = include.includes("value") ? await withValues(store, entries, request) : entries;
+  const shown = include.includes("value") ? await withValues(store, entries, request, consistency) : entries;
   const keyOf = (key: Buffer) => bytesField("key", key.subarray(namespace.length + 1));
   return jsonAnswer(request, {
     entries: shown.map((entry) => ({ ...keyOf(entry.key), ...describe(entry, include) })),
@@ -150,9 +151,14 @@ async function listPage(store: Store, query: ListQuery, { signal }: Request): Pr
 }
 
 /** As they are by now, without those that have gone meanwhile. */
-async function withValues(store: Store, entries: ListedEntry[], { signal }: Request): Promise<Shown[]> {
+async function withValues(
+  store: Store,
+  entries: ListedEntry[],
+  { signal }: Request,
+  consistency?: Consistency,
+): Promise<Shown[]> {
   const found = entries.map(async ({ key }) => {
-    const entry = await store.get(key, signal);
+    const entry = await store.get(key, signal, consistency);
     return entry && { ...entry, key };
   });
   return (await Promise.all(found)).filter((entry) => entry !== null);

@@ -6,6 +6,7 @@ import type { Store } from "../store/store.ts";
 import { answer, jsonAnswer } from "./answer.ts";
 import { type BodyOptions, receive } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
+import { readQuery } from "./entry.ts";
 import { expiryDocument, expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
 import { parseJson } from "./json.ts";
 import { keyOf } from "./path.ts";
@@ -29,8 +30,8 @@ export function ttlRoutes(
   resource(route, "/v1/kv/:ns/:key/ttl", {
     GET: async (request) => {
       const key = keyOf(request);
-      queryOf(request, noQuery);
-      const entry = await store.head(key, request.signal);
+      const { consistency } = queryOf(request, readQuery);
+      const entry = await store.head(key, request.signal, consistency);
       return entry ? jsonAnswer(request, expiryDocument(entry.expiry)) : problemAnswer(request, NOT_FOUND);
     },
     PUT: (request) => setTtl(request, store, body),

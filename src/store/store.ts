@@ -106,6 +106,7 @@ export interface ListQuery {
   valueBytes?: number;
   /** What the page before has left. */
   rest?: ListRest;
+  consistency?: Consistency;
 }
 
 export interface ListPage {
@@ -144,6 +145,12 @@ export interface Caller {
 }
 
 /**
+ * Whether a read sees every write that was acknowledged before it, or what a replica has by now, which may be some
+ * seconds old. A store without replicas answers both alike.
+ */
+export type Consistency = "strong" | "eventual";
+
+/**
  * A linearizable map from keys to entries, in which an expired entry is absent to every call from its
  * millisecond on. Times are judged by the clock of the shard's primary, never by the caller's.
  *
@@ -154,10 +161,10 @@ export interface Caller {
  * have happened, or may yet, and there is no trace of it.
  */
 export interface Store {
-  get(key: EntryKey, caller?: Caller): Promise<Entry | null>;
+  get(key: EntryKey, caller?: Caller, consistency?: Consistency): Promise<Entry | null>;
 
   /** The entry without its value. */
-  head(key: EntryKey, caller?: Caller): Promise<EntryInfo | null>;
+  head(key: EntryKey, caller?: Caller, consistency?: Consistency): Promise<EntryInfo | null>;
 
   /** Writes the entry and returns its new version, or null when the condition does not hold. */
   put(key: EntryKey, entry: NewEntry, condition?: Condition, caller?: Caller): Promise<Version | null>;

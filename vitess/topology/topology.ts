@@ -218,7 +218,8 @@ export function topology(settings: Settings, place: Place): Topology {
           "--service-map=grpc-queryservice,grpc-tabletmanager,grpc-updatestream",
           "--health-check-interval=1s",
           "--degraded-threshold=5s",
-          "--unhealthy-threshold=60s",
+          // A replica that is further behind is not read from.
+          "--unhealthy-threshold=10s",
           // A primary that no replica confirms a commit to is replaced within 8 seconds; the default takes half a minute.
           "--semi-sync-monitor-interval=1s",
           // One whose disk hangs is as well: mysqld answers reads and every check, and would hang for ever.
