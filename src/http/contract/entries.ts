@@ -156,9 +156,12 @@ export const ENTRIES: Cases = {
     { send: "POST /ttl", body: "v", gives: 405, has: { Allow: "GET, HEAD, PUT, DELETE" } },
   ],
   "a read says how consistent it must be": [
+    // A replica need not have what was written just now.
+    { send: "GET ?consistency=eventual", gives: 404, code: "not_found" },
+    { send: "HEAD ?consistency=eventual", gives: 404 },
+    { send: "GET /ttl?consistency=eventual", gives: 404 },
     PUT,
     { send: "GET ?consistency=strong", gives: 200 },
-    { send: "GET ?consistency=eventual", gives: 200 },
     { send: "GET ?consistency=perhaps", gives: 400, code: "invalid_parameter" },
     { send: "GET ?limit=1", gives: 400, code: "invalid_parameter" },
     { send: "DELETE ?force=true", gives: 400, code: "invalid_parameter" },
