@@ -6,7 +6,7 @@ import type { EntryInfo, NewExpiry, Store } from "../store/store.ts";
 import { answer } from "./answer.ts";
 import { type BodyOptions, type Reserve, receive } from "./body.ts";
 import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts";
-import { expiryOf, expiryParameters, noQuery, queryOf } from "./expiry.ts";
+import { expiryOf, expiryParameters, instantOf, noQuery, queryOf } from "./expiry.ts";
 import { keyOf } from "./path.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 import { type Route, resource } from "./resource.ts";
@@ -145,6 +145,6 @@ function entryHeaders({ version, metadata, expiry }: EntryInfo): Record<string, 
     "Cache-Control": "no-cache, no-transform",
   };
   if (metadata !== null) headers["KV-Metadata"] = metadata;
-  if (expiry) headers["KV-Expires-At"] = String(expiry.atMs);
+  if (expiry) headers["KV-Expires-At"] = instantOf(expiry.atMs);
   return headers;
 }

@@ -5,9 +5,36 @@ import { TTL_MS } from "../limits.ts";
 import type { ExpiryTime } from "../store/store.ts";
 import { badRequest } from "./problem.ts";
 
+const NO_INSTANT = "must be whole seconds since 1970 or an instant such as 2026-11-27T03:40:00.123Z";
+/** Digits of a second beyond its milliseconds are zeros: what could not be kept exactly is no instant. */
+const WHOLE_MS = /^.{19}(?:\.\d{1,3}0*)?(?:Z|[+-].{5})$/;
+
 const positive = z.number().int().positive();
-/** The three spellings: seconds from now, milliseconds from now, seconds since the epoch. */
-export const expiryFields = { ttl: positive.optional(), ttl_ms: positive.optional(), expires_at: positive.optional() };
+const wholeText = z
+  .string()
+  .regex(/^\d{1,15}$/, "must be a whole number")
+  .transform(Number);
+/** RFC 3339, section 5.6, in capital letters and without leap seconds, which no clock here has. */
+const instant = z.iso.datetime({ offset: true }).regex(WHOLE_MS).transform(Date.parse);
+const secondsAsMs = (seconds: number) => seconds * 1000;
+const instantText = (error: string) =>
+  z.union([instant, wholeText.transform(secondsAsMs)], error).refine((epochMs) => epochMs > 0, error);
+
+/** The three spellings in JSON. Of `expires_at`, milliseconds since the epoch become of it. */
+export const expiryFields = {
+  ttl: positive.optional(),
+  ttl_ms: positive.optional(),
+  expires_at: z.union([positive.transform(secondsAsMs), instantText(NO_INSTANT)], NO_INSTANT).optional(),
+};
+/** The same as query parameters. */
+export const expiryParameters = {
+  ttl: wholeText.pipe(positive).optional(),
+  ttl_ms: wholeText.pipe(positive).optional(),
+  expires_at: instantText(`${NO_INSTANT}, a + in it sent as %2B`).optional(),
+};
+
+/** An instant as every answer writes it: RFC 3339 in UTC, with milliseconds. */
+export const instantOf = (epochMs: number) => new Date(epochMs).toISOString();
 
 /** The expiry asked for, if any. Throws a 400 when two are, or one too far away. */
 export function expiryOf(fields: { ttl?: number; ttl_ms?: number; expires_at?: number }): ExpiryTime | undefined {
@@ -16,21 +43,12 @@ export function expiryOf(fields: { ttl?: number; ttl_ms?: number; expires_at?: n
   if (given.length > 1) throw badRequest("invalid_ttl", "Give one of ttl, ttl_ms and expires_at.");
   if (given.length === 0) return undefined;
   const expiry: ExpiryTime =
-    expires_at === undefined ? { afterMs: ttl_ms ?? (ttl ?? 0) * 1000 } : { atMs: expires_at * 1000 };
+    expires_at === undefined ? { afterMs: ttl_ms ?? secondsAsMs(ttl ?? 0) } : { atMs: expires_at };
   // This process's clock serves for nothing but this bound on what is plausible.
   const afterMs = "atMs" in expiry ? expiry.atMs - Date.now() : expiry.afterMs;
   if (afterMs > TTL_MS) throw badRequest("invalid_ttl", "An expiry is at most 100 years away.");
   return expiry;
 }
-
-const decimal = z
-  .string()
-  .regex(/^\d{1,15}$/, "must be a whole number")
-  .transform(Number)
-  .pipe(positive)
-  .optional();
-/** The same as query parameters. */
-export const expiryParameters = { ttl: decimal, ttl_ms: decimal, expires_at: decimal };
 
 /** Of calls that take no parameters. */
 export const noQuery = z.strictObject({});

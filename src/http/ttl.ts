@@ -6,7 +6,7 @@ import type { EntryInfo, Store } from "../store/store.ts";
 import { answer, jsonAnswer } from "./answer.ts";
 import { type BodyOptions, receive } from "./body.ts";
 import { ifMatchOnly } from "./conditional.ts";
-import { expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
+import { expiryFields, expiryOf, instantOf, noQuery, queryOf, validated } from "./expiry.ts";
 import { parseJson } from "./json.ts";
 import { keyOf } from "./path.ts";
 import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
@@ -61,6 +61,6 @@ async function setTtl(request: Request, store: Store, body: BodyOptions): Promis
 function expiryAnswer(request: Request, expiry: EntryInfo["expiry"]): Response {
   return jsonAnswer(request, {
     ttl_ms: expiry?.ttlMs ?? null,
-    expires_at: expiry && new Date(expiry.atMs).toISOString(),
+    expires_at: expiry && instantOf(expiry.atMs),
   });
 }

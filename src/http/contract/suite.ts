@@ -14,14 +14,18 @@ export function describeContract(
 
   test.each(Object.entries({ ...ENTRIES, ...expiries() }))(`contract on ${name}: %s`, async (_, steps) => {
     const url = `${base}/v1/kv/contract/${crypto.randomUUID()}`;
-    const tags = new Map<string, string>();
-    const filled = (text: string) => text.replace(/\$(\w+)/g, (_, name) => tags.get(name) ?? `missing tag ${name}`);
+    const saved = new Map<string, string>();
+    const filled = (text: string) => text.replace(/\$(\w+)/g, (_, name) => saved.get(name) ?? `missing ${name}`);
     for (const [i, step] of steps.entries()) {
-      const [method = "", suffix = ""] = step.send.split(" ");
+      const [method = "", suffix = ""] = filled(step.send).split(" ");
       const headers = Object.fromEntries(
         Object.entries(step.headers ?? {}).map(([name, text]) => [name, filled(text)]),
       );
-      const answer = await call(url + suffix, { method, headers, body: step.body });
+      const answer = await call(url + suffix, {
+        method,
+        headers,
+        body: typeof step.body === "string" ? filled(step.body) : step.body,
+      });
       const text = await answer.text();
       const where = `step ${i + 1}, ${step.send}: ${text}`;
       expect(`${where} → ${answer.status}`).toBe(`${where} → ${step.gives}`);
@@ -44,7 +48,7 @@ export function describeContract(
         if (wanted instanceof RegExp) expect(actual).toMatch(wanted);
         else expect(actual).toEqual(typeof wanted === "string" ? filled(wanted) : wanted);
       }
-      if (step.save) tags.set(step.save, answer.headers.get("ETag") ?? "");
+      if (step.save) saved.set(step.save, answer.headers.get(step.from ?? "ETag") ?? "");
     }
   });
 
