@@ -9,14 +9,15 @@ import { requestIdOf } from "./http/answer.ts";
 import { authorizer } from "./http/auth.ts";
 import type { Reserve } from "./http/body.ts";
 import { allowOrigins } from "./http/cors.ts";
-import { keyRoutes } from "./http/entry.ts";
+import { docsCalls } from "./http/docs.ts";
+import { entryCalls } from "./http/entry.ts";
 import { turnAway } from "./http/full.ts";
-import { openPaths, operationRoutes } from "./http/health.ts";
+import { healthCalls } from "./http/health.ts";
+import { type Handler, openPaths, type Route, serve } from "./http/operation.ts";
 import { keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
-import type { Handler, Route } from "./http/resource.ts";
 import { requireExactPath, requireHost, type SentParts } from "./http/target.ts";
-import { ttlRoutes } from "./http/ttl.ts";
+import { ttlCalls } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
 
@@ -26,8 +27,8 @@ import type { Store } from "./store/store.ts";
  */
 const EMPTY_KEY = /^\/v1\/kv\/[^/]+\/(\/ttl)?$/;
 
-const NO_SUCH_ROUTE = new Problem(404, "no_such_route", "There is nothing at this path.");
-const INTERNAL = new Problem(500, "internal", "Something went wrong in the server.");
+const NO_SUCH_ROUTE = new Problem("no_such_route");
+const INTERNAL = new Problem("internal");
 
 const LINE_MS = 1_000;
 
@@ -73,8 +74,11 @@ export function createApp(store: Store, options: AppOptions): App {
   const app = new Hono({ getPath: rawPath });
   if (log.isLevelEnabled("debug")) app.use(logRequest(log));
   if (corsOrigins) app.use(allowOrigins(corsOrigins));
-  const open = openPaths({ isolated });
-  const authorize = tokens && authorizer(tokens, (path) => open.includes(path));
+  const calls = [
+    ...[...entryCalls(store, options), ...ttlCalls(store, options)],
+    ...[...healthCalls(store, options), ...docsCalls()],
+  ];
+  const authorize = tokens && authorizer(tokens, openPaths(calls, isolated));
   // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
   const authorized = (handle: Handler) => (c: Context) => {
     const { raw } = c.req;
@@ -84,9 +88,7 @@ export function createApp(store: Store, options: AppOptions): App {
     return handle(raw);
   };
   const route: Route = (path, handle) => app.all(path, authorized(handle));
-  keyRoutes(route, store, options);
-  ttlRoutes(route, store, options);
-  operationRoutes(route, store, options);
+  serve(route, calls);
   app.notFound(authorized(nowhere));
   app.onError((error, { req: { raw } }) => failed(error, raw));
 

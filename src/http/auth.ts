@@ -14,11 +14,11 @@ const BEARER = /^bearer \s*([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
  * Throws a 401 or a 403 unless a request has a token that is among those that are valid at the time, and allows it.
- * `isOpen` says which paths need none.
+ * `open` are the paths that need none.
  */
-export function authorizer(tokens: () => Tokens, isOpen: (path: string) => boolean): (request: Request) => void {
+export function authorizer(tokens: () => Tokens, open: ReadonlySet<string>): (request: Request) => void {
   return (request) => {
-    if (isOpen(rawPath(request))) return;
+    if (open.has(rawPath(request))) return;
     const header = request.headers.get("Authorization");
     if (!header) throw unauthorized("Send a token, as in 'Authorization: Bearer …'.");
     const token = BEARER.exec(header)?.[1];
@@ -39,9 +39,9 @@ function requireNamespace(granted: ReadonlySet<string>, request: Request) {
 }
 
 function unauthorized(detail: string, error = "") {
-  return new Problem(401, "unauthorized", detail, { "WWW-Authenticate": REALM + error });
+  return new Problem("unauthorized", detail, { "WWW-Authenticate": REALM + error });
 }
 
 function forbidden(detail: string) {
-  return new Problem(403, "forbidden", detail, { "WWW-Authenticate": `${REALM}, error="insufficient_scope"` });
+  return new Problem("forbidden", detail, { "WWW-Authenticate": `${REALM}, error="insufficient_scope"` });
 }
