@@ -20,7 +20,7 @@ const EXPIRES_AT = {
 };
 
 /** A number of a query string. */
-export const inText = (number: z.ZodNumber) =>
+const inText = (number: z.ZodNumber) =>
   z
     .string()
     .regex(/^\d{1,15}$/, "must be a whole number")

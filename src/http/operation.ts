@@ -62,21 +62,24 @@ export interface Answer {
   body?: Omit<Body, "description">;
 }
 
-/** Of calls that read an entry. */
-export const READ_PROBLEMS = ["overloaded", "unavailable"] as const satisfies ProblemCode[];
-export const WRITE_PROBLEMS = [...READ_PROBLEMS, "outcome_unknown"] as const satisfies ProblemCode[];
+/** What any call that reads what is stored may be answered with, and any that writes. */
+export const READ_PROBLEMS: ProblemCode[] = ["overloaded", "unavailable"];
+export const WRITE_PROBLEMS: ProblemCode[] = [...READ_PROBLEMS, "outcome_unknown"];
 
 /** Every problem that a call may be answered with. */
 export function problemsOf({ path, open, problems = [] }: Operation): ProblemCode[] {
   return [
-    ...(path.includes("{ns}") ? (["invalid_namespace", "invalid_parameter"] as const) : []),
-    ...(path.includes("{key}") ? (["invalid_key", "ambiguous_path"] as const) : []),
+    ...when(path.includes("{ns}"), "invalid_namespace", "invalid_parameter"),
+    ...when(path.includes("{key}"), "invalid_key", "ambiguous_path"),
     ...problems,
-    ...(["invalid_host", "foreign_host"] as const),
-    ...(open === "everywhere" ? [] : (["unauthorized", "forbidden"] as const)),
+    ...when(open !== "everywhere", "unauthorized", "forbidden"),
+    "invalid_host",
+    "foreign_host",
     "internal",
   ];
 }
+
+const when = (condition: boolean, ...codes: ProblemCode[]) => (condition ? codes : []);
 
 /** A call with what answers it. */
 export interface Call {

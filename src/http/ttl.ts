@@ -60,8 +60,14 @@ export const operations = {
     answers: { 200: { ...ttlAnswered, description: "The new expiry." } },
     problems: [
       ...WRITE_PROBLEMS,
-      ...(["invalid_precondition", "invalid_json", "invalid_ttl", "incomplete_body"] as const),
-      ...(["not_found", "request_timeout", "precondition_failed", "body_too_large"] as const),
+      "invalid_precondition",
+      "invalid_json",
+      "invalid_ttl",
+      "incomplete_body",
+      "not_found",
+      "request_timeout",
+      "precondition_failed",
+      "body_too_large",
     ],
   },
   removeTtl: {
