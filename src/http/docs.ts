@@ -32,7 +32,7 @@ export const operations = {
     summary: "Describes the API for programs",
     description: "The document is OpenAPI 3.1. It needs no token, because it tells nothing of what is stored.",
     open: "everywhere",
-    answers: { 200: { description: "The document.", body: { type: "application/json" } } },
+    answers: { 200: { description: "The document.", body: { types: ["application/json"] } } },
   },
   getDocs: {
     method: "GET",
@@ -41,7 +41,7 @@ export const operations = {
     description:
       "The page shows `/openapi.json` and can make calls. It loads nothing from elsewhere, and needs no token, because it tells nothing of what is stored.",
     open: "everywhere",
-    answers: { 200: { description: "The page.", body: { type: "text/html" } } },
+    answers: { 200: { description: "The page.", body: { types: ["text/html"] } } },
   },
 } satisfies Operations;
 

@@ -58,11 +58,10 @@ export const operations = {
         .optional()
         .describe(
           `A JSON document that is kept with the value and returned with it: at most ${METADATA_BYTES} bytes of ASCII.`,
-        )
-        .meta({ example: '{"by":"me"}' }),
+        ),
     }),
     body: {
-      type: "*/*",
+      types: ["text/plain", "*/*"],
       description: `The value, as raw bytes. Its \`Content-Type\` is kept and returned with it: at most ${CONTENT_TYPE_BYTES} printable ASCII characters, \`${DEFAULT_CONTENT_TYPE}\` by default.`,
     },
     answers: {
@@ -100,7 +99,7 @@ export const operations = {
       200: {
         description: "The value, with the content type that it was stored with.",
         headers: z.object(kept),
-        body: { type: "*/*" },
+        body: { types: ["*/*"] },
       },
       304: { description: "`If-None-Match` names the version that is there.", headers: z.object(kept) },
     },

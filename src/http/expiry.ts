@@ -13,11 +13,8 @@ const WHOLE_MS = /^.{19}(?:\.\d{1,3}0*)?(?:Z|[+-].{5})$/;
 const positive = z.number().int().positive();
 const seconds = positive.max(TTL_MS / 1000).describe("Whole seconds from now.");
 const milliseconds = positive.max(TTL_MS).describe("Whole milliseconds from now.");
-const EXPIRES_AT = {
-  description:
-    "An instant, as RFC 3339 writes it or as whole seconds since 1970 in UTC. One in the past removes the key.",
-  example: "2026-11-27T03:40:00.123Z",
-};
+const EXPIRES_AT =
+  "An instant, as RFC 3339 writes it (`2026-11-27T03:40:00.123Z`) or as whole seconds since 1970 in UTC. One in the past removes the key.";
 
 /** A number of a query string. */
 const inText = (number: z.ZodNumber) =>
@@ -32,7 +29,7 @@ const inText = (number: z.ZodNumber) =>
 const secondsAsMs = (seconds: number) => seconds * 1000;
 const epochSeconds = z
   .string()
-  .regex(/^\d{1,15}$/)
+  .regex(/^0*[1-9]\d{0,14}$/)
   .transform(Number)
   .transform(secondsAsMs);
 /** RFC 3339, section 5.6, in capital letters and without leap seconds, which no clock here has. */
@@ -49,13 +46,13 @@ export const expiryFields = {
   expires_at: z
     .union([positive.transform(secondsAsMs), instantText(NO_INSTANT)], NO_INSTANT)
     .optional()
-    .meta(EXPIRES_AT),
+    .describe(EXPIRES_AT),
 };
 /** The same as query parameters, of which a call takes one. */
 export const expiryParameters = {
   ttl: inText(seconds),
   ttl_ms: inText(milliseconds),
-  expires_at: instantText(`${NO_INSTANT}, a + in it sent as %2B`).optional().meta(EXPIRES_AT),
+  expires_at: instantText(`${NO_INSTANT}, a + in it sent as %2B`).optional().describe(EXPIRES_AT),
 };
 
 /** An instant as every answer writes it: RFC 3339 in UTC, with milliseconds. */

@@ -13,8 +13,7 @@ const METRICS_HEADERS = { "Content-Type": "text/plain; version=0.0.4; charset=ut
 const READY_FRESH_MS = 100;
 
 const health = (status: string) => ({
-  type: "application/json",
-  schema: z.strictObject({ status: z.literal(status).describe(`Always \`${status}\`.`) }),
+  json: z.strictObject({ status: z.literal(status).describe(`Always \`${status}\`.`) }),
 });
 
 export const operations = {
@@ -41,7 +40,7 @@ export const operations = {
     path: "/metrics",
     summary: "Gives the server's metrics",
     description: "They are in Prometheus's text format. A Worker has no such path.",
-    answers: { 200: { description: "The metrics.", body: { type: "text/plain" } } },
+    answers: { 200: { description: "The metrics.", body: { types: ["text/plain"] } } },
     problems: ["no_such_route"],
   },
 } satisfies Operations;

@@ -37,7 +37,7 @@ export interface Operation {
   query?: z.ZodObject;
   /** Headers of the request. They are read by hand, for speed; a schema here shares its limits with what reads it. */
   headers?: z.ZodObject;
-  body?: Body;
+  body?: Body & { description: string };
   /** What is answered where nothing is wrong, by status. */
   answers: { [status: number]: Answer };
   /** Beside those of `problemsOf`. */
@@ -47,11 +47,10 @@ export interface Operation {
 export type Operations = Record<string, Operation>;
 
 export interface Body {
-  /** A media type, or a range of them. */
-  type: string;
-  /** Of JSON, what `validated` checks it by; of anything else, nothing. */
-  schema?: z.ZodType;
-  description: string;
+  /** Of a body that is JSON; of a request's, what `validated` checks it by. */
+  json?: z.ZodType;
+  /** Of any other, its media types or ranges of them; /docs sends the first. */
+  types?: string[];
 }
 
 export interface Answer {
@@ -59,7 +58,7 @@ export interface Answer {
   description: string;
   /** Those that are always there are required. */
   headers?: z.ZodObject;
-  body?: Omit<Body, "description">;
+  body?: Body;
 }
 
 /** What any call that reads what is stored may be answered with, and any that writes. */

@@ -28,7 +28,7 @@ const ttlAnswer = z
     expires_at: answeredInstant.nullable().describe("When the key expires; null where it never does."),
   })
   .meta({ id: "Expiry" });
-const ttlAnswered = { description: "The expiry.", body: { type: "application/json", schema: ttlAnswer } };
+const ttlAnswered = { description: "The expiry.", body: { json: ttlAnswer } };
 
 export const operations = {
   getTtl: {
@@ -53,8 +53,7 @@ export const operations = {
     }),
     headers: z.object({ "If-Match": ifMatch("Changes the expiry") }),
     body: {
-      type: "application/json",
-      schema: ttlBody,
+      json: ttlBody,
       description: `A JSON document with one of \`ttl\`, \`ttl_ms\` and \`expires_at\`, at most ${TTL_BODY_BYTES} bytes.`,
     },
     answers: { 200: { ...ttlAnswered, description: "The new expiry." } },

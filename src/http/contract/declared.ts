@@ -15,7 +15,7 @@ export function expectDeclared(method: string, url: string, answer: Response, te
   if (declared) {
     const names = Object.keys(declared.headers?.shape ?? {});
     declared.headers?.parse(Object.fromEntries(names.map((name) => [name, answer.headers.get(name) ?? undefined])));
-    if (method !== "HEAD") declared.body?.schema?.parse(JSON.parse(text));
+    if (method !== "HEAD") declared.body?.json?.parse(JSON.parse(text));
     return;
   }
   const codes = operation ? problemsOf(operation) : ELSEWHERE;

@@ -111,7 +111,7 @@ const asDocumented: Override = ({ jsonSchema, zodSchema, io }) => {
 
 function documented(operationId: string, operation: Operation): ZodOpenApiOperationObject {
   const { summary, description, path, query, headers, body, open } = operation;
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as keyof typeof pathParameters);
+  const names = parametersOf(path);
   return {
     operationId,
     summary,
@@ -125,7 +125,7 @@ function documented(operationId: string, operation: Operation): ZodOpenApiOperat
       ...(headers && { header: headers }),
     },
     ...(body && {
-      requestBody: { required: body.schema !== undefined, description: body.description, content: content(body) },
+      requestBody: { required: body.json !== undefined, description: body.description, content: content(body) },
     }),
     responses: responses(operation),
   };
@@ -147,11 +147,25 @@ function documentedHead(id: string, operation: Operation): ZodOpenApiOperationOb
 }
 
 function responses(operation: Operation): ZodOpenApiResponsesObject {
-  const answered = Object.entries(operation.answers).map(([status, answer]) => [status, response(answer)] as const);
+  const links = linksAfter(operation);
+  const answered = Object.entries(operation.answers).map(
+    ([status, answer]) => [status, { ...response(answer), ...(links && { links }) }] as const,
+  );
   const problems = Map.groupBy(problemsOf(operation), (code) => PROBLEMS[code].status);
   const refused = [...problems].map(([status, codes]) => [String(status), shared(codes)] as const);
   return Object.fromEntries([...answered, ...refused]);
 }
+
+/** After a PUT come the calls of what it has put, and of what is below that. */
+function linksAfter({ method, path }: Operation) {
+  if (method !== "PUT") return undefined;
+  const parameters = Object.fromEntries(parametersOf(path).map((name) => [name, `$request.path.${name}`]));
+  const after = Object.entries(OPERATIONS).filter(([, other]) => other.path.startsWith(path));
+  return Object.fromEntries(after.map(([operationId]) => [operationId, { operationId, parameters }]));
+}
+
+const parametersOf = (path: string) =>
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as keyof typeof pathParameters);
 
 function response({ description, headers, body }: Answer): ZodOpenApiResponseObject {
   return {
@@ -191,6 +205,7 @@ function problemResponse(codes: ProblemCode[]): ZodOpenApiResponseObject {
   };
 }
 
-function content({ type, schema }: Omit<Body, "description">) {
-  return { [type]: schema ? { schema } : {} };
+function content({ json, types = [] }: Body) {
+  const others = types.map((type) => [type, type.startsWith("text/") ? { schema: z.string() } : {}]);
+  return { ...(json && { "application/json": { schema: json } }), ...Object.fromEntries(others) };
 }

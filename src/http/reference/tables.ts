@@ -58,7 +58,7 @@ function section(operation: Operation): string {
     table(["Answer", "When"], [...Object.entries(operation.answers).map(answered), ...refused(operation)]),
     table(
       ["In the answer", "Meaning"],
-      Object.values(operation.answers).flatMap(({ body }) => fields(body?.schema)),
+      Object.values(operation.answers).flatMap(({ body }) => fields(body?.json)),
     ),
   ];
   return [`## ${title(operation)}`, text.filter(Boolean).join(" "), ...tables.filter(Boolean)].join("\n\n");
@@ -76,7 +76,7 @@ function parameters({ query, headers, body }: Operation): string[][] {
     ...fields(query, "query"),
     ...fields(headers, "header"),
     ...(body ? [["", "body", body.description]] : []),
-    ...fields(body?.schema, "body"),
+    ...fields(body?.json, "body"),
   ];
 }
 
