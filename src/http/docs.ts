@@ -19,11 +19,14 @@ const PAGE = `<!doctype html>
 const START = `
 SwaggerUIBundle({ url: "openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null });
 `;
-/** The page runs this server's script, unlike a stored one, and nothing from elsewhere. */
-const PAGE_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/** An upgraded server's page may have the earlier one's script for so long. */
-const CACHED = "max-age=3600";
+const PAGE_HEADERS = {
+  "Content-Type": "text/html; charset=utf-8",
+  // Unlike a stored page it runs a script, of this server and of nobody else.
+  "Content-Security-Policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+};
+/** Of what is large, and the same for as long as the server is not upgraded. */
+const CACHED = { "Cache-Control": "max-age=3600" };
 
 export const operations = {
   getOpenApi: {
@@ -57,27 +60,19 @@ export function docsCalls() {
     ...callsOf(operations, {
       getOpenApi: async (request) => {
         const { default: document } = await import("./openapi.json");
-        return answer(request, 200, headersOf("application/json"), JSON.stringify(document));
+        return answer(request, 200, { "Content-Type": "application/json" }, JSON.stringify(document));
       },
-      getDocs: (request) =>
-        answer(
-          request,
-          200,
-          { ...headersOf("text/html; charset=utf-8"), "Content-Security-Policy": PAGE_POLICY },
-          PAGE,
-        ),
+      getDocs: (request) => answer(request, 200, PAGE_HEADERS, PAGE),
     }),
     ...callsOf(parts, {
       getScript: async (request) => {
         const { default: script } = await import("swagger-ui-dist/swagger-ui-bundle.js", { with: { type: "text" } });
-        return answer(request, 200, headersOf("text/javascript; charset=utf-8"), script + START);
+        return answer(request, 200, { ...CACHED, "Content-Type": "text/javascript; charset=utf-8" }, script + START);
       },
       getStyle: async (request) => {
         const { default: style } = await import("swagger-ui-dist/swagger-ui.css", { with: { type: "text" } });
-        return answer(request, 200, headersOf("text/css; charset=utf-8"), style);
+        return answer(request, 200, { ...CACHED, "Content-Type": "text/css; charset=utf-8" }, style);
       },
     }),
   ];
 }
-
-const headersOf = (type: string) => ({ "Content-Type": type, "Cache-Control": CACHED });

@@ -18,8 +18,10 @@ export type Route = (path: string, handle: Handler) => void;
  *     export const operations = { getTtl: { … }, setTtl: { … } } satisfies Operations;
  *
  * and exports a function that returns `callsOf` them with their handlers; app.ts calls that, and operations.ts lists them.
- * `npm run reference` then brings openapi.json and README.md up to date. Every text is Markdown in whole sentences, unless
- * it says otherwise; zod's `describe` says what a parameter, header or field means.
+ * A new problem code goes into codes.ts. `npm run reference` then brings openapi.json and README.md up to date.
+ *
+ * Every text is Markdown in whole sentences, unless it says otherwise. What a parameter, a header or a field means is said
+ * by zod's `describe`.
  */
 export interface Operation {
   /** HEAD is served wherever GET is. */
@@ -33,7 +35,7 @@ export interface Operation {
   head?: string;
   /** Where it needs no token, for those who have none: supervisors, load balancers, browsers. */
   open?: "everywhere" | "not on Workers";
-  /** The query string, as a strict object, by which `queryOf` checks it. Without it no parameter is taken. */
+  /** The query string, as a strict object, by which `queryOf` checks it. Without it a call takes no parameter. */
   query?: z.ZodObject;
   /** Headers of the request. They are read by hand, for speed; a schema here shares its limits with what reads it. */
   headers?: z.ZodObject;

@@ -50,7 +50,7 @@ const NAMED_CODES = 3;
 
 const ABOUT = `A key-value store over HTTP whose storage is sharded, replicated MySQL. Each key is linearizable, and an expired key is gone at its millisecond.
 
-A parameter that is unknown or given twice is refused and never ignored. After a 4xx nothing was changed. Whatever is not in this document is answered 404 \`no_such_route\`, or 405 \`method_not_allowed\` with \`Allow\`.`;
+A call on what is stored refuses a parameter that is unknown or given twice. After a 4xx nothing was changed. Whatever is not in this document is answered 404 \`no_such_route\`, or 405 \`method_not_allowed\` with \`Allow\`.`;
 
 /** The document as it stands in its file. */
 export function asFile(): string {
