@@ -6,19 +6,22 @@ import { routePath } from "hono/route";
 import type { Logger } from "pino";
 import type { Tokens } from "./auth/tokens.ts";
 import { requestIdOf } from "./http/answer.ts";
-import { ALL_RIGHTS, authorizer } from "./http/auth.ts";
+import { authorizer } from "./http/auth.ts";
+import { batchCalls } from "./http/batch.ts";
 import type { Reserve } from "./http/body.ts";
 import { allowOrigins } from "./http/cors.ts";
-import { keyRoutes } from "./http/entry.ts";
+import { docsCalls } from "./http/docs.ts";
+import { entryCalls } from "./http/entry.ts";
 import { turnAway } from "./http/full.ts";
-import { openPaths, operationRoutes } from "./http/health.ts";
-import { incrementRoutes } from "./http/increment.ts";
-import { namespaceRoutes } from "./http/namespace.ts";
+import { healthCalls } from "./http/health.ts";
+import { incrementCalls } from "./http/increment.ts";
+import { listCalls } from "./http/list.ts";
+import { type Handler, openPaths, type Route, serve } from "./http/operation.ts";
 import { keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
-import type { Handler, Route } from "./http/resource.ts";
+import { ALL_RIGHTS } from "./http/rights.ts";
 import { requireExactPath, requireHost, type SentParts } from "./http/target.ts";
-import { ttlRoutes } from "./http/ttl.ts";
+import { ttlCalls } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
 
@@ -28,8 +31,8 @@ import type { Store } from "./store/store.ts";
  */
 const EMPTY_KEY = /^\/v1\/kv\/[^/]+\/(\/(?:ttl|increment))?$/;
 
-const NO_SUCH_ROUTE = new Problem(404, "no_such_route", "There is nothing at this path.");
-const INTERNAL = new Problem(500, "internal", "Something went wrong in the server.");
+const NO_SUCH_ROUTE = new Problem("no_such_route");
+const INTERNAL = new Problem("internal");
 
 const LINE_MS = 1_000;
 
@@ -75,8 +78,12 @@ export function createApp(store: Store, options: AppOptions): App {
   const app = new Hono({ getPath: rawPath });
   if (log.isLevelEnabled("debug")) app.use(logRequest(log));
   if (corsOrigins) app.use(allowOrigins(corsOrigins));
-  const open = openPaths({ isolated });
-  const authorize = tokens && authorizer(tokens, (path) => open.includes(path));
+  const calls = [
+    ...[...entryCalls(store, options), ...ttlCalls(store, options), ...incrementCalls(store, options)],
+    ...[...listCalls(store), ...batchCalls(store, { ...options, problemOf: failure })],
+    ...[...healthCalls(store, options), ...docsCalls()],
+  ];
+  const authorize = tokens && authorizer(tokens, openPaths(calls, isolated));
   // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
   const authorized = (handle: Handler) => (c: Context) => {
     const { raw } = c.req;
@@ -85,14 +92,7 @@ export function createApp(store: Store, options: AppOptions): App {
     return handle(raw, authorize ? authorize(raw) : ALL_RIGHTS);
   };
   const route: Route = (path, handle) => app.all(path, authorized(handle));
-  keyRoutes(route, store, options);
-  ttlRoutes(route, store, options);
-  incrementRoutes(route, store, options);
-  namespaceRoutes(route, store, {
-    ...options,
-    problemOf: (error, request) => failure(error, request, requestIdOf(request)),
-  });
-  operationRoutes(route, store, options);
+  serve(route, calls);
   app.notFound(authorized(nowhere));
   app.onError((error, { req: { raw } }) => failed(error, raw));
 
@@ -124,10 +124,10 @@ export function createApp(store: Store, options: AppOptions): App {
   }
 
   /** What is answered where something fails, and the log is told. */
-  function failure(error: unknown, { signal }: Request, request_id: string): Problem {
+  function failure(error: unknown, request: Request, request_id = requestIdOf(request)): Problem {
     if (error instanceof StoreError) {
       if (error.code === "overloaded") turnedAway();
-      else if (!signal.aborted) logStoreError(error, request_id);
+      else if (!request.signal.aborted) logStoreError(error, request_id);
       return problemOf(error);
     }
     const { name, stack } = error as Error;

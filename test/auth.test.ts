@@ -149,7 +149,9 @@ describe.each([
   });
 
   test("liveness needs none; readiness does where each asks the database for itself", async () => {
-    expect((await call(`${server.url}/healthz`)).status).toBe(200);
+    for (const path of ["/healthz", "/openapi.json", "/docs", "/docs/page.js", "/docs/page.css"]) {
+      expect([path, (await call(server.url + path)).status]).toEqual([path, 200]);
+    }
     expect((await call(`${server.url}/readyz`)).status).toBe(runtime === "Bun" ? 200 : 401);
     expect((await call(`${server.url}/readyz`, { headers: bearer(all) })).status).toBe(200);
   });

@@ -24,11 +24,11 @@ export function answer(
     status,
     headers: {
       ...(isHead && body !== null && { "Content-Length": String(Buffer.byteLength(body)) }),
-      ...headers,
       "X-Request-Id": requestId,
       // Stored content can be anything, an HTML page too: it must not be sniffed, and must not run on this origin.
       "X-Content-Type-Options": "nosniff",
       "Content-Security-Policy": "default-src 'none'; sandbox",
+      ...headers,
     },
   });
 }

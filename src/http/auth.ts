@@ -3,11 +3,7 @@
 import { RIGHTS, type Right, type Tokens } from "../auth/tokens.ts";
 import { ENTRIES_PATH, namespaceOf, rawPath } from "./path.ts";
 import { Problem } from "./problem.ts";
-
-export type Rights = ReadonlySet<Right>;
-
-/** Of everyone, where no tokens are. */
-export const ALL_RIGHTS: Rights = new Set(RIGHTS);
+import { ALL_RIGHTS, forbidden, REALM, type Rights, requireRight } from "./rights.ts";
 
 /** What a method needs: any other than these both reads and writes. Of a POST, its handler knows. */
 const NEEDED: Record<string, readonly Right[]> = {
@@ -15,18 +11,16 @@ const NEEDED: Record<string, readonly Right[]> = {
   POST: [],
 };
 
-const REALM = 'Bearer realm="vitess-kv"';
-
 /** Of any case, with spaces before a token of its characters (RFC 6750, section 2.1). */
 const BEARER = /^bearer \s*([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
  * Throws a 401 or a 403 unless a request has a token that is among those that are valid at the time, and allows it.
- * Returns what the token allows. `isOpen` says which paths need none.
+ * Returns what the token allows. `open` are the paths that need none.
  */
-export function authorizer(tokens: () => Tokens, isOpen: (path: string) => boolean): (request: Request) => Rights {
+export function authorizer(tokens: () => Tokens, open: ReadonlySet<string>): (request: Request) => Rights {
   return (request) => {
-    if (isOpen(rawPath(request))) return ALL_RIGHTS;
+    if (open.has(rawPath(request))) return ALL_RIGHTS;
     const header = request.headers.get("Authorization");
     if (!header) throw unauthorized("Send a token, as in 'Authorization: Bearer …'.");
     const token = BEARER.exec(header)?.[1];
@@ -39,11 +33,6 @@ export function authorizer(tokens: () => Tokens, isOpen: (path: string) => boole
   };
 }
 
-/** Throws a 403 unless it is among the rights. */
-export function requireRight(rights: Rights, right: Right) {
-  if (!rights.has(right)) throw forbidden("This token does not allow this kind of call.");
-}
-
 function requireNamespace(granted: ReadonlySet<string>, request: Request) {
   // What is in no namespace tells about all of them, as /metrics does.
   if (!rawPath(request).startsWith(ENTRIES_PATH)) throw forbidden("This needs a token for all namespaces.");
@@ -51,9 +40,5 @@ function requireNamespace(granted: ReadonlySet<string>, request: Request) {
 }
 
 function unauthorized(detail: string, error = "") {
-  return new Problem(401, "unauthorized", detail, { "WWW-Authenticate": REALM + error });
-}
-
-function forbidden(detail: string) {
-  return new Problem(403, "forbidden", detail, { "WWW-Authenticate": `${REALM}, error="insufficient_scope"` });
+  return new Problem("unauthorized", detail, { "WWW-Authenticate": REALM + error });
 }

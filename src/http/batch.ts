@@ -5,31 +5,48 @@ import { z } from "zod";
 import { BATCH_BODY_BYTES, BATCH_HELD_BYTES, BATCH_OPERATIONS } from "../limits.ts";
 import { type EntryKey, keyName, type Store } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
-import { type Rights, requireRight } from "./auth.ts";
+import { type Operation, type OperationOptions, type Outcome, operation, perform, problemOutcome } from "./batched.ts";
 import { type BodyOptions, receive } from "./body.ts";
 import { byteParametersOf, bytesOf } from "./bytes.ts";
 import { noQuery, validated } from "./expiry.ts";
 import { parseJson } from "./json.ts";
-import {
-  type Operation,
-  type OperationOptions,
-  type Outcome,
-  operation,
-  perform,
-  problemOutcome,
-} from "./operations.ts";
+import { callsOf, type Handler, type Operations } from "./operation.ts";
 import { namespaceOf, requireKey } from "./path.ts";
-import { badRequest, Problem } from "./problem.ts";
+import { Problem } from "./problem.ts";
+import { type Rights, requireRight } from "./rights.ts";
 
 const document = z.strictObject({
   operations: z.array(z.unknown()).min(1).max(BATCH_OPERATIONS, `are at most ${BATCH_OPERATIONS}`),
 });
 
-const ANSWER_TOO_LARGE = new Problem(
-  413,
-  "answer_too_large",
-  `The values that a batch reads are at most ${BATCH_BODY_BYTES} bytes together; ask for this one again.`,
-);
+const ANSWER_TOO_LARGE = new Problem("answer_too_large");
+
+/** What an operation's single call says in its status, headers and body; of a problem its code and sentence. */
+const result = z
+  .looseObject({ status: z.int(), code: z.string().optional(), detail: z.string().optional() })
+  .meta({ id: "Result" });
+
+export const operations = {
+  batch: {
+    method: "POST",
+    path: "/v1/kv/{ns}",
+    summary: "Does many operations in one request",
+    description:
+      "Each operation is what its single call would be, with the same fields. Keys and values that are not text go as `key_base64` and `value_base64`, and come back so. It is no transaction: one operation may fail while others happen. Operations on one key happen in their order.",
+    body: {
+      json: z.strictObject({ operations: z.array(operation).min(1).max(BATCH_OPERATIONS) }),
+      description: `Up to ${BATCH_OPERATIONS} operations, as JSON of at most ${BATCH_BODY_BYTES} bytes.`,
+    },
+    answers: {
+      200: {
+        description: "A result for each operation, in their order.",
+        body: { json: z.strictObject({ results: z.array(result) }) },
+      },
+    },
+    partProblems: ["invalid_operation", "invalid_key", "invalid_value", "value_too_large", "answer_too_large"],
+    problems: ["invalid_json", "invalid_batch", "incomplete_body", "request_timeout", "body_too_large", "overloaded"],
+  },
+} satisfies Operations;
 
 export interface BatchOptions extends OperationOptions {
   bodyTimeoutMs: number;
@@ -38,23 +55,23 @@ export interface BatchOptions extends OperationOptions {
   problemOf: (error: unknown, request: Request) => Problem;
 }
 
-export function batchHandler(store: Store, options: BatchOptions) {
+export function batchCalls(store: Store, options: BatchOptions) {
   const body: BodyOptions = {
     maxBytes: BATCH_BODY_BYTES,
-    tooLarge: new Problem(413, "body_too_large", `The body is at most ${BATCH_BODY_BYTES} bytes.`),
+    tooLarge: new Problem("body_too_large", `The body is at most ${BATCH_BODY_BYTES} bytes.`),
     timeoutMs: options.bodyTimeoutMs,
     reserve: options.reserve,
   };
-  return async (request: Request, rights: Rights): Promise<Response> => {
+  const handle: Handler = async (request, rights) => {
     const namespace = namespaceOf(request);
     validated(noQuery, byteParametersOf(request), "invalid_parameter");
-    const operations = await receive(request, body, (bytes) => {
+    const documents = await receive(request, body, (bytes) => {
       return validated(document, parseJson(bytes), "invalid_batch").operations;
     });
-    return jsonAnswer(request, {
-      results: await new Batch(store, request, namespace, rights, options).run(operations),
-    });
+    const results = await new Batch(store, request, namespace, rights, options).run(documents);
+    return jsonAnswer(request, { results });
   };
+  return callsOf(operations, { batch: handle });
 }
 
 /** What has been begun on one key, all of it reads or all of it writes. */
@@ -103,7 +120,7 @@ class Batch {
 
   private keyOf(fields: Operation): EntryKey {
     const key = bytesOf(fields.key, fields.key_base64, "key");
-    if (!key) throw badRequest("invalid_key", "An operation has a key, or a key_base64.");
+    if (!key) throw new Problem("invalid_key", "An operation has a key, or a key_base64.");
     return requireKey(this.namespace, key.toString("latin1"));
   }
 

@@ -97,7 +97,7 @@ function inTime<T>(reading: Promise<T>, timeoutMs: number): Promise<T> {
       (error) => {
         clearTimeout(timer);
         const isKnown = error instanceof Problem || error instanceof StoreError;
-        reject(isKnown ? error : new Problem(400, "incomplete_body", "The body ended early; nothing was changed."));
+        reject(isKnown ? error : new Problem("incomplete_body"));
       },
     );
   });
@@ -106,5 +106,5 @@ function inTime<T>(reading: Promise<T>, timeoutMs: number): Promise<T> {
 function tooSlow(timeoutMs: number) {
   const detail = `The body did not arrive within ${timeoutMs} ms; nothing was changed.`;
   // Else the connection would stay open for the rest of it.
-  return new Problem(408, "request_timeout", detail, { Connection: "close" });
+  return new Problem("request_timeout", detail, { Connection: "close" });
 }

@@ -1,7 +1,7 @@
 // Bytes, of keys and values, as JSON and query strings have them: as text where they are UTF-8.
 
 import { isUtf8 } from "node:buffer";
-import { badRequest } from "./problem.ts";
+import { Problem } from "./problem.ts";
 
 /** What a URL parser makes of a byte that is no UTF-8; who means this character may write it in lower case. */
 const REPAIRED = "%EF%BF%BD";
@@ -14,10 +14,14 @@ export function bytesField<N extends string>(name: N, bytes: Buffer): Record<str
 }
 
 /** The bytes of one of the two fields; undefined where there is none. Throws a 400 for both, and for what is not base64. */
-export function bytesOf(text: string | undefined, base64: string | undefined, name: string): Buffer | undefined {
+export function bytesOf(
+  text: string | undefined,
+  base64: string | undefined,
+  name: "key" | "value",
+): Buffer | undefined {
   if (base64 === undefined) return text === undefined ? undefined : Buffer.from(text, "utf8");
-  if (text !== undefined) throw badRequest(`invalid_${name}`, `Give one of ${name} and ${name}_base64.`);
-  if (!BASE64.test(base64)) throw badRequest(`invalid_${name}`, `${name}_base64 is not base64.`);
+  if (text !== undefined) throw new Problem(`invalid_${name}`, `Give one of ${name} and ${name}_base64.`);
+  if (!BASE64.test(base64)) throw new Problem(`invalid_${name}`, `${name}_base64 is not base64.`);
   return Buffer.from(base64, "base64");
 }
 
@@ -28,14 +32,14 @@ export function bytesOf(text: string | undefined, base64: string | undefined, na
 export function byteParametersOf({ url }: { url: string }): Record<string, string> {
   const start = url.indexOf("?");
   const parameters: Record<string, string> = Object.create(null);
-  if (url.includes("#")) throw badRequest("invalid_parameter", "A '#' in a parameter must be sent as %23.");
+  if (url.includes("#")) throw new Problem("invalid_parameter", "A '#' in a parameter must be sent as %23.");
   if (start === -1 || start === url.length - 1) return parameters;
   for (const pair of url.slice(start + 1).split("&")) {
     const [name = "", ...values] = pair.split("=");
     const value = values.join("=");
-    if (name in parameters) throw badRequest("invalid_parameter", "A query parameter is given twice.");
+    if (name in parameters) throw new Problem("invalid_parameter", "A query parameter is given twice.");
     if (value.includes(REPAIRED) || !ESCAPED.test(value)) {
-      throw badRequest(
+      throw new Problem(
         "invalid_parameter",
         "A parameter holds a malformed percent escape, or bytes that must be escaped.",
       );

@@ -1,11 +1,11 @@
 // What describes a value, and is kept with it.
 
 import { CONTENT_TYPE_BYTES, METADATA_BYTES } from "../limits.ts";
-import { badRequest } from "./problem.ts";
+import { Problem } from "./problem.ts";
 
 export const DEFAULT_CONTENT_TYPE = "application/octet-stream";
 /** Field values that are the same bytes in every runtime and on every hop. */
-const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
+export const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 /** A comma outside of quotes: what a runtime makes of two fields. */
 const TWO_FIELDS = /^(?:[^",]|"(?:[^"\\]|\\.)*")*,/;
 
@@ -13,7 +13,7 @@ const TWO_FIELDS = /^(?:[^",]|"(?:[^"\\]|\\.)*")*,/;
 export function requireContentType(contentType: string): string {
   const isLegible = contentType.length <= CONTENT_TYPE_BYTES && PRINTABLE_ASCII.test(contentType);
   if (isLegible && !TWO_FIELDS.test(contentType)) return contentType;
-  throw badRequest(
+  throw new Problem(
     "invalid_content_type",
     `Content-Type is one media type of at most ${CONTENT_TYPE_BYTES} printable ASCII characters.`,
   );
@@ -22,7 +22,7 @@ export function requireContentType(contentType: string): string {
 /** Throws a 400 for what can't be metadata. */
 export function requireMetadata(metadata: string): string {
   if (metadata.length <= METADATA_BYTES && PRINTABLE_ASCII.test(metadata) && isJson(metadata)) return metadata;
-  throw badRequest(
+  throw new Problem(
     "invalid_metadata",
     `KV-Metadata is JSON of at most ${METADATA_BYTES} bytes in ASCII; write other characters as \\uXXXX.`,
   );

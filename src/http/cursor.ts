@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { ListRest } from "../store/store.ts";
-import { badRequest } from "./problem.ts";
+import { Problem } from "./problem.ts";
 
 const bytes = z.base64().transform((text) => Buffer.from(text, "base64"));
 const id = z
@@ -15,7 +15,7 @@ const cursor = z.union([
   z.strictObject({ q: z.string(), f: id, p: z.array(z.tuple([id, bytes.nullable()])).min(1) }),
 ]);
 
-export const INVALID_CURSOR = badRequest("invalid_cursor", "The cursor is not one of this query's.");
+export const INVALID_CURSOR = new Problem("invalid_cursor", "The cursor is not one of this query's.");
 
 /** `query` is everything that says what is listed. */
 export function cursorOf(query: unknown, rest: ListRest): string {

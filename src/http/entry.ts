@@ -1,20 +1,120 @@
 // /v1/kv/{ns}/{key}: PUT, GET, HEAD and DELETE of one entry.
 
 import { z } from "zod";
+import { CONTENT_TYPE_BYTES, METADATA_BYTES } from "../limits.ts";
 import type { Condition, EntryInfo, NewExpiry, Store } from "../store/store.ts";
 import { answer } from "./answer.ts";
 import { type BodyOptions, type Reserve, receive } from "./body.ts";
-import { conditionOf, etagOf, evaluateRead, ifMatchOnly } from "./conditional.ts";
-import { DEFAULT_CONTENT_TYPE, requireContentType, requireMetadata } from "./content.ts";
-import { expiryOf, expiryParameters, noQuery, queryOf } from "./expiry.ts";
+import {
+  conditionOf,
+  etag,
+  etagOf,
+  evaluateRead,
+  ifMatch,
+  ifMatchOnly,
+  readConditions,
+  writeConditions,
+} from "./conditional.ts";
+import { DEFAULT_CONTENT_TYPE, PRINTABLE_ASCII, requireContentType, requireMetadata } from "./content.ts";
+import { answeredInstant, expiryOf, expiryParameters, instantOf, noQuery, queryOf } from "./expiry.ts";
+import { callsOf, type Operations, READ_PROBLEMS, WRITE_PROBLEMS } from "./operation.ts";
 import { keyOf } from "./path.ts";
-import { badRequest, NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
-import { type Route, resource } from "./resource.ts";
+import { NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
 
-export const readQuery = z.strictObject({ consistency: z.enum(["strong", "eventual"]).optional() });
-const writeQuery = z.strictObject({ ...expiryParameters, keep_ttl: z.enum(["true", "false"]).optional() });
+const PATH = "/v1/kv/{ns}/{key}";
 
-export interface KeyOptions {
+/** Of every read. */
+export const consistency = z
+  .enum(["strong", "eventual"])
+  .optional()
+  .describe(
+    "`strong`, the default, sees every write that was acknowledged before. `eventual` reads what a replica has, which may be some seconds old.",
+  );
+
+const metadata = z.string().max(METADATA_BYTES).regex(PRINTABLE_ASCII);
+const kept = {
+  ETag: etag,
+  "KV-Metadata": metadata.optional().describe("The metadata of the value, where it has any."),
+  "KV-Expires-At": answeredInstant.optional().describe("When the key expires, where it does."),
+  "Cache-Control": z
+    .literal("no-cache, no-transform")
+    .describe("A cache may keep the value, but has to revalidate it each time."),
+};
+
+export const operations = {
+  putEntry: {
+    method: "PUT",
+    path: PATH,
+    summary: "Sets a value",
+    description:
+      "The key may be there or not. The call takes one of `ttl`, `ttl_ms` and `expires_at`; without one of them the entry never expires, and an earlier expiry is removed.",
+    query: z.strictObject({
+      ...expiryParameters,
+      keep_ttl: z
+        .enum(["true", "false"])
+        .optional()
+        .describe("`true` keeps the expiry that the key has; a new key has none."),
+    }),
+    headers: z.object({
+      ...writeConditions,
+      "KV-Metadata": metadata
+        .optional()
+        .describe(
+          `A JSON document that is kept with the value and returned with it: at most ${METADATA_BYTES} bytes of ASCII.`,
+        ),
+    }),
+    body: {
+      types: ["text/plain", "*/*"],
+      description: `The value, as raw bytes. Its \`Content-Type\` is kept and returned with it: at most ${CONTENT_TYPE_BYTES} printable ASCII characters, \`${DEFAULT_CONTENT_TYPE}\` by default.`,
+    },
+    answers: {
+      204: { description: "The value is stored, on two machines' disks.", headers: z.object({ ETag: etag }) },
+    },
+    problems: [
+      ...WRITE_PROBLEMS,
+      "invalid_ttl",
+      "invalid_precondition",
+      "invalid_content_type",
+      "invalid_metadata",
+      "partial_put",
+      "incomplete_body",
+      "request_timeout",
+      "precondition_failed",
+      "value_too_large",
+      "unsupported_content_encoding",
+    ],
+  },
+  getEntry: {
+    method: "GET",
+    path: PATH,
+    summary: "Reads a value",
+    description:
+      "A read sees every write that was acknowledged before the read began. `X-Content-Type-Options: nosniff` and a sandboxing `Content-Security-Policy` keep a stored page from running on this origin.",
+    head: "Reads everything but the value",
+    query: z.strictObject({ consistency }),
+    headers: z.object(readConditions),
+    answers: {
+      200: {
+        description: "The value, with the content type that it was stored with.",
+        headers: z.object(kept),
+        body: { types: ["*/*"] },
+      },
+      304: { description: "`If-None-Match` names the version that is there.", headers: z.object(kept) },
+    },
+    problems: [...READ_PROBLEMS, "invalid_precondition", "not_found", "precondition_failed"],
+  },
+  deleteEntry: {
+    method: "DELETE",
+    path: PATH,
+    summary: "Removes a key",
+    description: "A key that is not there is no error, unless the call has `If-Match`.",
+    headers: z.object({ "If-Match": ifMatch("Removes the key") }),
+    answers: { 204: { description: "The key is not there any more." } },
+    problems: [...WRITE_PROBLEMS, "invalid_precondition", "precondition_failed"],
+  },
+} satisfies Operations;
+
+export interface EntryOptions {
   maxValueBytes: number;
   /** How long a value may take to arrive. */
   bodyTimeoutMs: number;
@@ -23,27 +123,23 @@ export interface KeyOptions {
   reserve?: Reserve;
 }
 
-export function keyRoutes(
-  route: Route,
-  store: Store,
-  { maxValueBytes, bodyTimeoutMs, ttlJitter = 0, reserve }: KeyOptions,
-) {
+export function entryCalls(store: Store, { maxValueBytes, bodyTimeoutMs, ttlJitter = 0, reserve }: EntryOptions) {
   const body: BodyOptions = {
     maxBytes: maxValueBytes,
-    tooLarge: new Problem(413, "value_too_large", `A value is at most ${maxValueBytes} bytes.`),
+    tooLarge: new Problem("value_too_large", `A value is at most ${maxValueBytes} bytes.`),
     timeoutMs: bodyTimeoutMs,
     reserve,
   };
-  resource(route, "/v1/kv/:ns/:key", {
-    PUT: (request) => putValue(request, store, body, ttlJitter),
-    GET: (request) => getValue(request, store),
-    DELETE: (request) => deleteValue(request, store),
+  return callsOf(operations, {
+    putEntry: (request) => putValue(request, store, body, ttlJitter),
+    getEntry: (request) => getValue(request, store),
+    deleteEntry: (request) => deleteValue(request, store),
   });
 }
 
 async function putValue(request: Request, store: Store, body: BodyOptions, ttlJitter: number): Promise<Response> {
   const key = keyOf(request);
-  const query = queryOf(request, writeQuery);
+  const query = queryOf(request, operations.putEntry.query);
   const condition = conditionOf(request);
   const expiry = newExpiry(query, query.keep_ttl === "true", condition, ttlJitter);
   const contentType = contentTypeOf(request.headers);
@@ -67,7 +163,7 @@ export function newExpiry(
 ): NewExpiry {
   const expiry = expiryOf(fields);
   const jitter = ifMatch || ifNoneMatch ? 0 : ttlJitter;
-  if (keep && expiry) throw badRequest("invalid_ttl", "keep_ttl=true keeps the expiry there is; give no other.");
+  if (keep && expiry) throw new Problem("invalid_ttl", "keep_ttl=true keeps the expiry there is; give no other.");
   if (expiry && "afterMs" in expiry) {
     return { afterMs: Math.max(1, Math.round(expiry.afterMs * (1 - jitter * Math.random()))) };
   }
@@ -77,10 +173,10 @@ export function newExpiry(
 function contentTypeOf(headers: Headers): string {
   // Stored bytes are returned as they came, so whatever describes their encoding would have to be kept as well.
   if (headers.get("Content-Encoding")) {
-    throw new Problem(415, "unsupported_content_encoding", "Send the value without Content-Encoding.");
+    throw new Problem("unsupported_content_encoding");
   }
   if (headers.get("Content-Range")) {
-    throw badRequest("partial_put", "A PUT with Content-Range would replace the whole value.");
+    throw new Problem("partial_put");
   }
   return requireContentType(headers.get("Content-Type") || DEFAULT_CONTENT_TYPE);
 }
@@ -92,7 +188,7 @@ function metadataOf(headers: Headers): string | null {
 
 async function getValue(request: Request, store: Store): Promise<Response> {
   const key = keyOf(request);
-  const { consistency } = queryOf(request, readQuery);
+  const { consistency } = queryOf(request, operations.getEntry.query);
   const condition = conditionOf(request);
   // HEAD's answer is the same without the body, so the value need not be fetched.
   const read = request.method === "HEAD" ? store.head : store.get;
@@ -122,6 +218,6 @@ function entryHeaders({ version, metadata, expiry }: EntryInfo): Record<string, 
     "Cache-Control": "no-cache, no-transform",
   };
   if (metadata !== null) headers["KV-Metadata"] = metadata;
-  if (expiry) headers["KV-Expires-At"] = String(expiry.atMs);
+  if (expiry) headers["KV-Expires-At"] = instantOf(expiry.atMs);
   return headers;
 }

@@ -3,39 +3,86 @@
 import { z } from "zod";
 import { TTL_MS } from "../limits.ts";
 import type { EntryInfo, ExpiryTime } from "../store/store.ts";
-import { badRequest } from "./problem.ts";
+import type { ProblemCode } from "./codes.ts";
+import { Problem } from "./problem.ts";
+
+const NO_INSTANT = "must be whole seconds since 1970 or an instant such as 2026-11-27T03:40:00.123Z";
+/** Digits of a second beyond its milliseconds are zeros: what could not be kept exactly is no instant. */
+const WHOLE_MS = /^.{19}(?:\.\d{1,3}0*)?(?:Z|[+-].{5})$/;
 
 const positive = z.number().int().positive();
-/** The three spellings: seconds from now, milliseconds from now, seconds since the epoch. */
-export const expiryFields = { ttl: positive.optional(), ttl_ms: positive.optional(), expires_at: positive.optional() };
+const seconds = positive.max(TTL_MS / 1000).describe("Whole seconds from now.");
+const milliseconds = positive.max(TTL_MS).describe("Whole milliseconds from now.");
+const EXPIRES_AT =
+  "An instant, as RFC 3339 writes it (`2026-11-27T03:40:00.123Z`) or as whole seconds since 1970 in UTC. One in the past removes the key.";
+
+/** A number of a query string. */
+const inText = (number: z.ZodNumber) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(number)
+    .optional()
+    .describe(number.description ?? "");
+
+const secondsAsMs = (seconds: number) => seconds * 1000;
+const epochSeconds = z
+  .string()
+  .regex(/^0*[1-9]\d{0,14}$/)
+  .transform(Number)
+  .transform(secondsAsMs);
+/** RFC 3339, section 5.6, in capital letters and without leap seconds, which no clock here has. */
+const instant = z.iso
+  .datetime({ offset: true })
+  .refine((text) => WHOLE_MS.test(text))
+  .transform(Date.parse);
+const instantText = (error: string) => z.union([instant, epochSeconds], error).refine((epochMs) => epochMs > 0, error);
+
+/** The three spellings in JSON. `expires_at` becomes milliseconds since the epoch. */
+export const expiryFields = {
+  ttl: seconds.optional(),
+  ttl_ms: milliseconds.optional(),
+  expires_at: z
+    .union([positive.transform(secondsAsMs), instantText(NO_INSTANT)], NO_INSTANT)
+    .optional()
+    .describe(EXPIRES_AT),
+};
+/** The same as query parameters, of which a call takes one. */
+export const expiryParameters = {
+  ttl: inText(seconds),
+  ttl_ms: inText(milliseconds),
+  expires_at: instantText(`${NO_INSTANT}, a + in it sent as %2B`).optional().describe(EXPIRES_AT),
+};
+
+/** An instant as every answer writes it: RFC 3339 in UTC, with milliseconds. */
+export const instantOf = (epochMs: number) => new Date(epochMs).toISOString();
+/** What that is. */
+export const answeredInstant = z.iso.datetime({ precision: 3 });
 
 /** The expiry asked for, if any. Throws a 400 when two are, or one too far away. */
 export function expiryOf(fields: { ttl?: number; ttl_ms?: number; expires_at?: number }): ExpiryTime | undefined {
   const { ttl, ttl_ms, expires_at } = fields;
   const given = [ttl, ttl_ms, expires_at].filter((field) => field !== undefined);
-  if (given.length > 1) throw badRequest("invalid_ttl", "Give one of ttl, ttl_ms and expires_at.");
+  if (given.length > 1) throw new Problem("invalid_ttl", "Give one of ttl, ttl_ms and expires_at.");
   if (given.length === 0) return undefined;
   const expiry: ExpiryTime =
-    expires_at === undefined ? { afterMs: ttl_ms ?? (ttl ?? 0) * 1000 } : { atMs: expires_at * 1000 };
+    expires_at === undefined ? { afterMs: ttl_ms ?? secondsAsMs(ttl ?? 0) } : { atMs: expires_at };
   // This process's clock serves for nothing but this bound on what is plausible.
-  const afterMs = "atMs" in expiry ? expiry.atMs - Date.now() : expiry.afterMs;
-  if (afterMs > TTL_MS) throw badRequest("invalid_ttl", "An expiry is at most 100 years away.");
+  if ("atMs" in expiry && expiry.atMs - Date.now() > TTL_MS)
+    throw new Problem("invalid_ttl", "An expiry is at most 100 years away.");
   return expiry;
 }
 
 /** How an expiry is told in JSON. */
 export function expiryDocument(expiry: EntryInfo["expiry"]) {
-  return { ttl_ms: expiry?.ttlMs ?? null, expires_at: expiry && new Date(expiry.atMs).toISOString() };
+  return { ttl_ms: expiry?.ttlMs ?? null, expires_at: expiry && instantOf(expiry.atMs) };
 }
-
-const decimal = z
-  .string()
-  .regex(/^\d{1,15}$/, "must be a whole number")
-  .transform(Number)
-  .pipe(positive)
-  .optional();
-/** The same as query parameters. */
-export const expiryParameters = { ttl: decimal, ttl_ms: decimal, expires_at: decimal };
+/** What that is. */
+export const answeredExpiry = {
+  ttl_ms: z.int().min(0).nullable().describe("Milliseconds that are left; null where the key never expires."),
+  expires_at: answeredInstant.nullable().describe("When the key expires; null where it never does."),
+};
 
 /** Of calls that take no parameters. */
 export const noQuery = z.strictObject({});
@@ -47,19 +94,19 @@ export function queryOf<T>({ url }: { url: string }, schema: z.ZodType<T>): T {
   if (start === -1) return {} as T;
   const query: Record<string, string> = Object.create(null);
   for (const [name, value] of new URLSearchParams(url.slice(start))) {
-    if (name in query) throw badRequest("invalid_parameter", "A query parameter is given twice.");
+    if (name in query) throw new Problem("invalid_parameter", "A query parameter is given twice.");
     query[name] = value;
   }
-  if ("" in query || "__proto__" in query) throw badRequest("invalid_parameter", "There is an unknown parameter.");
+  if ("" in query || "__proto__" in query) throw new Problem("invalid_parameter", "There is an unknown parameter.");
   return validated(schema, query, "invalid_parameter");
 }
 
 /** A value that must fit a schema; the 400 names the field, not what was in it. */
-export function validated<T>(schema: z.ZodType<T>, input: unknown, code: string): T {
+export function validated<T>(schema: z.ZodType<T>, input: unknown, code: ProblemCode): T {
   const { success, data, error } = schema.safeParse(input);
   if (success) return data;
   const [issue] = error.issues;
   const field = String(issue?.path[0] ?? "");
   const detail = issue?.code === "unrecognized_keys" ? "There is an unknown parameter" : `${field}: ${issue?.message}`;
-  throw badRequest(field in expiryFields ? "invalid_ttl" : code, `${detail}.`);
+  throw new Problem(field in expiryFields ? "invalid_ttl" : code, `${detail}.`);
 }

@@ -5,7 +5,7 @@ import pino from "pino";
 import { createApp } from "../app.ts";
 import { newToken, Tokens } from "../auth/tokens.ts";
 import { StoreError, type StoreErrorCode } from "../store/error.ts";
-import { MODEL_NOW_MS, ModelStore } from "../store/model.ts";
+import { ModelStore } from "../store/model.ts";
 
 const reader = newToken(["read"], "a");
 let store = new ModelStore();
@@ -61,7 +61,7 @@ const toHead = ({ Date: _, ...headers }: Record<string, unknown>) => headers;
 const problemToHead = toHead(problem);
 const kept = { ...every, ETag: tag, "Cache-Control": "no-cache, no-transform" };
 const full = { ...kept, "Content-Type": "text/plain", "Content-Length": "5" };
-const extra = { "KV-Metadata": '{"a":1}', "KV-Expires-At": String(MODEL_NOW_MS + 60_000) };
+const extra = { "KV-Metadata": '{"a":1}', "KV-Expires-At": "2023-11-14T22:14:20.000Z" };
 const basic = 'Bearer realm="vitess-kv"';
 
 const PLAIN = { "Content-Type": "text/plain" };

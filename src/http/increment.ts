@@ -4,14 +4,15 @@ import { z } from "zod";
 import { INCREMENT_BODY_BYTES } from "../limits.ts";
 import type { Increment, IncrementResult, Store } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
-import { requireRight } from "./auth.ts";
 import { type BodyOptions, receive } from "./body.ts";
-import { etagOf } from "./conditional.ts";
-import { expiryDocument, expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
+import type { ProblemCode } from "./codes.ts";
+import { etag, etagOf } from "./conditional.ts";
+import { answeredExpiry, expiryDocument, expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
 import { parseJson } from "./json.ts";
+import { callsOf, type Operations, WRITE_PROBLEMS } from "./operation.ts";
 import { keyOf } from "./path.ts";
-import { badRequest, Problem, problemAnswer } from "./problem.ts";
-import { type Route, resource } from "./resource.ts";
+import { Problem, problemAnswer } from "./problem.ts";
+import { requireRight } from "./rights.ts";
 
 /** JSON numbers are exact up to 2^53; larger ones go as text. */
 const integer = z
@@ -20,34 +21,65 @@ const integer = z
   .refine((number) => BigInt.asIntN(64, number) === number, "must fit 64 bits with their sign");
 
 export const incrementFields = {
-  by: integer.optional(),
-  initial: integer.optional(),
-  min: integer.optional(),
-  max: integer.optional(),
+  by: integer.optional().describe("What to add; 1 by default."),
+  initial: integer.optional().describe("What a counter that is not there counts from; 0 by default."),
+  min: integer.optional().describe("A sum below it changes nothing."),
+  max: integer.optional().describe("A sum above it changes nothing."),
   ...expiryFields,
-  ttl_mode: z.enum(["create", "always"]).optional(),
+  ttl_mode: z
+    .enum(["create", "always"])
+    .optional()
+    .describe("Whether the expiry is for a counter that is made only, the default, or renewed each time."),
 };
 const incrementBody = z.strictObject(incrementFields);
 
 const REFUSALS = {
-  not_a_number: new Problem(409, "not_a_number", "The value is no 64-bit integer in decimal; nothing was changed."),
-  overflow: new Problem(409, "overflow", "The sum does not fit 64 bits; nothing was changed."),
-  out_of_bounds: new Problem(409, "out_of_bounds", "The sum is less than min or more than max; nothing was changed."),
+  not_a_number: new Problem("not_a_number"),
+  overflow: new Problem("overflow"),
+  out_of_bounds: new Problem("out_of_bounds"),
 };
 
-export function incrementRoutes(
-  route: Route,
+export const operations = {
+  increment: {
+    method: "POST",
+    path: "/v1/kv/{ns}/{key}/increment",
+    summary: "Adds to a counter",
+    description:
+      "A counter is a 64-bit integer with its sign, kept as decimal text: `GET` reads it, `PUT` sets it. One that is not there is made. Without a body, 1 is added.",
+    body: {
+      json: incrementBody.meta({ id: "Increment" }),
+      description: `What to add, as JSON of at most ${INCREMENT_BODY_BYTES} bytes.`,
+      optional: true,
+    },
+    answers: {
+      200: {
+        description: "What the counter is now.",
+        body: {
+          json: z
+            .strictObject({ value: z.string().regex(/^-?\d{1,19}$/), etag, ...answeredExpiry })
+            .meta({ id: "Counter" }),
+        },
+      },
+    },
+    problems: [
+      ...[...WRITE_PROBLEMS, "invalid_json", "invalid_increment", "invalid_ttl", "incomplete_body", "request_timeout"],
+      ...["not_a_number", "overflow", "out_of_bounds", "body_too_large"],
+    ] as ProblemCode[],
+  },
+} satisfies Operations;
+
+export function incrementCalls(
   store: Store,
   { bodyTimeoutMs, reserve }: { bodyTimeoutMs: number; reserve?: BodyOptions["reserve"] },
 ) {
   const body: BodyOptions = {
     maxBytes: INCREMENT_BODY_BYTES,
-    tooLarge: new Problem(413, "body_too_large", `The body is at most ${INCREMENT_BODY_BYTES} bytes.`),
+    tooLarge: new Problem("body_too_large", `The body is at most ${INCREMENT_BODY_BYTES} bytes.`),
     timeoutMs: bodyTimeoutMs,
     reserve,
   };
-  resource(route, "/v1/kv/:ns/:key/increment", {
-    POST: async (request, rights) => {
+  return callsOf(operations, {
+    increment: async (request, rights) => {
       requireRight(rights, "write");
       const key = keyOf(request);
       queryOf(request, noQuery);
@@ -64,9 +96,9 @@ export function incrementRoutes(
 /** Throws a 400 where the fields contradict each other. */
 export function incrementOf(fields: z.infer<typeof incrementBody>): Increment {
   const { by = 1n, initial = 0n, min, max, ttl_mode } = fields;
-  if (min !== undefined && max !== undefined && min > max) throw badRequest("invalid_increment", "min is above max.");
+  if (min !== undefined && max !== undefined && min > max) throw new Problem("invalid_increment", "min is above max.");
   const expiry = expiryOf(fields);
-  if (ttl_mode && !expiry) throw badRequest("invalid_ttl", "ttl_mode is for one of ttl, ttl_ms and expires_at.");
+  if (ttl_mode && !expiry) throw new Problem("invalid_ttl", "ttl_mode is for one of ttl, ttl_ms and expires_at.");
   return { by, initial, min, max, expiry, renews: ttl_mode === "always" };
 }
 

@@ -1,7 +1,7 @@
 // JSON that a request's body holds: an object that names a field twice means two things, so it is refused (RFC 8259,
 // section 4, leaves open which counts).
 
-import { badRequest } from "./problem.ts";
+import { Problem } from "./problem.ts";
 
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
@@ -13,9 +13,9 @@ export function parseJson(bytes: Buffer): unknown {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     document = JSON.parse(text);
   } catch {
-    throw badRequest("invalid_json", "The body is not JSON.");
+    throw new Problem("invalid_json", "The body is not JSON.");
   }
-  if (hasFieldTwice(text)) throw badRequest("invalid_json", "The body names a field twice.");
+  if (hasFieldTwice(text)) throw new Problem("invalid_json", "The body names a field twice.");
   return document;
 }
 

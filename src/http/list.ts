@@ -15,13 +15,16 @@ import {
 } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
 import { byteParametersOf, bytesField } from "./bytes.ts";
-import { etagOf } from "./conditional.ts";
+import { etag, etagOf } from "./conditional.ts";
 import { cursorOf, INVALID_CURSOR, restOf } from "./cursor.ts";
-import { expiryDocument, validated } from "./expiry.ts";
+import { consistency } from "./entry.ts";
+import { answeredExpiry, expiryDocument, validated } from "./expiry.ts";
 import { groupedPage } from "./groups.ts";
+import { callsOf, type Operations, READ_PROBLEMS, WRITE_PROBLEMS } from "./operation.ts";
 import { namespaceOf } from "./path.ts";
-import { badRequest } from "./problem.ts";
+import { Problem } from "./problem.ts";
 
+const PATH = "/v1/kv/{ns}";
 const DEFAULT_LIMIT = 100;
 /** Keys that one request deletes at most. */
 const DELETED = 10_000;
@@ -34,24 +37,100 @@ const limit = z
   .transform(Number)
   .pipe(z.number().min(1).max(LIST_ENTRIES));
 
+const cursor = z.string().optional().describe("Where to go on: the `cursor` of the page before, with the same query.");
+
 const listQuery = z.strictObject({
-  prefix: bytes.optional(),
-  start: bytes.optional(),
-  start_after: bytes.optional(),
-  end: bytes.optional(),
-  reverse: switched.optional(),
-  delimiter: bytes.min(1).optional(),
-  limit: limit.optional(),
-  cursor: z.string().optional(),
+  prefix: bytes.optional().describe("Only keys that begin so."),
+  start: bytes.optional().describe("Only this key and those behind it."),
+  start_after: bytes.optional().describe("Only keys behind this one."),
+  end: bytes.optional().describe("Only keys before this one."),
+  reverse: switched.optional().describe("From the last key to the first."),
+  delimiter: bytes
+    .min(1)
+    .optional()
+    .describe("Keys that have the same text up to it, behind the prefix, are one item of `prefixes`."),
+  limit: limit
+    .optional()
+    .describe(`Most entries and prefixes of a page: 1 to ${LIST_ENTRIES}, ${DEFAULT_LIMIT} by default.`),
+  cursor,
   include: z
     .string()
     .transform((text) => text.split(","))
     .pipe(z.array(z.enum(["metadata", "value"])))
-    .optional(),
-  order: z.enum(["key", "any"]).optional(),
-  consistency: z.enum(["strong", "eventual"]).optional(),
+    .optional()
+    .describe("What entries have besides: `metadata`, `value`, or both with a comma between."),
+  order: z
+    .enum(["key", "any"])
+    .optional()
+    .describe(
+      "`key`, the default, is the order of the keys' bytes; every shard is asked. `any` takes one shard after the other, so that a page costs the same however many there are.",
+    ),
+  consistency,
 });
-const deleteQuery = z.strictObject({ prefix: bytes, dry_run: switched.optional(), cursor: z.string().optional() });
+const deleteQuery = z.strictObject({
+  prefix: bytes.describe("Keys that begin so are deleted; with an empty one all of the namespace."),
+  dry_run: switched.optional().describe("Counts them only."),
+  cursor,
+});
+
+const entry = z
+  .strictObject({
+    key: z.string().optional().describe("The key, where it is text."),
+    key_base64: z.base64().optional().describe("The key, where it is not UTF-8."),
+    etag,
+    expires_at: answeredExpiry.expires_at,
+    bytes: z.int().min(0).describe("Of the value."),
+    content_type: z.string(),
+    metadata: z.unknown().optional(),
+    value: z.string().optional(),
+    value_base64: z.base64().optional(),
+  })
+  .meta({ id: "Listed" });
+const prefixes = z.array(z.union([z.string(), z.strictObject({ key_base64: z.base64() })]));
+const nextCursor = z.string().nullable().describe("Where the next page begins; null at the end.");
+
+export const operations = {
+  listKeys: {
+    method: "GET",
+    path: PATH,
+    summary: "Lists keys",
+    description:
+      "A page has keys that live, and may be short while there is a `cursor`. A listing is no snapshot, but a key that is there throughout it is in exactly one of its pages, also while shards are split and merged.",
+    query: listQuery,
+    answers: {
+      200: {
+        description: "A page.",
+        body: {
+          json: z
+            .strictObject({ entries: z.array(entry), prefixes: prefixes.optional(), cursor: nextCursor })
+            .meta({ id: "Page" }),
+        },
+      },
+    },
+    problems: [...READ_PROBLEMS, "invalid_cursor"],
+  },
+  deleteKeys: {
+    method: "DELETE",
+    path: PATH,
+    summary: "Deletes keys with a prefix",
+    description: `One request deletes some ${DELETED} keys at most, and fewer where something fails: go on with \`cursor\` until it is null.`,
+    query: deleteQuery,
+    answers: {
+      200: {
+        description: "How many were deleted.",
+        body: { json: z.strictObject({ deleted: z.int().min(0), cursor: nextCursor }).meta({ id: "Deleted" }) },
+      },
+    },
+    problems: [...WRITE_PROBLEMS, "invalid_cursor"],
+  },
+} satisfies Operations;
+
+export function listCalls(store: Store) {
+  return callsOf(operations, {
+    listKeys: (request) => listKeys(request, store),
+    deleteKeys: (request) => deleteKeys(request, store),
+  });
+}
 
 /** What a page shows of an entry beside what it always does. */
 type Include = readonly ("metadata" | "value")[];
@@ -59,19 +138,19 @@ type Include = readonly ("metadata" | "value")[];
 /** An entry with its value, where that was asked for. */
 type Shown = ListedEntry & { value?: Buffer };
 
-export async function listKeys(request: Request, store: Store): Promise<Response> {
+async function listKeys(request: Request, store: Store): Promise<Response> {
   const namespace = namespaceOf(request);
   const query = validated(listQuery, byteParametersOf(request), "invalid_parameter");
   const { delimiter, cursor, include = [], limit = DEFAULT_LIMIT, ...listed } = query;
-  const { order = "key", reverse = false, consistency } = listed;
+  const { order = "key", reverse = false } = listed;
   if (order === "any" && (delimiter !== undefined || reverse)) {
-    throw badRequest("invalid_parameter", "reverse and delimiter are for order=key.");
+    throw new Problem("invalid_parameter", "reverse and delimiter are for order=key.");
   }
   const bounds = boundsOf(namespace, listed);
   const asked = [namespace, delimiter, order, reverse, bounds.start.toString("base64"), bounds.end.toString("base64")];
   const rest = cursor === undefined ? undefined : restOf(asked, cursor);
   const valueBytes = include.includes("value") ? LIST_VALUE_BYTES : undefined;
-  const page: ListQuery = { ...bounds, order, reverse, limit, valueBytes, rest, consistency };
+  const page: ListQuery = { ...bounds, order, reverse, limit, valueBytes, rest, consistency: query.consistency };
   const list = (part: ListQuery) => listPage(store, part, request);
   const {
     entries,
@@ -83,7 +162,7 @@ export async function listKeys(request: Request, store: Store): Promise<Response
         at: entryKey(namespace, listed.prefix ?? "").length,
         delimiter: Buffer.from(delimiter, "latin1"),
       });
-  const shown = include.includes("value") ? await withValues(store, entries, request, consistency) : entries;
+  const shown = include.includes("value") ? await withValues(store, entries, request, query.consistency) : entries;
   const keyOf = (key: Buffer) => bytesField("key", key.subarray(namespace.length + 1));
   return jsonAnswer(request, {
     entries: shown.map((entry) => ({ ...keyOf(entry.key), ...describe(entry, include) })),
@@ -92,7 +171,7 @@ export async function listKeys(request: Request, store: Store): Promise<Response
   });
 }
 
-export async function deleteKeys(request: Request, store: Store): Promise<Response> {
+async function deleteKeys(request: Request, store: Store): Promise<Response> {
   const namespace = namespaceOf(request);
   const {
     prefix,
@@ -129,7 +208,7 @@ function boundsOf(
   { prefix = "", start, start_after, end }: { prefix?: string; start?: string; start_after?: string; end?: string },
 ) {
   if (start !== undefined && start_after !== undefined) {
-    throw badRequest("invalid_parameter", "Give one of start and start_after.");
+    throw new Problem("invalid_parameter", "Give one of start and start_after.");
   }
   const within: Buffer = entryKey(namespace, prefix);
   const starts = [within, ...(start === undefined ? [] : [entryKey(namespace, start)])];

@@ -1,11 +1,29 @@
 // Which key a URL names: one percent-encoded segment, decoded strictly to bytes.
 
+import { z } from "zod";
 import { KEY_BYTES, NAMESPACE_PATTERN } from "../limits.ts";
 import { type EntryKey, entryKey } from "../store/store.ts";
-import { badRequest } from "./problem.ts";
+import { Problem } from "./problem.ts";
 
 /** Below it are the namespaces. */
 export const ENTRIES_PATH = "/v1/kv/";
+
+/** What stands in the paths of calls; read by hand below. */
+export const pathParameters = {
+  ns: z
+    .string()
+    .regex(NAMESPACE_PATTERN)
+    .describe("The namespace: 1 to 64 letters, digits, `_` and `-`.")
+    .meta({ example: "demo", param: { id: "ns" } }),
+  key: z
+    .string()
+    .min(1)
+    .max(KEY_BYTES)
+    .describe(
+      `The key: 1 to ${KEY_BYTES} bytes of any kind, percent-encoded as one segment of the path, in which \`/\` is written \`%2F\`. \`.\` and \`..\` can't be keys, because every URL parser removes them.`,
+    )
+    .meta({ example: "greeting", param: { id: "key" } }),
+};
 
 // Made once: a regular expression in a function is a new object at each call.
 const PATH_END = /[?#]/;
@@ -14,7 +32,7 @@ const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
 
 /** Keys that no URL can name. */
 export const DOT_KEY = /^\.\.?$/;
-export const DOT_KEY_REFUSED = badRequest(
+export const DOT_KEY_REFUSED = new Problem(
   "invalid_key",
   "The keys '.' and '..' can't be addressed, because URL parsers remove them, escaped or not.",
 );
@@ -43,7 +61,7 @@ function segmentAt(path: string, start: number): string {
 function decodeNamespace(segment: string): string {
   const namespace = decodeSegment(segment, "invalid_namespace");
   if (!NAMESPACE_PATTERN.test(namespace)) {
-    throw badRequest("invalid_namespace", "A namespace is 1 to 64 letters, digits, '_' or '-'.");
+    throw new Problem("invalid_namespace");
   }
   return namespace;
 }
@@ -54,7 +72,7 @@ export function keyOf(request: { url: string }): EntryKey {
   const namespaceSegment = segmentAt(path, ENTRIES_PATH.length);
   const namespace = decodeNamespace(namespaceSegment);
   // A URL's fragment is never sent: a '#' here was meant as part of the key.
-  if (request.url.includes("#")) throw badRequest("invalid_key", "A '#' in a key must be sent as %23.");
+  if (request.url.includes("#")) throw new Problem("invalid_key", "A '#' in a key must be sent as %23.");
   const key = decodeSegment(segmentAt(path, ENTRIES_PATH.length + namespaceSegment.length + 1), "invalid_key");
   return requireKey(namespace, key);
 }
@@ -62,7 +80,7 @@ export function keyOf(request: { url: string }): EntryKey {
 /** The entry of a key whose bytes are characters (latin1). Throws a 400 where it can't be one. */
 export function requireKey(namespace: string, key: string): EntryKey {
   if (key.length === 0 || key.length > KEY_BYTES) {
-    throw badRequest("invalid_key", `A key is 1 to ${KEY_BYTES} bytes.`);
+    throw new Problem("invalid_key", `A key is 1 to ${KEY_BYTES} bytes.`);
   }
   if (DOT_KEY.test(key)) throw DOT_KEY_REFUSED;
   return entryKey(namespace, key);
@@ -72,10 +90,10 @@ export function requireKey(namespace: string, key: string): EntryKey {
  * The bytes of one path segment, each as a character (latin1): `%XX` is that byte, any other ASCII character itself,
  * anything else an error.
  */
-function decodeSegment(segment: string, code: string): string {
+function decodeSegment(segment: string, code: "invalid_namespace" | "invalid_key"): string {
   if (UNESCAPED.test(segment)) return segment;
   if (!ESCAPED.test(segment)) {
-    throw badRequest(code, "The path holds a malformed percent escape or a character that must be escaped.");
+    throw new Problem(code, "The path holds a malformed percent escape or a character that must be escaped.");
   }
   return segment.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

@@ -2,59 +2,40 @@
 
 import type { StoreError } from "../store/error.ts";
 import { answer, requestIdOf } from "./answer.ts";
-
-type Status = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 500 | 503;
+import { PROBLEMS, type ProblemCode, type ProblemStatus } from "./codes.ts";
 
 /** Thrown by handlers for anything that is not an answer of the store. */
 export class Problem extends Error {
+  readonly status: ProblemStatus;
+
   constructor(
-    readonly status: Status,
-    /** Stable, for programs. */
-    readonly code: string,
+    readonly code: ProblemCode,
     /** A sentence for people. */
-    readonly detail: string,
+    readonly detail = PROBLEMS[code].detail,
     readonly headers: Record<string, string> = {},
   ) {
     super(detail);
+    this.status = PROBLEMS[code].status;
   }
 }
 
-export const badRequest = (code: string, detail: string) => new Problem(400, code, detail);
-
 // Answers that are as frequent as any, so they are returned and not thrown.
-export const NOT_FOUND = new Problem(404, "not_found", "There is no such key, or it has expired.");
-export const PRECONDITION_FAILED = new Problem(
-  412,
-  "precondition_failed",
-  "The precondition does not hold; nothing was changed.",
-);
+export const NOT_FOUND = new Problem("not_found");
+export const PRECONDITION_FAILED = new Problem("precondition_failed");
 
-export const OVERLOADED = new Problem(
-  503,
-  "overloaded",
-  "Too many calls are waiting; nothing was changed. Try again later.",
-  { "Retry-After": "1" },
-);
+const RETRY_SOON = { "Retry-After": "1" };
+export const OVERLOADED = new Problem("overloaded", undefined, RETRY_SOON);
 
 const STORE_PROBLEMS: Record<StoreError["code"], Problem> = {
-  unavailable: new Problem(
-    503,
-    "unavailable",
-    "The database could not be reached in time; nothing was changed. Try again.",
-    { "Retry-After": "1" },
-  ),
+  unavailable: new Problem("unavailable", undefined, RETRY_SOON),
   overloaded: OVERLOADED,
-  outcome_unknown: new Problem(
-    503,
-    "outcome_unknown",
-    "The write was sent but its outcome is not known: it may have been applied. Read the key to find out.",
-  ),
-  internal: new Problem(500, "internal", "The database refused the statement; nothing was changed."),
+  outcome_unknown: new Problem("outcome_unknown"),
+  internal: new Problem("internal", "The database refused the statement; nothing was changed."),
 };
 
 export const problemOf = ({ code }: StoreError): Problem => STORE_PROBLEMS[code];
 
-const TITLES: Record<Status, string> = {
+const TITLES: Record<ProblemStatus, string> = {
   400: "Bad Request",
   401: "Unauthorized",
   403: "Forbidden",

@@ -3,7 +3,7 @@
 // another key, so what can't be known exactly is refused.
 
 import { DOT_KEY, DOT_KEY_REFUSED, ENTRIES_PATH, rawPath } from "./path.ts";
-import { badRequest } from "./problem.ts";
+import { Problem } from "./problem.ts";
 
 /** The patterns by which Bun's router finds the parts of a path in the bytes, before it makes a URL of them. */
 export const ROUTES = ["/v1/kv/:ns", "/v1/kv/:ns/:key", "/v1/kv/:ns/:key/ttl", "/v1/kv/:ns/:key/increment"] as const;
@@ -23,20 +23,14 @@ const REPAIRED = "%EF%BF%BD";
 const ESCAPE = /%([0-9A-Fa-f]{2})/g;
 const MALFORMED = /%(?![0-9A-Fa-f]{2})/;
 const REPLACEMENTS = /\uFFFD+/g;
-const REPAIRED_PATH = badRequest(
-  "ambiguous_path",
-  "The path holds '\\', a dot segment, or bytes that must be escaped: it can't be told which key it means. U+FFFD is sent as %ef%bf%bd.",
-);
+const REPAIRED_PATH = new Problem("ambiguous_path");
 
 /** RFC 9110, section 7.2, and RFC 3986, section 3.2: a name or an address, and perhaps a port. */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(?::(\d{0,5}))?$/;
-const WRONG_HOST = badRequest("invalid_host", "Host must be one name or address, with a port or without.");
+const WRONG_HOST = new Problem("invalid_host");
 /** Names by which only the machine itself reaches a server. */
 const LOOPBACK_HOST = /^(?:localhost|[a-z0-9-]+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])\.?(?::\d*)?$/i;
-const FOREIGN_HOST = badRequest(
-  "foreign_host",
-  "A server that lets everyone in takes requests for this machine only: localhost, 127.0.0.1 or [::1] in Host.",
-);
+const FOREIGN_HOST = new Problem("foreign_host");
 
 /**
  * Throws a 400 unless the URL of a request for an entry, or a namespace, is what was sent. `parts` are undefined where

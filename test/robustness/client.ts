@@ -101,8 +101,8 @@ function read({ op }: Asked, { status, headers, body }: Answer): Outcome {
     const { code } = op === "head" ? { code: status === 503 ? "unavailable" : `status_${status}` } : JSON.parse(body);
     return { outcome: code === "outcome_unknown" ? "unknown" : "not_applied", held: false, got: {}, code };
   }
-  const expires = op === "ttl" || op === "expire" ? JSON.parse(body).expires_at : null;
-  const expiresAt = expires === null ? Number(headers.get("kv-expires-at") ?? 0) : Date.parse(expires);
+  const expires = op === "ttl" || op === "expire" ? JSON.parse(body).expires_at : headers.get("kv-expires-at");
+  const expiresAt = expires && Date.parse(expires);
   return {
     outcome: "ok",
     held: true,

@@ -29,7 +29,7 @@ export const ENTRIES: Cases = {
         "Content-Length": "5",
         "Content-Type": "text/plain",
         "KV-Metadata": "1",
-        "KV-Expires-At": /^\d{13}$/,
+        "KV-Expires-At": /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
       },
     },
   ],

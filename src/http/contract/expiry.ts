@@ -12,14 +12,51 @@ const about = (seconds: number, instant?: string | RegExp) => (document: unknown
   expect(ttl_ms).toBeGreaterThan((seconds - 20) * 1000);
   expect(expires_at).toMatch(instant ?? /Z$/);
 };
-/** The instant 4,000,000,000 seconds into the epoch, as some tests set it. */
-const in2096 = (document: unknown) => {
+/** An instant far away. */
+const at = (instant: string) => (document: unknown) => {
   const { ttl_ms, expires_at } = document as Expiry;
   expect(ttl_ms).toBeGreaterThan(1e12);
-  expect(expires_at).toBe("2096-10-02T07:06:40.000Z");
+  expect(expires_at).toBe(instant);
 };
+/** The instant 4,000,000,000 seconds into the epoch, as some tests set it. */
+const in2096 = at("2096-10-02T07:06:40.000Z");
 const never = { ttl_ms: null, expires_at: null };
 const epochSeconds = (fromNow: number) => Math.floor(Date.now() / 1000) + fromNow;
+/** In spellings of RFC 3339 that name one instant, with what is answered of it. */
+const AN_INSTANT = [
+  "2096-10-02T07:06:40.123Z",
+  "2096-10-02T07:06:40.123000Z",
+  "2096-10-02T09:06:40.123+02:00",
+  "2096-10-01T19:21:40.123-11:45",
+  "2096-10-02T07:06:40.123-00:00",
+];
+/** Texts that name no instant, or none that could be kept exactly. */
+const NO_INSTANTS = [
+  ["no offset", "2096-10-02T07:06:40.123"],
+  ["a day that is not there", "2095-02-29T00:00:00Z"],
+  ["a day that is never there", "2096-02-30T00:00:00Z"],
+  ["a month that is not there", "2096-13-01T00:00:00Z"],
+  ["24:00", "2096-10-02T24:00:00Z"],
+  ["a leap second", "2096-12-31T23:59:60Z"],
+  ["no seconds", "2096-10-02T07:06Z"],
+  ["no colon in its offset", "2096-10-02T07:06:40+0200"],
+  ["an offset of a day", "2096-10-02T07:06:40+24:00"],
+  ["less than a millisecond", "2096-10-02T07:06:40.1234Z"],
+  ["a point and no digits", "2096-10-02T07:06:40.Z"],
+  ["a space", "2096-10-02 07:06:40Z"],
+  ["small letters", "2096-10-02t07:06:40z"],
+  ["a date alone", "2096-10-02"],
+  ["five digits of a year", "+02096-10-02T07:06:40Z"],
+  ["more than it", "2096-10-02T07:06:40Z "],
+  ["the beginning of time", "1970-01-01T00:00:00Z"],
+  ["an instant before it", "1969-12-31T23:59:59.999Z"],
+  ["more than 100 years away", "9999-12-31T23:59:59Z"],
+  ["milliseconds of the epoch", "4000000000123"],
+  ["a fraction", "4000000000.123"],
+  ["a sign", "+4000000000"],
+  ["zero", "0"],
+  ["nothing", ""],
+] as const;
 
 /** Made when it is needed: some cases name instants. */
 export const expiries = (): Cases => ({
@@ -30,7 +67,63 @@ export const expiries = (): Cases => ({
     { send: "GET /ttl", gives: 200, json: about(90) },
     { send: `PUT ?expires_at=${epochSeconds(120)}`, body: "v", gives: 204 },
     { send: "GET /ttl", gives: 200, json: about(120, /^20.*\.000Z$/) },
-    { ...GET, has: { "KV-Expires-At": /000$/ } },
+    { ...GET, has: { "KV-Expires-At": /^20.*\.000Z$/ } },
+  ],
+  "an instant, of any offset and exact to its millisecond": AN_INSTANT.flatMap((text) => [
+    { send: `PUT ?expires_at=${encodeURIComponent(text)}`, body: "v", gives: 204 },
+    { ...GET, has: { "KV-Expires-At": "2096-10-02T07:06:40.123Z" } },
+    { send: "DELETE /ttl", gives: 204 },
+    { send: "PUT /ttl", body: json({ expires_at: text }), gives: 200, json: at("2096-10-02T07:06:40.123Z") },
+    { send: "GET /ttl", gives: 200, json: at("2096-10-02T07:06:40.123Z") },
+    { send: "HEAD", gives: 200, has: { "KV-Expires-At": "2096-10-02T07:06:40.123Z" } },
+  ]),
+  "an instant that was read can be written back": [
+    { send: "PUT ?ttl_ms=123456", body: "v", gives: 204 },
+    { ...GET, save: "at", from: "KV-Expires-At" },
+    { send: "DELETE /ttl", gives: 204 },
+    { send: "PUT ?expires_at=$at", body: "v", gives: 204 },
+    { ...GET, has: { "KV-Expires-At": "$at" } },
+    { send: "DELETE /ttl", gives: 204 },
+    { send: "PUT /ttl", body: json({ expires_at: "$at" }), gives: 200, json: about(124, /\.\d{3}Z$/) },
+    { ...GET, has: { "KV-Expires-At": "$at" } },
+  ],
+  "an instant as whole seconds of the epoch, in JSON as a number or a text": [
+    { send: "PUT ?expires_at=4000000000", body: "v", gives: 204 },
+    { ...GET, has: { "KV-Expires-At": "2096-10-02T07:06:40.000Z" } },
+    { send: "PUT /ttl", body: json({ expires_at: 4000000001 }), gives: 200, json: at("2096-10-02T07:06:41.000Z") },
+    { send: "PUT /ttl", body: json({ expires_at: "4000000002" }), gives: 200, json: at("2096-10-02T07:06:42.000Z") },
+  ],
+  "29 February is a day of a leap year": [
+    { send: "PUT ?expires_at=2096-02-29T12:00:00Z", body: "v", gives: 204 },
+    { ...GET, has: { "KV-Expires-At": "2096-02-29T12:00:00.000Z" } },
+  ],
+  "a past instant: the key is gone": [
+    { send: "PUT ?expires_at=1970-01-01T00:00:00.001Z", body: "v", gives: 204 },
+    GONE,
+    PUT,
+    {
+      send: "PUT /ttl",
+      body: json({ expires_at: "2001-09-09T03:46:40+02:00" }),
+      gives: 200,
+      json: { ttl_ms: 0, expires_at: "2001-09-09T01:46:40.000Z" },
+    },
+    GONE,
+  ],
+  ...Object.fromEntries(
+    NO_INSTANTS.map(([what, text]): [string, Step[]] => [
+      `no instant, and nothing changed: ${what}`,
+      [
+        { send: `PUT ?expires_at=${encodeURIComponent(text)}`, body: "v", gives: 400, code: "invalid_ttl" },
+        GONE,
+        PUT,
+        { send: "PUT /ttl", body: json({ expires_at: text }), gives: 400, code: "invalid_ttl" },
+        { send: "GET /ttl", gives: 200, json: never },
+      ],
+    ]),
+  ),
+  "an offset's + that is not escaped is a space, and refused": [
+    { send: "PUT ?expires_at=2096-10-02T09:06:40+02:00", body: "v", gives: 400, code: "invalid_ttl" },
+    GONE,
   ],
   "PUT clears an earlier expiry, unless it is kept": [
     { send: "PUT ?ttl=60", body: "v", gives: 204 },
@@ -203,6 +296,11 @@ export const expiries = (): Cases => ({
     { send: "PUT /ttl", body: "{ttl:60}", gives: 400, code: "invalid_json" },
     { send: "PUT /ttl", body: "{}", gives: 400, code: "invalid_ttl" },
     { send: "PUT /ttl", body: json({ ttl: "60" }), gives: 400, code: "invalid_ttl" },
+    ...[null, true, 1.5, 0, -1, 1e300, [4000000000], { seconds: 4000000000 }].map(
+      (expires_at): Step => ({
+        ...{ send: "PUT /ttl", body: json({ expires_at }), gives: 400, code: "invalid_ttl" },
+      }),
+    ),
     { send: "PUT /ttl", body: json({ ttl: 0 }), gives: 400, code: "invalid_ttl" },
     { send: "PUT /ttl", body: json({ ttl: 60, ttl_ms: 1 }), gives: 400, code: "invalid_ttl" },
     { send: "PUT /ttl", body: json({ ttl: 60, more: 1 }), gives: 400, code: "invalid_ttl" },

@@ -1,7 +1,7 @@
 // A conversation about one fresh key, as the contract's cases are written down.
 
 export interface Step {
-  /** Method, then what follows the key in the URL: `PUT ?ttl=60`, `GET /ttl`. */
+  /** Method, then what follows the key in the URL: `PUT ?ttl=60`, `GET /ttl`. `$name` stands for what was saved before. */
   send: string;
   headers?: Record<string, string>;
   body?: string | Uint8Array;
@@ -11,10 +11,11 @@ export interface Step {
   text?: string;
   /** The JSON document, or what looks at it. */
   json?: unknown | ((document: unknown) => void);
-  /** What headers must be; null: absent. `$name` stands for a tag saved before. */
+  /** What headers must be; null: absent. */
   has?: Record<string, string | RegExp | null>;
-  /** Saves the ETag under this name. */
+  /** Saves a header, the ETag if no other, under this name. */
   save?: string;
+  from?: string;
 }
 
 export type Cases = Record<string, Step[]>;

@@ -1,6 +1,8 @@
 // The contract, as tests that any server has to pass: in process over the model store, and over HTTP on each runtime.
 
 import { expect, test } from "bun:test";
+import document from "../openapi.json";
+import { expectDeclared } from "./declared.ts";
 import { ENTRIES } from "./entries.ts";
 import { expiries } from "./expiry.ts";
 import { COUNTERS } from "./increment.ts";
@@ -15,17 +17,22 @@ export function describeContract(
 
   test.each(Object.entries({ ...ENTRIES, ...expiries(), ...COUNTERS }))(`contract on ${name}: %s`, async (_, steps) => {
     const url = `${base}/v1/kv/contract/${crypto.randomUUID()}`;
-    const tags = new Map<string, string>();
-    const filled = (text: string) => text.replace(/\$(\w+)/g, (_, name) => tags.get(name) ?? `missing tag ${name}`);
+    const saved = new Map<string, string>();
+    const filled = (text: string) => text.replace(/\$(\w+)/g, (_, name) => saved.get(name) ?? `missing ${name}`);
     for (const [i, step] of steps.entries()) {
-      const [method = "", suffix = ""] = step.send.split(" ");
+      const [method = "", suffix = ""] = filled(step.send).split(" ");
       const headers = Object.fromEntries(
         Object.entries(step.headers ?? {}).map(([name, text]) => [name, filled(text)]),
       );
-      const answer = await call(url + suffix, { method, headers, body: step.body });
+      const answer = await call(url + suffix, {
+        method,
+        headers,
+        body: typeof step.body === "string" ? filled(step.body) : step.body,
+      });
       const text = await answer.text();
       const where = `step ${i + 1}, ${step.send}: ${text}`;
       expect(`${where} → ${answer.status}`).toBe(`${where} → ${step.gives}`);
+      expectDeclared(method, url + suffix, answer, text);
       if (step.text !== undefined) expect(text).toBe(step.text);
       if (typeof step.json === "function") step.json(JSON.parse(text));
       else if (step.json !== undefined) expect(JSON.parse(text)).toEqual(step.json);
@@ -45,7 +52,7 @@ export function describeContract(
         if (wanted instanceof RegExp) expect(actual).toMatch(wanted);
         else expect(actual).toEqual(typeof wanted === "string" ? filled(wanted) : wanted);
       }
-      if (step.save) tags.set(step.save, answer.headers.get("ETag") ?? "");
+      if (step.save) saved.set(step.save, answer.headers.get(step.from ?? "ETag") ?? "");
     }
   });
 
@@ -61,10 +68,29 @@ export function describeContract(
     }
   });
 
-  test(`contract on ${name}: health and readiness`, async () => {
-    for (const path of ["/healthz", "/readyz"]) {
-      expect((await call(base + path)).status).toBe(200);
+  test(`contract on ${name}: what is not about an entry`, async () => {
+    for (const path of ["/healthz", "/readyz", "/openapi.json", "/docs"]) {
+      const answer = await call(base + path);
+      expect([path, answer.status]).toEqual([path, 200]);
+      expectDeclared("GET", base + path, answer, await answer.text());
       expect((await call(base + path, { method: "POST" })).headers.get("Allow")).toBe("GET, HEAD");
     }
+  });
+
+  test(`contract on ${name}: the page of the API has all that it needs, and from nowhere else`, async () => {
+    const page = await call(`${base}/docs`);
+    expect(page.headers.get("Content-Security-Policy")).toStartWith("default-src 'none'; script-src 'self';");
+    const parts = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part = ""]) => part);
+    const types = parts
+      .filter((part) => part !== "data:,")
+      .map(async (part) => {
+        const answer = await call(new URL(part, `${base}/docs`).href);
+        return [part, answer.status, answer.headers.get("Content-Type"), (await answer.text()).length > 100_000];
+      });
+    expect(await Promise.all(types)).toEqual([
+      ["docs/page.css", 200, "text/css; charset=utf-8", true],
+      ["docs/page.js", 200, "text/javascript; charset=utf-8", true],
+    ]);
+    expect(await (await call(`${base}/openapi.json`)).json()).toEqual(document);
   });
 }

@@ -1,0 +1,11 @@
+// Files that are imported as texts, with what Bun calls `type: "text"` and wrangler.toml a rule.
+
+declare module "swagger-ui-dist/swagger-ui-bundle.js" {
+  const text: string;
+  export default text;
+}
+
+declare module "swagger-ui-dist/swagger-ui.css" {
+  const text: string;
+  export default text;
+}
