@@ -15,7 +15,7 @@ import { openPaths, operationRoutes } from "./http/health.ts";
 import { keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import type { Handler, Route } from "./http/resource.ts";
-import { requireExactPath, requireHost, type SentParts } from "./http/target.ts";
+import { requireExactPath, requireHost, requireUnrepairedPath, type SentParts } from "./http/target.ts";
 import { ttlRoutes } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
@@ -51,7 +51,7 @@ export interface AppOptions {
   isFull: () => boolean;
   /**
    * An entry's namespace and key as the runtime found them in the bytes that were sent, undefined where it found none.
-   * Without this it can't be checked whether a URL is what was sent.
+   * Without this it can be checked only in part whether a URL is what was sent.
    */
   partsOf?: (request: Request) => SentParts | undefined;
   /** Origins whose pages may call; without this none may. */
@@ -80,6 +80,7 @@ export function createApp(store: Store, options: AppOptions): App {
     const { raw } = c.req;
     requireHost(raw, onlyLoopback);
     if (partsOf) requireExactPath(raw, partsOf(raw));
+    else requireUnrepairedPath(raw);
     authorize?.(raw);
     return handle(raw);
   };

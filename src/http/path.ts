@@ -11,6 +11,11 @@ export const ENTRIES_PATH = "/v1/kv/";
 const PATH_END = /[?#]/;
 const UNESCAPED = /^[^%\u0080-\uffff]*$/;
 const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
+const DOT_KEY = /^\.\.?$/;
+const DOT_KEY_REFUSED = badRequest(
+  "invalid_key",
+  "The keys '.' and '..' can't be addressed, because URL parsers remove them, escaped or not.",
+);
 
 /**
  * The path of a request's URL, still encoded: routing on it can never mistake an escaped slash for a real one. Where a
@@ -52,7 +57,14 @@ export function keyOf(request: { url: string }): EntryKey {
   if (key.length === 0 || key.length > KEY_BYTES) {
     throw badRequest("invalid_key", `A key is 1 to ${KEY_BYTES} bytes.`);
   }
+  // Not every runtime has removed it, but what stands in front of one may.
+  refuseDots(key);
   return entryKey(namespace, key);
+}
+
+/** Throws a 400 for a key, unescaped, that no URL can name. */
+export function refuseDots(key: string) {
+  if (DOT_KEY.test(key)) throw DOT_KEY_REFUSED;
 }
 
 /**

@@ -2,7 +2,7 @@
 // both on the way: `\\` becomes `/`, `a/..` goes, and bytes that are no UTF-8 become U+FFFD. A key that was repaired is
 // another key, so what can't be known exactly is refused.
 
-import { ENTRIES_PATH, rawPath } from "./path.ts";
+import { ENTRIES_PATH, rawPath, refuseDots } from "./path.ts";
 import { badRequest } from "./problem.ts";
 
 /** The patterns by which Bun's router finds the parts of an entry's path in the bytes, before it makes a URL of them. */
@@ -20,11 +20,6 @@ const REPAIRED = "%EF%BF%BD";
 const ESCAPE = /%([0-9A-Fa-f]{2})/g;
 const MALFORMED = /%(?![0-9A-Fa-f]{2})/;
 const REPLACEMENTS = /\uFFFD+/g;
-const DOT_KEY = /^\.\.?$/;
-const DOT_KEY_REFUSED = badRequest(
-  "invalid_key",
-  "The keys '.' and '..' can't be addressed, because URL parsers remove them, escaped or not.",
-);
 const REPAIRED_PATH = badRequest(
   "ambiguous_path",
   "The path holds '\\', a dot segment, or bytes that must be escaped: it can't be told which key it means. U+FFFD is sent as %ef%bf%bd.",
@@ -53,11 +48,20 @@ export function requireExactPath(request: { url: string }, parts: SentParts | un
   const rest = path.slice(ENTRIES_PATH.length);
   // As it is with most keys: nothing was escaped.
   if (rest === `${parts.ns}/${parts.key}` || rest === `${parts.ns}/${parts.key}/ttl`) return;
-  if (DOT_KEY.test(parts.key)) throw DOT_KEY_REFUSED;
+  refuseDots(parts.key);
   if (request.url.includes("#") || MALFORMED.test(rest)) return;
   const [ns = "", key = "", ttl] = rest.split("/");
   const isRepaired = (ttl !== undefined && ttl !== "ttl") || key.includes(REPAIRED);
   if (isRepaired || !isSame(ns, parts.ns) || !isSame(key, parts.key)) throw REPAIRED_PATH;
+}
+
+/**
+ * The same where nothing but the URL is known, as on Workers: a backslash or a dot segment may have gone without a trace,
+ * but bytes that are no UTF-8 have left one.
+ */
+export function requireUnrepairedPath(request: { url: string }) {
+  const path = rawPath(request);
+  if (path.includes(REPAIRED) && ENTRY_PATH.test(path)) throw REPAIRED_PATH;
 }
 
 /** Throws a 400 where a request has no host that could be one, or several; with `onlyLoopback` unless it is this machine. */
