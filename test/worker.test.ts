@@ -225,10 +225,33 @@ describe("npm run worker", () => {
     await call(`${url}/ttl`, { method: "PUT", body: secret });
     await call(url);
     await call(`${url}/${secret}`);
+    // What workerd can't make a URL of, it would tell.
+    for (const target of [`http://h/v1/kv/test/${secret}`, `v1/kv/test/${secret}`]) await sendTarget(worker, target);
+    await until(() => worker.output().includes("invalid URL"), "it complains");
     await worker.stop();
     expect(worker.output()).toContain('"route":"/v1/kv/:ns/:key"');
     expect(worker.output()).not.toContain(secret);
     expect(worker.output()).not.toContain(new URL(databaseUrl).password);
+  });
+
+  /** Sends a request of which no client would think, and waits for its end. */
+  async function sendTarget({ url }: RunningServer, target: string) {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.end(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`).resume();
+    await once(socket, "close");
+  }
+
+  test("takes a port of its own where an empty variable names none", async () => {
+    // Unless something else is there already.
+    const other = createServer()
+      .on("error", () => {})
+      .listen(8788, "127.0.0.1");
+    await until(() => portInUse("127.0.0.1", 8788), "the port is taken");
+    const { output, exited } = launchServer({ DATABASE_URL: databaseUrl, PORT: "" }, WORKER);
+    expect(await exited).toBe(1);
+    expect(output()).toContain("Port 8788");
+    other.close();
   });
 
   test.each([
