@@ -39,10 +39,10 @@ export const BACKENDS = ["vitess", "mysql"] as const;
 export const SERVERS = [...BACKENDS, "worker"] as const;
 
 /**
- * A test that the Worker is spared, for what it is about does not reach it as it was sent. workerd takes the fragment off
- * a URL, and a header field away that has no value. wrangler dev passes requests on over connections of its own: it
- * waits for the end of a body that is refused, and makes a whole one of a chunked body that is cut off. (By itself
- * workerd does neither.)
+ * A test that the Worker is spared, for what it is about does not reach it as it was sent. wrangler dev passes requests on
+ * over connections of its own: it takes the fragment off a URL, and a header field away that has no value, waits for the
+ * end of a body that is refused, and makes a whole one of a chunked body that is cut off. (By itself workerd does none of
+ * it.)
  */
 export const exceptOnWorker = (server: (typeof SERVERS)[number]) => test.skipIf(server === "worker");
 
