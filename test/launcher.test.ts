@@ -6,10 +6,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
+import { clusterStatus } from "../vitess/run/cluster.ts";
 import { DEV, launchServer, START, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { LAUNCHER_DIR } from "./folders.ts";
+import { watchStops } from "./stops.ts";
 import { call, freshKeyUrl, until } from "./targets.ts";
 
 const PORT_BASE = 18000;
@@ -40,8 +42,11 @@ describe("a cluster's life", () => {
     expect(processesIn(DATA_DIR)).toEqual([]);
   });
 
-  test("a start after that works, and a second one changes nothing", async () => {
-    const first = await cluster("up", ...SMALL, "--json");
+  test("a start after that works, whatever proxies there are, and a second one changes nothing", async () => {
+    // Nothing listens there, and this machine is reached without one.
+    const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+    const environment = Object.fromEntries(proxies.map((name) => [name, "http://127.0.0.1:1"]));
+    const first = await launch(["up", ...SMALL, "--json"], environment).exited;
     expect(first).toMatchObject({ code: 0 });
     const status: ClusterStatus = JSON.parse(first.stdout);
     expect(status.shards).toEqual(["-"]);
@@ -119,6 +124,28 @@ describe("a cluster's life", () => {
       { answers: true },
       { answers: true, pid: vtgates[1]?.pid },
     ]);
+  });
+
+  test("a start that is broken off stops no mysqld whose vttablet serves", async () => {
+    const { tablets, vtgates } = await statusOf(DATA_DIR);
+    for (const { pids } of tablets) process.kill(pids.mysqld as number, "SIGKILL");
+    // The start waits for it.
+    for (const { pid } of vtgates) process.kill(pid as number, "SIGSTOP");
+    const { child, exited, output } = launch(["up", "--data", DATA_DIR]);
+    await until(() => output().includes("✔ 2 tablets"), "MySQL runs");
+    const watch = watchStops(await clusterStatus(DATA_DIR));
+    child.kill("SIGINT");
+    expect((await exited).code).toBe(130);
+    for (const { pid } of vtgates) process.kill(pid as number, "SIGCONT");
+    expect(watch.end()).toEqual([true, true]);
+    expect(await cluster("up", "--data", DATA_DIR)).toMatchObject({ code: 0 });
+  });
+
+  test("down stops each vttablet before its mysqld", async () => {
+    const watch = watchStops(await statusOf(DATA_DIR));
+    expect((await cluster("down", "--data", DATA_DIR)).code).toBe(0);
+    expect(watch.end()).toEqual([true, true]);
+    expect(await cluster("up", "--data", DATA_DIR)).toMatchObject({ code: 0 });
   });
 
   test("down leaves nothing running; stale pid files fool nobody; the data is kept", async () => {
