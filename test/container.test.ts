@@ -5,14 +5,13 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../vitess/run/folder.ts";
 import { clear, processesIn } from "./cluster-cli.ts";
 import { CONTAINER_DIR } from "./folders.ts";
 import { Connection, isLast } from "./robustness/connection.ts";
-import { call, targets, until } from "./targets.ts";
+import { call, freePort, targets, until } from "./targets.ts";
 
 const UNSHARE = ["--pid", "--fork", "--mount-proc", "--"];
 const isAllowed = spawnSync("unshare", [...UNSHARE, "true"]).status === 0;
@@ -35,14 +34,6 @@ function runFirst([file, ...args]: string[], environment: Record<string, string>
   const first = () => Number(readFileSync(`/proc/${outer.pid}/task/${outer.pid}/children`, "utf8"));
   const exited = once(outer, "exit").then(([code]) => code as number | null);
   return { output: () => output, exited, terminate: () => process.kill(first(), "SIGTERM") };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
 }
 
 /** Writes one key after the other, until an answer says that it is the last. Returns what was acknowledged. */
