@@ -81,7 +81,7 @@ describe.skipIf(!isAllowed)("as the first process (where unshare is allowed)", (
 
     test("ends at SIGTERM while MySQL is initialized, and leaves nothing", async () => {
       await clear(CONTAINER_DIR);
-      Cluster.open({ dataDir: CONTAINER_DIR, shards: 1, tablets: 2, portBase: 18800 }).save();
+      Cluster.open({ dataDir: CONTAINER_DIR, shards: 1, tablets: 2, portBase: 18900 }).save();
       const first = runFirst(["npm", "start"], { KV_DATA_DIR: CONTAINER_DIR, PORT: "0" });
       await until(() => processesIn(CONTAINER_DIR).length >= 3, "it starts processes");
       await sleep(500);
