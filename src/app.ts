@@ -20,7 +20,7 @@ import { type Handler, openPaths, type Route, serve } from "./http/operation.ts"
 import { keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import { ALL_RIGHTS } from "./http/rights.ts";
-import { requireExactPath, requireHost, type SentParts } from "./http/target.ts";
+import { requireExactPath, requireHost, requireUnrepairedPath, type SentParts } from "./http/target.ts";
 import { ttlCalls } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
@@ -56,7 +56,7 @@ export interface AppOptions {
   isFull: () => boolean;
   /**
    * An entry's namespace and key as the runtime found them in the bytes that were sent, undefined where it found none.
-   * Without this it can't be checked whether a URL is what was sent.
+   * Without this it can be checked only in part whether a URL is what was sent.
    */
   partsOf?: (request: Request) => SentParts | undefined;
   /** Origins whose pages may call; without this none may. */
@@ -89,6 +89,7 @@ export function createApp(store: Store, options: AppOptions): App {
     const { raw } = c.req;
     requireHost(raw, onlyLoopback);
     if (partsOf) requireExactPath(raw, partsOf(raw));
+    else requireUnrepairedPath(raw);
     return handle(raw, authorize ? authorize(raw) : ALL_RIGHTS);
   };
   const route: Route = (path, handle) => app.all(path, authorized(handle));

@@ -19,6 +19,8 @@ export const OPERATIONS_DIR = inTmp("operations");
 export const BACKUPS_DIR = inTmp("backups");
 /** Of the one whose primary and sweeping server are killed. */
 export const FAILOVER_DIR = inTmp("failover");
+/** Of the one that npm starts as in a container. */
+export const CONTAINER_DIR = inTmp("container");
 /** Of the one that things happen to under load. */
 export const ROBUSTNESS_DIR = inTmp("robust");
 /** Of the MySQL servers, and the MariaDB, that are configured wrongly, or for TLS. */

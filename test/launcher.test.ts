@@ -1,18 +1,17 @@
-// The cluster's command line, on a small cluster of its own: what goes wrong gets a sentence, and nothing is left running.
+// The cluster's command line and `npm start`, on a small cluster of their own: what is started runs, and nothing else.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import { requireSpace } from "../vitess/install/cache.ts";
+import { clusterStatus } from "../vitess/run/cluster.ts";
 import { DEV, launchServer, START, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
-import { LAUNCHER_DIR, PROBLEMS_DIR } from "./folders.ts";
+import { LAUNCHER_DIR } from "./folders.ts";
+import { watchStops } from "./stops.ts";
 import { call, freshKeyUrl, until } from "./targets.ts";
 
 const PORT_BASE = 18000;
@@ -43,8 +42,11 @@ describe("a cluster's life", () => {
     expect(processesIn(DATA_DIR)).toEqual([]);
   });
 
-  test("a start after that works, and a second one changes nothing", async () => {
-    const first = await cluster("up", ...SMALL, "--json");
+  test("a start after that works, whatever proxies there are, and a second one changes nothing", async () => {
+    // Nothing listens there, and this machine is reached without one.
+    const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+    const environment = Object.fromEntries(proxies.map((name) => [name, "http://127.0.0.1:1"]));
+    const first = await launch(["up", ...SMALL, "--json"], environment).exited;
     expect(first).toMatchObject({ code: 0 });
     const status: ClusterStatus = JSON.parse(first.stdout);
     expect(status.shards).toEqual(["-"]);
@@ -122,6 +124,28 @@ describe("a cluster's life", () => {
       { answers: true },
       { answers: true, pid: vtgates[1]?.pid },
     ]);
+  });
+
+  test("a start that is broken off stops no mysqld whose vttablet serves", async () => {
+    const { tablets, vtgates } = await statusOf(DATA_DIR);
+    for (const { pids } of tablets) process.kill(pids.mysqld as number, "SIGKILL");
+    // The start waits for it.
+    for (const { pid } of vtgates) process.kill(pid as number, "SIGSTOP");
+    const { child, exited, output } = launch(["up", "--data", DATA_DIR]);
+    await until(() => output().includes("✔ 2 tablets"), "MySQL runs");
+    const watch = watchStops(await clusterStatus(DATA_DIR));
+    child.kill("SIGINT");
+    expect((await exited).code).toBe(130);
+    for (const { pid } of vtgates) process.kill(pid as number, "SIGCONT");
+    expect(watch.end()).toEqual([true, true]);
+    expect(await cluster("up", "--data", DATA_DIR)).toMatchObject({ code: 0 });
+  });
+
+  test("down stops each vttablet before its mysqld", async () => {
+    const watch = watchStops(await statusOf(DATA_DIR));
+    expect((await cluster("down", "--data", DATA_DIR)).code).toBe(0);
+    expect(watch.end()).toEqual([true, true]);
+    expect(await cluster("up", "--data", DATA_DIR)).toMatchObject({ code: 0 });
   });
 
   test("down leaves nothing running; stale pid files fool nobody; the data is kept", async () => {
@@ -227,67 +251,5 @@ describe("the server over a cluster", () => {
     expect(await exited).toBe(1);
     expect(output()).toStartWith("KV_BATCH_ROWS: ");
     expect(processesIn(DATA_DIR)).toEqual([]);
-  });
-});
-
-describe("what can't work gets a sentence", () => {
-  const scratch = PROBLEMS_DIR;
-  beforeAll(() => mkdirSync(scratch, { recursive: true }));
-  afterAll(() => rmSync(scratch, { recursive: true }));
-
-  async function expectProblem(args: string[], sentence: RegExp, environment: Record<string, string> = {}) {
-    const { code, output } = await launch(args, environment).exited;
-    expect(output).toMatch(sentence);
-    expect(output).not.toMatch(/\n\s+at /);
-    expect(code).toBe(1);
-  }
-
-  test("a port that something else listens on", async () => {
-    const server = createServer().listen(PORT_BASE + 5, "127.0.0.1");
-    await once(server, "listening");
-    await expectProblem(["up", "--data", join(scratch, "a"), "--port-base", String(PORT_BASE)], /Port 18005 .*in use/);
-    server.close();
-    expect(processesIn(scratch)).toEqual([]);
-  });
-
-  test("a data folder whose path is too long for a socket", () =>
-    expectProblem(["up", "--data", join(scratch, "x".repeat(90))], /bytes too long for a Unix socket/));
-
-  test("a number of shards or tablets, or a port, that can't be", async () => {
-    const data = ["--data", join(scratch, "b")];
-    await expectProblem(["up", ...data, "--shards", "3"], /power of two/);
-    await expectProblem(["up", ...data, "--shards", "many"], /--shards takes a whole number/);
-    await expectProblem(["up", ...data, "--tablets", "0"], /1 to 9/);
-    await expectProblem(["up", ...data, "--port-base", "70000"], /between 1024 and 65535/);
-  });
-
-  test("a build of Vitess that fails; no download goes on behind it", async () => {
-    const [cache, bin] = [join(scratch, "cache"), join(scratch, "bin")];
-    mkdirSync(bin);
-    const go =
-      '#!/bin/sh\n[ "$1" = version ] && exec echo go version go1.99.0 linux/amd64\necho no module >&2\nexit 1\n';
-    writeFileSync(join(bin, "go"), go, { mode: 0o755 });
-    const others = (process.env.PATH ?? "").split(":").filter((dir) => !existsSync(join(dir, "vtgate")));
-    await expectProblem(["up", "--data", join(scratch, "c")], /go list failed:\nno module/, {
-      PATH: [bin, ...others].join(":"),
-      KV_CACHE_DIR: cache,
-    });
-    expect(processesIn(cache)).toEqual([]);
-  });
-
-  test("what is missing, where it can't be installed", () =>
-    expectProblem(["up", "--data", join(scratch, "d")], /must be on PATH, in a recent version: only on Debian/, {
-      PATH: "/nonexistent",
-      KV_CACHE_DIR: join(scratch, "cache"),
-    }));
-
-  test("too little disk space", () => {
-    expect(() => requireSpace(scratch, 1e9)).toThrow(/MB free and 1000000000 MB are needed/);
-  });
-
-  test.skipIf(process.getuid?.() !== 0)("as root, a folder that the servers' user can't enter", async () => {
-    const closed = join(scratch, "closed");
-    mkdirSync(closed, { mode: 0o700 });
-    await expectProblem(["up", "--data", join(closed, "data")], /can't enter/);
   });
 });

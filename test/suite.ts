@@ -11,6 +11,7 @@ import { startTime } from "../vitess/support/processes.ts";
 import { step } from "../vitess/support/progress.ts";
 import {
   BACKUPS_DIR,
+  CONTAINER_DIR,
   FAILOVER_DIR,
   KEPT_FILE,
   LAUNCHER_DIR,
@@ -26,7 +27,7 @@ import { startPlainMysql } from "./mysqld.ts";
 const PORT_BASE = 17000;
 const PORTS = { mysql: PORT_BASE + 900, overVitess: PORT_BASE + 901, overMysql: PORT_BASE + 902 };
 const FOLDERS = [
-  ...[SUITE_DIR, FAILOVER_DIR, LAUNCHER_DIR, RESHARD_DIR],
+  ...[SUITE_DIR, FAILOVER_DIR, LAUNCHER_DIR, RESHARD_DIR, CONTAINER_DIR],
   ...[OPERATIONS_DIR, BACKUPS_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR, WRONG_DIR],
 ];
 const END_TIMEOUT_MS = 60_000;

@@ -2,6 +2,8 @@
 // `npm run test:up` has started them.
 
 import { test } from "bun:test";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
@@ -39,10 +41,10 @@ export const BACKENDS = ["vitess", "mysql"] as const;
 export const SERVERS = [...BACKENDS, "worker"] as const;
 
 /**
- * A test that the Worker is spared, for what it is about does not reach it as it was sent. workerd takes the fragment off
- * a URL, and a header field away that has no value. wrangler dev passes requests on over connections of its own: it
- * waits for the end of a body that is refused, and makes a whole one of a chunked body that is cut off. (By itself
- * workerd does neither.)
+ * A test that the Worker is spared, for what it is about does not reach it as it was sent. wrangler dev passes requests on
+ * over connections of its own: it takes the fragment off a URL, and a header field away that has no value, waits for the
+ * end of a body that is refused, and makes a whole one of a chunked body that is cut off. (By itself workerd does none of
+ * it.)
  */
 export const exceptOnWorker = (server: (typeof SERVERS)[number]) => test.skipIf(server === "worker");
 
@@ -52,6 +54,15 @@ const CONDITION_TIMEOUT_MS = 60_000;
 
 export function call(url: string, init: RequestInit = {}): Promise<Response> {
   return fetch(url, { ...init, signal: init.signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS) });
+}
+
+/** A port that nobody listens on, for what can't say which one it took. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
 }
 
 let keys = 0;

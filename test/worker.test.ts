@@ -2,6 +2,8 @@
 // it answers is tested together with the servers.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RowDataPacket } from "mysql2/promise";
 import { directStore } from "../src/batching/direct.ts";
@@ -13,8 +15,10 @@ import { Lease, leaseKey } from "../src/sweep/lease.ts";
 import { sweepLeaseKey } from "../src/sweep/shards.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
 import { PROBLEMS_DIR } from "./folders.ts";
+import { residentMb } from "./memory.ts";
 import { type Way, wayTo } from "./proxy.ts";
 import { call, connectToTablet, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
+import { startWorkerd } from "./workerd.ts";
 
 const { databaseUrl, status } = targets.vitess;
 
@@ -94,6 +98,22 @@ describe("a Worker", () => {
     way = await wayTo(databaseUrl, Number(new URL(way.url).port));
     expect(await (await call(url)).text()).toBe("v");
   });
+});
+
+test("an invocation leaves nothing behind in its isolate", async () => {
+  const worker = await startWorkerd(databaseUrl);
+  try {
+    const put = () => call(freshKeyUrl(worker.url), { method: "PUT", body: "v" });
+    const putMany = async (many: number) => {
+      for (let i = 0; i < many; i += 10) await Promise.all(Array.from({ length: 10 }, put));
+      return residentMb(worker.pid);
+    };
+    const before = await putMany(200);
+    // What is kept of an invocation is a connection with its buffers: 400 kB, and more than this together.
+    expect((await putMany(1_000)) - before).toBeLessThan(200);
+  } finally {
+    await worker.stop();
+  }
 });
 
 describe("a Worker's cron", () => {
@@ -205,10 +225,33 @@ describe("npm run worker", () => {
     await call(`${url}/ttl`, { method: "PUT", body: secret });
     await call(url);
     await call(`${url}/${secret}`);
+    // What workerd can't make a URL of, it would tell.
+    for (const target of [`http://h/v1/kv/test/${secret}`, `v1/kv/test/${secret}`]) await sendTarget(worker, target);
+    await until(() => worker.output().includes("invalid URL"), "it complains");
     await worker.stop();
     expect(worker.output()).toContain('"route":"/v1/kv/:ns/:key"');
     expect(worker.output()).not.toContain(secret);
     expect(worker.output()).not.toContain(new URL(databaseUrl).password);
+  });
+
+  /** Sends a request of which no client would think, and waits for its end. */
+  async function sendTarget({ url }: RunningServer, target: string) {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.end(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`).resume();
+    await once(socket, "close");
+  }
+
+  test("takes a port of its own where an empty variable names none", async () => {
+    // Unless something else is there already.
+    const other = createServer()
+      .on("error", () => {})
+      .listen(8788, "127.0.0.1");
+    await until(() => portInUse("127.0.0.1", 8788), "the port is taken");
+    const { output, exited } = launchServer({ DATABASE_URL: databaseUrl, PORT: "" }, WORKER);
+    expect(await exited).toBe(1);
+    expect(output()).toContain("Port 8788");
+    other.close();
   });
 
   test.each([

@@ -63,9 +63,11 @@ const main = defineCommand({
       run: ({ args }) =>
         guard(async () => {
           const now = await clusterStatus(resolve(args.data));
+          // Those that are silent would be waited for.
+          const url = now.vtgates.flatMap(({ answers, url }) => (answers ? [url] : [])).join();
           // Nothing, as long as there is no table or vtgate does not answer.
           const sweeps = await readSweepStatus({
-            url: now.url,
+            url,
             storeOver: directStore,
             hash: (key) => Bun.hash.xxHash64(key),
           }).catch(() => new Map());

@@ -22,6 +22,7 @@ export interface Connecting {
 
 export class Addresses {
   private readonly addresses: Address[];
+  private readonly sockets = new Set<Socket>();
   private turn = 0;
   private closing = false;
 
@@ -47,16 +48,19 @@ export class Addresses {
       // An address at which nobody answers any more is told by what is sent to it without an answer.
       socket.on("connect", () => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     }
+    this.sockets.add(socket);
     // Whoever gives up a connection destroys it, be it because it broke or because nothing came.
     socket.on("close", () => {
+      this.sockets.delete(socket);
       if (!this.closing) address.brokenAt = performance.now();
     });
     return socket;
   }
 
-  /** From here on sockets end because they are no longer needed. */
-  close() {
+  /** From here on sockets end because they are no longer needed. Resolves when all of them have. */
+  async close() {
     this.closing = true;
+    await Promise.all([...this.sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve))));
   }
 
   private next(): Address {

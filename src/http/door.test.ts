@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import pino from "pino";
 import { createApp } from "../app.ts";
 import { ModelStore } from "../store/model.ts";
+import { keyOf } from "./path.ts";
 import { ROUTES, type SentParts } from "./target.ts";
 
 let store = new ModelStore();
@@ -30,7 +31,10 @@ function serve(more: object = {}) {
 const open = serve();
 const onLoopback = serve({ onlyLoopback: true });
 const crossOrigin = serve({ corsOrigins: ["https://app.example"] });
-afterAll(() => Promise.all([open, onLoopback, crossOrigin].map((server) => server.stop(true))));
+afterAll(() => Promise.all([open, onLoopback, crossOrigin, blind].map((server) => server.stop(true))));
+
+/** As on Workers: nothing is known of the bytes beside the URL that was made of them. */
+const blind = serve({ partsOf: undefined });
 
 /** Sends bytes, each a character, and returns the status and the code of the answer. */
 async function send(request: string, server = open): Promise<[status: number, code: string | undefined]> {
@@ -93,6 +97,24 @@ describe("a target", () => {
   ])("%j is the key whose bytes were sent", async (target, name) => {
     expect(await send(put(target))).toEqual([204, undefined]);
     expect(store.entry(name)?.value.toString()).toBe("v");
+  });
+
+  test("bytes that are no UTF-8 are told where only their URL is known", async () => {
+    for (const key of ["caf\xe9", "\xff\xfe", "%41\xe9", "caf%EF%BF%BD"]) {
+      expect(await send(put(`/v1/kv/demo/${key}`), blind)).toEqual([400, "ambiguous_path"]);
+    }
+    expect(store.calls).toEqual([]);
+    for (const key of ["%ef%bf%bd", "caf%E9", "caf\xc3\xa9", "a%5Cb"]) {
+      expect(await send(put(`/v1/kv/demo/${key}`), blind)).toEqual([204, undefined]);
+    }
+    expect(store.entry("demo/\xef\xbf\xbd")).not.toBe(null);
+  });
+
+  test("a URL that still holds a dot segment names no key", () => {
+    for (const key of [".", "..", "%2e", "%2E%2e", ".%2e"]) {
+      expect(() => keyOf({ url: `http://kv/v1/kv/demo/${key}` })).toThrow("can't be addressed");
+    }
+    expect(keyOf({ url: "http://kv/v1/kv/demo/..." }).toString()).toBe("demo/...");
   });
 
   test("every other byte of a key is that byte, escaped or not", async () => {

@@ -29,10 +29,8 @@ export const pathParameters = {
 const PATH_END = /[?#]/;
 const UNESCAPED = /^[^%\u0080-\uffff]*$/;
 const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
-
-/** Keys that no URL can name. */
-export const DOT_KEY = /^\.\.?$/;
-export const DOT_KEY_REFUSED = new Problem(
+const DOT_KEY = /^\.\.?$/;
+const DOT_KEY_REFUSED = new Problem(
   "invalid_key",
   "The keys '.' and '..' can't be addressed, because URL parsers remove them, escaped or not.",
 );
@@ -82,8 +80,14 @@ export function requireKey(namespace: string, key: string): EntryKey {
   if (key.length === 0 || key.length > KEY_BYTES) {
     throw new Problem("invalid_key", `A key is 1 to ${KEY_BYTES} bytes.`);
   }
-  if (DOT_KEY.test(key)) throw DOT_KEY_REFUSED;
+  // Not every runtime has removed it, but what stands in front of one may.
+  refuseDots(key);
   return entryKey(namespace, key);
+}
+
+/** Throws a 400 for a key, unescaped, that no URL can name. */
+export function refuseDots(key: string) {
+  if (DOT_KEY.test(key)) throw DOT_KEY_REFUSED;
 }
 
 /**

@@ -2,7 +2,7 @@
 // both on the way: `\\` becomes `/`, `a/..` goes, and bytes that are no UTF-8 become U+FFFD. A key that was repaired is
 // another key, so what can't be known exactly is refused.
 
-import { DOT_KEY, DOT_KEY_REFUSED, ENTRIES_PATH, rawPath } from "./path.ts";
+import { ENTRIES_PATH, rawPath, refuseDots } from "./path.ts";
 import { Problem } from "./problem.ts";
 
 /** The patterns by which Bun's router finds the parts of a path in the bytes, before it makes a URL of them. */
@@ -46,11 +46,20 @@ export function requireExactPath(request: { url: string }, parts: SentParts | un
   // As it is with most keys: nothing was escaped.
   const plain = parts.key === undefined ? parts.ns : `${parts.ns}/${parts.key}`;
   if (rest === plain || rest === `${plain}/ttl` || rest === `${plain}/increment`) return;
-  if (parts.key !== undefined && DOT_KEY.test(parts.key)) throw DOT_KEY_REFUSED;
+  if (parts.key !== undefined) refuseDots(parts.key);
   if (request.url.includes("#") || MALFORMED.test(rest)) return;
   const [ns = "", key, part] = rest.split("/");
   const isRepaired = !PARTS_OF_ENTRY.includes(part) || key?.includes(REPAIRED);
   if (isRepaired || !isSame(ns, parts.ns) || !isSame(key, parts.key)) throw REPAIRED_PATH;
+}
+
+/**
+ * The same where nothing but the URL is known, as on Workers: a backslash or a dot segment may have gone without a trace,
+ * but bytes that are no UTF-8 have left one.
+ */
+export function requireUnrepairedPath(request: { url: string }) {
+  const path = rawPath(request);
+  if (path.includes(REPAIRED) && PATH.test(path)) throw REPAIRED_PATH;
 }
 
 /** Throws a 400 where a request has no host that could be one, or several; with `onlyLoopback` unless it is this machine. */

@@ -18,10 +18,9 @@ import { stopAll } from "./stop.ts";
 const STRAGGLER_TIMEOUT_MS = 40_000;
 
 /** The default data folder; root's own home is closed to the user that the servers run as. */
-export function defaultDataDir(): string {
-  return process.getuid?.() === 0
-    ? "/var/lib/vitess-kv"
-    : join(process.env.XDG_DATA_HOME || join(process.env.HOME || "/tmp", ".local/share"), "vitess-kv");
+export function defaultDataDir(environment = process.env, isRoot = process.getuid?.() === 0): string {
+  const { XDG_DATA_HOME, HOME } = environment;
+  return isRoot ? "/var/lib/vitess-kv" : join(XDG_DATA_HOME || join(HOME || "/tmp", ".local/share"), "vitess-kv");
 }
 
 /**

@@ -22,6 +22,8 @@ const PROJECT = join(import.meta.dirname, "../..");
 const PORT = "8788";
 /** wrangler's own line for a request, which holds its key. */
 const REQUEST_LINE = /^\[wrangler:info\] [A-Z]+ \//;
+/** workerd's complaint of a request that it can't read; what follows is a piece of that, such as its URL or a chunk. */
+const QUOTATION = /(\bkj\/\S+: failed: .*?); \w[\w.()]* = .*/;
 const READY_LINE = /^\[wrangler:info\] Ready on (\S+)/;
 
 /**
@@ -47,7 +49,7 @@ await main().catch((error) => {
 });
 
 async function main() {
-  const config = readConfig({ PORT, ...process.env });
+  const config = readConfig({ ...process.env, PORT: process.env.PORT || PORT });
   // What the Worker would refuse, it can't say here as clearly.
   requireNoFiles(config);
   if (!isAnonymous(config)) await readTokens({ inline: config.KV_TOKENS });
@@ -72,7 +74,7 @@ async function main() {
       onLine: (line) => {
         const [, url] = READY_LINE.exec(line) ?? [];
         if (url) log.info({ url }, "serving");
-        else if (!REQUEST_LINE.test(line)) console.log(line);
+        else if (!REQUEST_LINE.test(line)) console.log(line.replace(QUOTATION, "$1"));
       },
     });
   } finally {

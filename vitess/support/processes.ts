@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -125,7 +126,16 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
 /** Waits until what an interrupted command started has ended too. */
 async function groupGone(leader: number) {
   const deadline = Date.now() + GROUP_STOP_MS;
-  while (signal(-leader, Date.now() > deadline ? "SIGKILL" : 0)) await sleep(50);
+  while (groupRuns(leader)) {
+    if (Date.now() > deadline) signal(-leader, "SIGKILL");
+    await sleep(50);
+  }
+}
+
+/** Whether it holds more than zombies, which a container's first process may never ask for: npm does not. */
+function groupRuns(leader: number): boolean {
+  // Most often there is nothing left at all.
+  return signal(-leader, 0) && readdirSync("/proc").some((name) => Number(statOf(name)?.[2]) === leader);
 }
 
 /** The processes of one data folder: `run/NAME.pid` and `logs/NAME.log` for each. */
@@ -198,13 +208,18 @@ export class Processes {
   }
 }
 
-/** Start time in clock ticks since boot, from field 22 of /proc/PID/stat; undefined when no such process runs. */
+/** Start time in clock ticks since boot; undefined when no such process runs. */
 export function startTime(pid: number): string | undefined {
+  return statOf(pid)?.[19];
+}
+
+/** From its state on, the third, the fields of /proc/PID/stat; undefined when no such process runs, or only its zombie. */
+function statOf(pid: number | string): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The command, field 2, is in parentheses and may itself hold spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
+    return fields[0] === "Z" ? undefined : fields;
   } catch {
     return undefined;
   }
