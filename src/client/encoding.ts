@@ -3,7 +3,7 @@
 import type { Expiry, Key, Value } from "./types.ts";
 
 // A byte order mark is three bytes of a key or value like any others.
-const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true, fatal: false });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 export const textOf = (bytes: Uint8Array): string => lenient.decode(bytes);

@@ -44,18 +44,18 @@ type AsText = "text" | Partial<Options<undefined>> | Options<"text">;
 /** Assignable to `KVNamespace` of @cloudflare/workers-types. */
 export interface KVNamespaceLike {
   get(key: string, as?: AsText): Promise<string | null>;
-  get<V = unknown>(key: string, as: As<"json">): Promise<V | null>;
-  get(key: string, as: As<"arrayBuffer">): Promise<ArrayBuffer | null>;
-  get(key: string, as: As<"stream">): Promise<ReadableStream | null>;
+  get<V = unknown>(key: string, as?: As<"json">): Promise<V | null>;
+  get(key: string, as?: As<"arrayBuffer">): Promise<ArrayBuffer | null>;
+  get(key: string, as?: As<"stream">): Promise<ReadableStream | null>;
   get(keys: string[], as?: AsText): Promise<Map<string, string | null>>;
-  get<V = unknown>(keys: string[], as: As<"json">): Promise<Map<string, V | null>>;
+  get<V = unknown>(keys: string[], as?: As<"json">): Promise<Map<string, V | null>>;
 
   getWithMetadata<M = unknown>(key: string, as?: AsText): Promise<WithMetadata<string, M>>;
-  getWithMetadata<V = unknown, M = unknown>(key: string, as: As<"json">): Promise<WithMetadata<V, M>>;
-  getWithMetadata<M = unknown>(key: string, as: As<"arrayBuffer">): Promise<WithMetadata<ArrayBuffer, M>>;
-  getWithMetadata<M = unknown>(key: string, as: As<"stream">): Promise<WithMetadata<ReadableStream, M>>;
+  getWithMetadata<V = unknown, M = unknown>(key: string, as?: As<"json">): Promise<WithMetadata<V, M>>;
+  getWithMetadata<M = unknown>(key: string, as?: As<"arrayBuffer">): Promise<WithMetadata<ArrayBuffer, M>>;
+  getWithMetadata<M = unknown>(key: string, as?: As<"stream">): Promise<WithMetadata<ReadableStream, M>>;
   getWithMetadata<M = unknown>(keys: string[], as?: AsText): Promise<Map<string, WithMetadata<string, M>>>;
-  getWithMetadata<V = unknown, M = unknown>(keys: string[], as: As<"json">): Promise<Map<string, WithMetadata<V, M>>>;
+  getWithMetadata<V = unknown, M = unknown>(keys: string[], as?: As<"json">): Promise<Map<string, WithMetadata<V, M>>>;
 
   put(key: string, value: string | ArrayBuffer | ArrayBufferView | ReadableStream, options?: PutOptions): Promise<void>;
 

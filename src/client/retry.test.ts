@@ -47,7 +47,7 @@ test.each<[string, () => Response, boolean, boolean, boolean]>([
     [(kv) => kv.increment("k"), isUnknown, isWriteRepeated],
     [(kv) => kv.deletePrefix("k").next(), isUnknown, isWriteRepeated],
   ];
-  for (const [call, outcomeUnknown, isRepeated] of kinds) {
+  const attempts = kinds.map(async ([call, outcomeUnknown, isRepeated]) => {
     const { server, kv } = setUp();
     server.intercept = () => (server.requests.length === 1 ? answer() : undefined);
     const outcome = await call(kv).then(
@@ -57,7 +57,8 @@ test.each<[string, () => Response, boolean, boolean, boolean]>([
     expect(server.requests.length).toBe(isRepeated ? 2 : 1);
     if (isRepeated) expect(outcome).toBe("done");
     else expect(outcome).toMatchObject({ name: "KVError", outcomeUnknown });
-  }
+  });
+  await Promise.all(attempts);
 });
 
 test("of a batch, what failed without a change goes again, and nothing else", async () => {
