@@ -17,8 +17,7 @@ export class KVError extends Error {
     readonly outcomeUnknown = false,
     /** By which the server's log names the call. */
     readonly requestId?: string,
-    cause?: unknown,
   ) {
-    super(`${code}: ${detail}`, { cause });
+    super(`${code}: ${detail}`);
   }
 }

@@ -73,7 +73,9 @@ export function createTransport({
     );
     // A token for reading alone, or a server without batches.
     if (status > 402 && status < 406) takesBatches = false;
-    if (status === 400 || !takesBatches) return undefined;
+    // Perhaps because of one of them.
+    const isRefused = status === 400 || status === 413;
+    if (isRefused || !takesBatches) return undefined;
     const { results, ...problem } = documentOf(bytes, ok) as Partial<Result> & { results?: Result[] };
     return calls.map((_, index) => ({ ...told, ...(ok ? (results?.[index] ?? BAD_ANSWER) : problem) }));
   }
