@@ -21,7 +21,7 @@ beforeAll(() => {
   const built = join(folder, "built");
   execFileSync(process.execPath, [join(import.meta.dirname, "build.ts"), built]);
   const packed = execFileSync("npm", ["pack", built, "--silent"], { cwd: folder, encoding: "utf8" }).trim();
-  const installed = join(folder, "node_modules/vitess-kv-client");
+  const installed = join(folder, "node_modules/vitess-kv");
   mkdirSync(installed, { recursive: true });
   execFileSync("tar", ["-xzf", packed, "--strip-components=1", "-C", installed], { cwd: folder });
 }, TIMEOUT_MS);
@@ -31,9 +31,9 @@ afterAll(async () => {
 });
 
 const PROGRAM = `
-import { createClient, KVError } from "vitess-kv-client";
-import { getOrSet, lock } from "vitess-kv-client/recipes";
-import { asKVNamespace } from "vitess-kv-client/kv-namespace";
+import { createClient, KVError } from "vitess-kv/client";
+import { getOrSet, lock } from "vitess-kv/client/recipes";
+import { asKVNamespace } from "vitess-kv/client/kv-namespace";
 
 const kv = createClient({ url: process.env.KV_URL ?? "", namespace: "${NAMESPACE}" });
 const found = [];
@@ -58,7 +58,7 @@ test("Node runs it", async () => {
 });
 
 test("Node runs the command line", async () => {
-  const program = join(folder, "node_modules/vitess-kv-client/kv.js");
+  const program = join(folder, "node_modules/vitess-kv/kv.js");
   const run = async (...args: string[]) => {
     const kv = spawn(program, args, { env: { PATH: process.env.PATH, KV_URL: shell.url } });
     let out = "";

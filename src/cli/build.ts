@@ -3,12 +3,16 @@
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 
 const ROOT = join(import.meta.dirname, "../..");
 const CLIENT = join(ROOT, "src/client");
 
-const entry = (name: string) => ({ types: `./client/${name}.d.ts`, default: `./client/${name}.js` });
+/** What comes of a file of `exports`, which this repository's own package has as they were written. */
+function compiled(source: string) {
+  const file = `./client/${basename(source, ".ts")}`;
+  return { types: `${file}.d.ts`, default: `${file}.js` };
+}
 
 /** Empties the folder first. */
 async function build(folder: string) {
@@ -26,13 +30,13 @@ async function build(folder: string) {
   // The program contains it.
   copyFileSync(join(ROOT, "node_modules/citty/LICENSE"), join(folder, "LICENSE-citty"));
   copyFileSync(join(CLIENT, "README.md"), join(folder, "README.md"));
-  const { version, license } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const { name, version, license, exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   const description = {
-    ...{ name: "vitess-kv-client", version, license, type: "module", sideEffects: false },
+    ...{ name, version, license, type: "module", sideEffects: false },
     description: "Client and command line of vitess-kv, an HTTP key-value store.",
     // For `hash` of node:crypto; the client alone runs on 20.3 and in browsers.
     engines: { node: ">=20.12" },
-    exports: { ".": entry("index"), "./recipes": entry("recipes"), "./kv-namespace": entry("kv-namespace") },
+    exports: Object.fromEntries(Object.entries<string>(exports).map(([path, source]) => [path, compiled(source)])),
     bin: { kv: "kv.js" },
   };
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(description, undefined, 2)}\n`);

@@ -1,6 +1,6 @@
 // Which calls travel together, and that none overtakes another on its key.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { createClient } from "./client.ts";
@@ -211,6 +211,18 @@ describe("order", () => {
 });
 
 describe("a caller that gives up", () => {
+  test("takes back all calls that it gave the same signal, through one listener of it", async () => {
+    const { kv, asked } = setUp();
+    const gone = new AbortController();
+    const add = spyOn(gone.signal, "addEventListener");
+    const calls = range(50).map((i) => kv.get(`k${i}`, { signal: gone.signal }));
+    gone.abort(new Error("gone"));
+    const outcomes = await Promise.allSettled(calls);
+    expect(outcomes.every((outcome) => outcome.status === "rejected" && outcome.reason.message === "gone")).toBe(true);
+    expect(add).toHaveBeenCalledTimes(1);
+    expect(asked()).toEqual([]);
+  });
+
   test("before its call is sent takes it back, and the others are not disturbed", async () => {
     const { kv, asked } = setUp();
     const gone = new AbortController();

@@ -5,6 +5,7 @@ import { asciiJson, bytesOf, defined, escaped, expiryOf, field, integer, keyFiel
 import { createLists } from "./lists.ts";
 import { createQueue } from "./queue.ts";
 import { infoOf, ttlOf, typedValue } from "./result.ts";
+import { onAbort } from "./signals.ts";
 import { createTransport } from "./transport.ts";
 import type { CallOptions, Client, ClientOptions, Key, PutOptions, ReadOptions, Value } from "./types.ts";
 
@@ -24,19 +25,17 @@ export function createClient(options: ClientOptions): Client {
   function send(parts: Omit<Call, "isOpen" | "settle" | "afterwards">, signal?: AbortSignal): Promise<Result> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const giveUp = () => call.settle(undefined, signal?.reason);
       const call: Call = {
         ...{ ...parts, isOpen: true, afterwards: [] },
         settle(result, failure) {
           if (!call.isOpen) return;
           call.isOpen = false;
-          signal?.removeEventListener("abort", giveUp);
           for (const each of call.afterwards) each();
           if (result) resolve(result);
           else reject(failure);
         },
       };
-      signal?.addEventListener("abort", giveUp);
+      if (signal) call.afterwards.push(onAbort(signal, () => call.settle(undefined, signal.reason)));
       enqueue(call);
     });
   }
