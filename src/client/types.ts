@@ -163,7 +163,10 @@ export interface ClientOptions {
  * is a `KVError`. Calls on one key take effect in the order in which they were made.
  */
 export interface Client {
-  /** The value; null where there is none. Text is decoded as UTF-8. */
+  /**
+   * The value; null where there is none. Text is decoded as UTF-8. A document may be null itself: `getWithInfo` tells the
+   * two apart.
+   */
   get(key: Key, options?: ReadOptions & { type?: "text" }): Promise<string | null>;
   get<T = Json>(key: Key, options: ReadOptions & { type: "json" }): Promise<T | null>;
   get(key: Key, options: ReadOptions & { type: "bytes" }): Promise<Uint8Array<ArrayBuffer> | null>;
