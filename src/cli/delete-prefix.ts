@@ -3,7 +3,7 @@
 import { printJson, tell } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { stop } from "./stop.ts";
-import { targetOf } from "./target.ts";
+import { PATIENT, targetOf } from "./target.ts";
 
 interface Arguments {
   key: string;
@@ -15,7 +15,7 @@ interface Arguments {
 }
 
 export async function deletePrefix(args: Arguments) {
-  const { kv, key: prefix } = targetOf(args.key, args);
+  const { kv, key: prefix } = targetOf(args.key, args, PATIENT);
   const isDry = args["dry-run"] ?? false;
   const progress = startProgress(isDry ? "counted" : "deleted");
   let total = 0;

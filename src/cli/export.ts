@@ -10,11 +10,9 @@ import { wrongUsage } from "./outcome.ts";
 import { print, tell } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { stop } from "./stop.ts";
-import { prefixArguments, targetOf } from "./target.ts";
+import { PATIENT, prefixArguments, targetOf } from "./target.ts";
 
 const PAGE_ENTRIES = 1_000;
-/** Whoever exports would rather wait than begin again. */
-const PATIENT = { retries: 10, timeoutMs: 120_000 };
 
 export const exportCommand = defineCommand({
   meta: { name: "kv export", description: "Write entries with their values as lines of JSON, for 'kv import'" },

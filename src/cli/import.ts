@@ -11,14 +11,12 @@ import { Ending, EXIT, wrongUsage } from "./outcome.ts";
 import { input, printJson, tell } from "./output.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { stop } from "./stop.ts";
-import { storeArguments, targetOf } from "./target.ts";
+import { PATIENT, storeArguments, targetOf } from "./target.ts";
 
 /** What travels in one request, and how many requests at once. */
 const GROUP_LINES = 500;
 const GROUP_BYTES = 2 * 1024 * 1024;
 const GROUPS_AT_ONCE = 4;
-/** Whoever imports would rather wait than begin again. */
-const PATIENT = { retries: 10, timeoutMs: 120_000 };
 /** Of one entry whose outcome is unknown: setting it again does no harm. */
 const REPEATS = 5;
 const REPEAT_MS = 500;

@@ -34,6 +34,9 @@ export const prefixArguments = {
   ...storeArguments,
 } as const;
 
+/** For commands about many keys: whoever runs one would rather wait than begin again. */
+export const PATIENT: Partial<ClientOptions> = { retries: 10, timeoutMs: 120_000 };
+
 export interface Target {
   kv: Client;
   namespace: string;

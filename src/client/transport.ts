@@ -11,6 +11,8 @@ const BACKOFF_MS = 50;
 const UNCHANGED = /^(unavailable|overloaded|unreachable)$/;
 /** What runtimes call that. */
 const UNREACHABLE = /REFUSED|NOTFOUND/i;
+/** Of a read whose value did not fit the answer any more, in which at least the first one does. */
+const LEFT_OVER = "answer_too_large";
 /** Answers, not failures. */
 const NEGATIVE = /^(not_found|precondition_failed)$/;
 const BAD_ANSWER = { code: "bad_answer", detail: "The answer is not one of this store's." };
@@ -108,8 +110,9 @@ export function createTransport({
       const result = results[index] as Result;
       const { status, code = `http_${status}`, detail = "The request failed.", request_id } = result;
       const isUnchanged = UNCHANGED.test(code);
-      const isPassing = isUnchanged || (!call.isWrite && (code === "network" || status > 501));
-      if (isPassing && mayRepeat && !(call.key !== undefined && passed.has(call.key))) {
+      const isPassing = mayRepeat && (isUnchanged || (!call.isWrite && (code === "network" || status > 501)));
+      const isLeftOver = code === LEFT_OVER && index > 0;
+      if ((isPassing || isLeftOver) && !(call.key !== undefined && passed.has(call.key))) {
         again.unshift(call);
         continue;
       }
@@ -145,6 +148,10 @@ export function createTransport({
       // Up to twice as long, so that callers who failed together do not come back together.
       const jitteredMs = waitMs * (1 + Math.random());
       calls = judge(calls, results, tries < retries && performance.now() + jitteredMs < deadline);
+      if (results.some(({ code }) => code === LEFT_OVER)) {
+        clearTimeout(timer);
+        return calls.length ? deliver(calls) : undefined;
+      }
       if (calls.length) await new Promise((resolve) => setTimeout(resolve, jitteredMs));
       calls = calls.filter(({ isOpen }) => isOpen);
     }
