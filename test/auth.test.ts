@@ -314,7 +314,7 @@ describe("tokens in a file", () => {
 
 describe("npm run token", () => {
   const run = (...args: string[]) =>
-    execFileSync(process.execPath, [join(import.meta.dirname, "../src/cli/token.ts"), ...args], {
+    execFileSync(process.execPath, [join(import.meta.dirname, "../src/cli/kv.ts"), "token", ...args], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
     });

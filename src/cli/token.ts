@@ -1,12 +1,14 @@
-// `npm run token`: makes a bearer token, and the entry by which servers know it.
+// `kv token`: makes a bearer token, and the entry by which servers know it. It needs no server.
 
-import { defineCommand, runMain } from "citty";
+import { defineCommand } from "citty";
 import { newToken, RIGHTS } from "../auth/tokens.ts";
 import { NAMESPACE_PATTERN } from "../limits.ts";
+import { wrongUsage } from "./outcome.ts";
+import { printLine, tell } from "./output.ts";
 
-const main = defineCommand({
+export const token = defineCommand({
   meta: {
-    name: "token",
+    name: "kv token",
     description: "Make a token. Prints it, and the entry for KV_TOKENS or the file that KV_TOKENS_FILE names",
   },
   args: {
@@ -18,25 +20,17 @@ const main = defineCommand({
     read: { type: "boolean", description: "Allow GET and HEAD" },
     write: { type: "boolean", description: "Allow PUT and DELETE" },
   },
-  run: ({ args }) => {
+  async run({ args }) {
     const { namespaces } = args;
     const rights = RIGHTS.filter((right) => args[right]);
-    if (rights.length === 0) fail("Give --read, --write or both.");
+    if (rights.length === 0) throw wrongUsage("Give --read, --write or both.");
     if (namespaces !== "*" && !namespaces.split(",").every((name) => NAMESPACE_PATTERN.test(name))) {
-      fail("--namespaces takes * or names with commas between them, of letters, digits, '_' and '-'.");
+      throw wrongUsage("--namespaces takes * or names with commas between them, of letters, digits, '_' and '-'.");
     }
-    const { token, entry } = newToken(rights, namespaces);
-    // What is for people only is kept off standard output, whose two lines a program may read.
-    console.error("The token, which is shown only now and kept nowhere:");
-    console.log(token);
-    console.error("Its entry, for the servers:");
-    console.log(entry);
+    const made = newToken(rights, namespaces);
+    tell("The token, which is shown only now and kept nowhere:");
+    await printLine(made.token);
+    tell("Its entry, for the servers:");
+    await printLine(made.entry);
   },
 });
-
-function fail(sentence: string): never {
-  console.error(sentence);
-  process.exit(1);
-}
-
-await runMain(main);
