@@ -11,27 +11,27 @@ const id = z
   .regex(/^[0-9a-f]{1,17}$/)
   .transform((text) => BigInt(`0x${text}`));
 const cursor = z.union([
+  z.strictObject({ q: z.string() }),
   z.strictObject({ q: z.string(), b: bytes }),
   z.strictObject({ q: z.string(), f: id, p: z.array(z.tuple([id, bytes.nullable()])).min(1) }),
 ]);
 
 export const INVALID_CURSOR = new Problem("invalid_cursor", "The cursor is not one of this query's.");
 
-/** `query` is everything that says what is listed. */
-export function cursorOf(query: unknown, rest: ListRest): string {
+/** `query` is everything that says what is listed; without a rest all of it is left. */
+export function cursorOf(query: unknown, rest: ListRest | undefined): string {
   const base64 = (key: Buffer) => key.toString("base64");
-  const left =
-    "bound" in rest
-      ? { b: base64(rest.bound) }
-      : {
-          f: rest.from.toString(16),
-          p: rest.parts.map(({ end, after }) => [end.toString(16), after && base64(after)]),
-        };
+  let left = {};
+  if (rest && "bound" in rest) left = { b: base64(rest.bound) };
+  else if (rest) {
+    const parts = rest.parts.map(({ end, after }) => [end.toString(16), after && base64(after)]);
+    left = { f: rest.from.toString(16), p: parts };
+  }
   return Buffer.from(JSON.stringify({ q: digestOf(query), ...left })).toString("base64url");
 }
 
 /** Throws a 400 for what is no cursor of that query. */
-export function restOf(query: unknown, text: string): ListRest {
+export function restOf(query: unknown, text: string): ListRest | undefined {
   let document: unknown;
   try {
     document = JSON.parse(Buffer.from(text, "base64url").toString());
@@ -40,7 +40,9 @@ export function restOf(query: unknown, text: string): ListRest {
   }
   const { data } = cursor.safeParse(document);
   if (data?.q !== digestOf(query)) throw INVALID_CURSOR;
-  return "b" in data ? { bound: data.b } : { from: data.f, parts: data.p.map(([end, after]) => ({ end, after })) };
+  if ("b" in data) return { bound: data.b };
+  if (!("f" in data)) return undefined;
+  return { from: data.f, parts: data.p.map(([end, after]) => ({ end, after })) };
 }
 
 function digestOf(query: unknown): string {

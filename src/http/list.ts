@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { KEY_BYTES, LIST_ENTRIES, LIST_VALUE_BYTES } from "../limits.ts";
+import { StoreError } from "../store/error.ts";
 import {
   behindPrefix,
   type Consistency,
@@ -182,25 +183,24 @@ async function deleteKeys(request: Request, store: Store): Promise<Response> {
   const asked = [namespace, "delete", prefix];
   let rest = cursor === undefined ? undefined : restOf(asked, cursor);
   let deleted = 0;
-  do {
-    const query: ListQuery = { ...bounds, order: "any", reverse: false, limit: LIST_ENTRIES, rest };
-    const page = await listPage(store, query, request).catch(goOnLater);
-    const outcomes = await Promise.allSettled(
-      (page?.entries ?? []).map(({ key }) => (isTrial ? true : store.delete(key, undefined, request.signal))),
-    );
-    const done = outcomes.filter(({ status }) => status === "fulfilled").length;
-    deleted += done;
-    const failure = outcomes.find((outcome) => outcome.status === "rejected");
-    // What was deleted is told; what was not is found again from here.
-    if (failure) goOnLater(failure.reason);
-    if (!page || failure) break;
-    rest = page.rest ?? undefined;
-  } while (rest && deleted < DELETED);
-  return jsonAnswer(request, { deleted, cursor: rest ? cursorOf(asked, rest) : null });
-
-  function goOnLater(error: unknown): undefined {
-    if (deleted === 0) throw error;
+  let isEnd = false;
+  try {
+    do {
+      const query: ListQuery = { ...bounds, order: "any", reverse: false, limit: LIST_ENTRIES, rest };
+      const page = await listPage(store, query, request);
+      const outcomes = await Promise.allSettled(
+        page.entries.map(({ key }) => (isTrial ? true : store.delete(key, undefined, request.signal))),
+      );
+      deleted += outcomes.filter(({ status }) => status === "fulfilled").length;
+      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+      isEnd = page.rest === null;
+      rest = page.rest ?? undefined;
+    } while (!isEnd && deleted < DELETED);
+  } catch (error) {
+    // What was deleted is told, and what was not is found again from where it failed.
+    if (deleted === 0 || !(error instanceof StoreError)) throw error;
   }
+  return jsonAnswer(request, { deleted, cursor: isEnd ? null : cursorOf(asked, rest) });
 }
 
 function boundsOf(

@@ -9,7 +9,7 @@ const INTEGER = /^(?:0|-?[1-9]\d*)$/;
 /** Of the longest, with its sign. */
 export const COUNTER_BYTES = 20;
 
-export const COUNTER_CONTENT_TYPE = "text/plain";
+const COUNTER_CONTENT_TYPE = "text/plain";
 
 /** What an increment makes of a value; null is a counter that is not there. */
 export function incremented(value: Buffer | null, { by, initial, min, max }: Increment): bigint | CounterRefusal {
@@ -22,7 +22,7 @@ export function incremented(value: Buffer | null, { by, initial, min, max }: Inc
 }
 
 /** The number that a value is, if it is one. */
-export function counterOf(value: Buffer): bigint | null {
+function counterOf(value: Buffer): bigint | null {
   const text = value.length <= COUNTER_BYTES ? value.toString("latin1") : "";
   if (!INTEGER.test(text)) return null;
   const number = BigInt(text);

@@ -1,15 +1,9 @@
-// For tests of the client and of the command line: the real app over the model store, as a `fetch`. What the app does not
-// have yet (lists, batches, counters, times as RFC 3339) is a fake beside it. Once the app has them, the files fake-*.ts
-// can go, and `answerFully` be the app's `fetch`.
+// For tests of the client and of the command line: the real app over the model store, as a `fetch`.
 
 import pino from "pino";
 import { createApp } from "../../app.ts";
 import { newToken, type Right, Tokens } from "../../auth/tokens.ts";
 import { ModelStore } from "../../store/model.ts";
-import { fakeBatch } from "./fake-batch.ts";
-import { fakeIncrement } from "./fake-increment.ts";
-import { fakeDeletion, fakeList } from "./fake-list.ts";
-import { timesForApp, timesForCaller } from "./fake-times.ts";
 
 export const NAMESPACE = "test";
 
@@ -44,28 +38,6 @@ export function modelServer({
     ...{ isDraining: () => false, isFull: () => false, tokens: rights && (() => tokens) },
     metrics: async () => `# TYPE kv_calls_total counter\nkv_calls_total{op="get"} ${requests.length}\n`,
   });
-  /** Keys that were ever named, as `namespace/key`, each byte as a character. */
-  const names = new Set<string>();
-
-  async function answerOne(request: Request): Promise<Response> {
-    const [, , , namespace, key = ""] = new URL(request.url).pathname.split("/");
-    names.add(`${namespace}/${key.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))}`);
-    return timesForCaller(await app.fetch(await timesForApp(request, clock())));
-  }
-
-  async function answerFully(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url);
-    const isIncrement = pathname.endsWith("/increment");
-    if (!isIncrement && !/^\/v1\/kv\/[^/]+$/.test(pathname)) return answerOne(request);
-    // Which it has no route for, but says who may call.
-    const refusal = await app.fetch(request.clone() as Request);
-    if (refusal.status !== 404) return refusal;
-    if (isIncrement) return fakeIncrement(request, answerOne);
-    if (request.method === "POST") return fakeBatch(request, answerFully);
-    if (request.method === "GET") return fakeList(request, names, store);
-    return fakeDeletion(request, names, store, answerOne);
-  }
-
   const server: ModelServer = {
     ...{ store, requests, token, intercept: undefined },
     async fetch(url, init) {
@@ -78,7 +50,7 @@ export function modelServer({
     async answer(request) {
       const { pathname, search } = new URL(request.url);
       requests.push(`${request.method} ${pathname}${search}`);
-      return (await server.intercept?.(request)) ?? answerFully(request);
+      return (await server.intercept?.(request)) ?? app.fetch(request);
     },
   };
   return server;
