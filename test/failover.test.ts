@@ -125,6 +125,41 @@ describe("in the middle of a sweep", () => {
     expect(primaryOf(await status())?.alias).not.toBe(before?.alias);
   });
 
+  test("the primary is killed while two servers increment one counter: it is exact", async () => {
+    const other = await startServer({ DATABASE_URL: url, KV_SWEEP: "false" });
+    sweepers.push(other);
+    const counter = "/v1/kv/counters/hot";
+    const values: number[] = [];
+    let unknown = 0;
+    let isOver = false;
+    const count = async (base: string) => {
+      while (!isOver) {
+        const answer = await call(`${base}${counter}/increment`, { method: "POST" });
+        const { value, code } = (await answer.json()) as { value?: string; code?: string };
+        if (answer.status === 200) values.push(Number(value));
+        else if (code === "outcome_unknown") unknown += 1;
+        else expect(code).toBe("unavailable");
+      }
+    };
+    const counting = [server, other].flatMap(({ url }) => Array.from({ length: 20 }, () => count(url)));
+    await until(() => values.length > 500, "it counts");
+    const before = primaryOf(await status());
+    for (const pid of Object.values(before?.pids ?? {})) process.kill(pid as number, "SIGKILL");
+    await until(async () => ![undefined, before?.alias].includes(primaryOf(await status())?.alias), "another primary");
+    const counted = values.length;
+    await until(() => values.length > counted + 500, "it counts on");
+    isOver = true;
+    await Promise.all(counting);
+    expect(await cluster("up", ...DATA)).toMatchObject({ code: 0 });
+
+    const final = Number(await (await call(`${server.url}${counter}`)).text());
+    // No two callers were told the same, and what is more than they were told is what some could not be told.
+    expect(new Set(values).size).toBe(values.length);
+    expect(final).toBeGreaterThanOrEqual(values.length);
+    expect(final).toBeLessThanOrEqual(values.length + unknown);
+    expect(Math.max(...values)).toBeLessThanOrEqual(final);
+  });
+
   test("the primary's mysqld and vttablet are killed: the sweep goes on at the next", async () => {
     const before = primaryOf(await status());
     await interfere(1, async () => {

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { type Answer, decide, isLive, type Row, type Write } from "../src/store/decide.ts";
-import type { ExpireResult } from "../src/store/store.ts";
+import type { ExpireResult, IncrementResult } from "../src/store/store.ts";
 import { newVersion } from "../src/store/version.ts";
 import { BACKENDS, call, targets } from "./targets.ts";
 
@@ -30,7 +30,7 @@ const operation = fc.oneof(
     arbitrary: fc.record({
       op: fc.constant("put" as const),
       key,
-      value: fc.string({ maxLength: 20, unit: "binary" }),
+      value: fc.oneof(fc.string({ maxLength: 20, unit: "binary" }), fc.bigInt({ min: -5n, max: 5n }).map(String)),
       metadata: fc.option(
         fc.json({ maxDepth: 1 }).map((text) => text.replace(/[^ -~]/g, "?")),
         { nil: null },
@@ -57,6 +57,17 @@ const operation = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("persist" as const), key }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: fc.constant("increment" as const),
+      key,
+      by: fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }),
+      bound: fc.option(fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }), { nil: null, freq: 1 }),
+      expiry: fc.option(expiry, { nil: null }),
+      renews: fc.boolean(),
+    }),
+  },
 );
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 type Expiry = typeof expiry extends fc.Arbitrary<infer T> ? T : never;
@@ -125,6 +136,8 @@ class Conversation {
         return await this.setTtl(operation, index);
       case "persist":
         return await this.persist(operation);
+      case "increment":
+        return await this.increment(operation, index);
     }
   }
 
@@ -206,6 +219,35 @@ class Conversation {
     const answer = await call(`${this.url(key)}/ttl`, { method: "DELETE" });
     const decided = this.decide(key, { kind: "persist" });
     expect(answer.status).toBe(decided ? 204 : 404);
+  }
+
+  private async increment(operation: Operation & { op: "increment" }, index: number) {
+    const { key, by, bound, expiry, renews } = operation;
+    const ttl = expiry ? { ...Object.fromEntries(new URLSearchParams(spell(expiry, index))) } : {};
+    const answer = await call(`${this.url(key)}/increment`, {
+      method: "POST",
+      body: JSON.stringify({
+        ...{ by: String(by), ...(bound !== null && { max: String(bound) }) },
+        ...Object.fromEntries(Object.entries(ttl).map(([field, number]) => [field, Number(number)])),
+        ...(expiry && renews && { ttl_mode: "always" }),
+      }),
+    });
+    const decided = this.decide(key, {
+      ...{ kind: "increment", version: newVersion() },
+      increment: {
+        ...{ by, initial: 0n, max: bound ?? undefined },
+        ...(expiry && { expiry: { atMs: instant(expiry, index) }, renews }),
+      },
+    }) as IncrementResult;
+    const document = (await answer.json()) as { value?: string; etag?: string; code?: string } & TtlAnswer;
+    if (decided.outcome !== "set") {
+      expect([answer.status, document.code]).toEqual([409, decided.outcome]);
+      return;
+    }
+    expect([answer.status, document.value]).toEqual([200, String(decided.value)]);
+    expect(this.stale.get(key)).not.toBe(document.etag as string);
+    this.tags.set(decided.version, document.etag as string);
+    expectNear(document, decided.expiry?.atMs ?? null);
   }
 
   private async compare(key: number, head: boolean) {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RowDataPacket } from "mysql2/promise";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
+import { CheckedLists } from "./checked-lists.ts";
 import { CheckedStream } from "./checked-stream.ts";
 import { clear, cluster, launch, processesIn, statusOf } from "./cluster-cli.ts";
 import { RESHARD_DIR } from "./folders.ts";
@@ -19,6 +20,7 @@ const SLOWEST_MS = 9_000;
 describe("a cluster in use", () => {
   let server: RunningServer;
   let stream: CheckedStream;
+  let lists: CheckedLists;
   let sweeps = 0;
 
   beforeAll(async () => {
@@ -27,9 +29,10 @@ describe("a cluster in use", () => {
     if (code !== 0) throw new Error(output);
     server = await startServer({ DATABASE_URL: (await status()).url });
     stream = new CheckedStream(server.url);
+    lists = new CheckedLists(server.url);
   });
   afterAll(async () => {
-    await stream?.stop();
+    await Promise.all([stream?.stop(), lists?.stop()]);
     await server?.stop();
     await clear(RESHARD_DIR);
   });
@@ -42,8 +45,9 @@ describe("a cluster in use", () => {
   /** The stream goes on, and has found nothing wrong. */
   async function expectAllWell() {
     const { calls } = stream;
-    await until(() => stream.calls > calls + 50, "the stream goes on");
-    expect(stream.complaints).toEqual([]);
+    const { listings } = lists;
+    await until(() => stream.calls > calls + 50 && lists.listings > listings + 4, "the stream goes on");
+    expect([...stream.complaints, ...lists.complaints]).toEqual([]);
     expect(stream.slowestMs).toBeLessThan(SLOWEST_MS);
   }
 
@@ -144,13 +148,13 @@ describe("a cluster in use", () => {
     const [primary] = primaries(await status());
     const mysql = await connectToTablet(primary?.mysqlSocket as string);
     const rows = async (sql: string) => (await mysql.query<RowDataPacket[]>(sql))[0];
-    expect(await rows("SELECT 1 FROM __drizzle_migrations")).toHaveLength(1);
+    expect(await rows("SELECT 1 FROM __drizzle_migrations")).toHaveLength(2);
     expect(await rows("SHOW INDEX FROM entries WHERE Key_name = 'entries_expires_at'")).toHaveLength(1);
     const fresh = await startServer({ DATABASE_URL: (await status()).url });
     await fresh.stop();
 
-    const kept = await stream.stop();
-    expect(stream.complaints).toEqual([]);
+    const [kept] = await Promise.all([stream.stop(), lists.stop()]);
+    expect([...stream.complaints, ...lists.complaints]).toEqual([]);
     const held = await rows(
       "SELECT CONVERT(`key` USING utf8mb4) AS name FROM entries WHERE `key` LIKE 'stream/%' AND (expires_at IS NULL OR expires_at > UNIX_TIMESTAMP(SYSDATE(3)) * 1000)",
     );
