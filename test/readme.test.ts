@@ -10,7 +10,7 @@ import { targets } from "./targets.ts";
 function withoutChance(text: string) {
   return text
     .replaceAll("\r", "")
-    .replace(/"[0-9a-f]{20}"/g, "(tag)")
+    .replace(/\\?"[0-9a-f]{20}\\?"/g, "(tag)")
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "(id)")
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "(time)")
     .replace(/"ttl_ms":\d{5}\b/g, '"ttl_ms":(under a minute)');

@@ -71,16 +71,18 @@ export class Table {
     return foundIn(rows, (row, version) => infoOf(row, version, row.value_bytes));
   }
 
-  /** The rows of a range, in order and no more than its limit, those of entries that are no more among them. */
+  /**
+   * The rows of a range in order, those of entries that are no more among them. Where vtgate leads to several shards,
+   * there may be as many of each as the range's limit says.
+   */
   async scan(range: Range, deadline: number): Promise<Scanned[]> {
     const rows = await this.run<Rows>(statements.selectRange(range), deadline);
-    return rows.map((row) => {
+    const scanned = rows.map((row) => {
       const version = versionOf(hexOf(row.version));
-      return {
-        key: row.id,
-        found: version === null ? null : stateOf(row, () => infoOf(row, version, row.value_bytes)),
-      };
+      const info = () => infoOf(row, version as Version, row.value_bytes);
+      return { key: row.id as EntryKey, found: version === null ? null : stateOf(row, info) };
     });
+    return scanned.toSorted((a, b) => (range.reverse ? Buffer.compare(b.key, a.key) : Buffer.compare(a.key, b.key)));
   }
 
   known(keys: EntryKey[], deadline: number): Promise<Known> {

@@ -28,7 +28,7 @@ export const consistency = z
   .enum(["strong", "eventual"])
   .optional()
   .describe(
-    "`strong`, the default, sees every write that was acknowledged before. `eventual` reads what a replica has, which may be some seconds old.",
+    "`strong`, the default, sees every write that was acknowledged before. `eventual` reads what a replica has: usually what was written a moment ago, and at the worst some ten seconds old, because a replica that is further behind is not asked. It is answered also while a shard has no primary.",
   );
 
 const metadata = z.string().max(METADATA_BYTES).regex(PRINTABLE_ASCII);
