@@ -70,7 +70,7 @@ export const MUTANTS: Mutant[] = [
       { file: WRITES, text: "if (!isUnknown(error) || !(await wasDone())) return", by: "return" },
       {
         file: "src/batching/batch.ts",
-        text: 'if (code === "unavailable")',
+        text: 'if (code === "unavailable" && !isFinal)',
         by: 'if (code === "unavailable" || code === "outcome_unknown")',
       },
       // Not wrong either: time for others to write in between.
