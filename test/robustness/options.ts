@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { ClusterProblem } from "../../vitess/support/problem.ts";
 import { EDGES, FAULTS } from "./faults/index.ts";
 import { LOAD } from "./faults/load.ts";
+import { operations } from "./faults/operate.ts";
 import { MUTANTS } from "./mutants.ts";
 
 export type Options = ReturnType<typeof readOptions>;
@@ -13,15 +14,24 @@ export type Options = ReturnType<typeof readOptions>;
 /** Throws a `ClusterProblem` that says what is wrong. */
 export function readOptions(args: string[]) {
   const values = parse(args);
-  const whole = (name: "seed" | "seconds" | "port-base") => {
-    const text = values[name];
+  const whole = (name: "seed" | "seconds" | "port-base" | "operate") => {
+    const text = values[name] ?? "0";
     if (!/^\d{1,6}$/.test(text)) throw new ClusterProblem(`--${name} takes a whole number, not '${text}'.`);
     return Number(text);
   };
   const mutant = values.mutant === undefined ? undefined : named("mutant", MUTANTS, values.mutant);
-  const faults = values.fault?.split(",").map((name) => named("fault", [...FAULTS, ...EDGES, LOAD], name));
+  const operate = values.operate === undefined ? undefined : operations(whole("operate"), values.later);
+  const known = operate ?? [...FAULTS, ...EDGES, LOAD];
+  const names = values.fault?.split(",").map((name) => named("fault", known, name).name);
+  const faults = operate
+    ? operate.filter(({ name }) => names?.includes(name) ?? true)
+    : names?.map((name) => named("fault", known, name));
   return {
     mutant,
+    /** Whether an operator works on it, and nothing goes wrong. */
+    operates: operate !== undefined,
+    /** Whether Vitess's collector of dropped tables has something to do, as an hour after a change of the schema. */
+    later: values.later,
     /** Whether the store is not broken after all. */
     healthy: values.healthy,
     faults: faults ?? (mutant ? [mutant.fault] : FAULTS),
@@ -41,6 +51,8 @@ function parse(args: string[]) {
         seed: { type: "string", default: String(1 + (Date.now() % 1_000_000)) },
         fault: { type: "string" },
         mutant: { type: "string" },
+        operate: { type: "string" },
+        later: { type: "boolean", default: false },
         healthy: { type: "boolean", default: false },
         seconds: { type: "string", default: "6" },
         data: { type: "string", default: join(tmpdir(), `vitess-kv-robustness-${process.getuid?.() ?? 0}`) },

@@ -1,6 +1,14 @@
-// The table of all faults.
+// The table of all faults, and the one of what an operator did.
 
+import { table } from "../../bench/report.ts";
 import type { Judgement } from "./judge.ts";
+import type { Fault } from "./rig.ts";
+
+/** Of a fault; without a judgement where it could not be done or be mended. */
+export interface Outcome {
+  fault: Fault;
+  judgement?: Judgement;
+}
 
 const HEAD = [
   "Fault",
@@ -42,6 +50,26 @@ function rowOf({ title, seconds, calls, errors, withoutWriteMs, othersP99Ms, fin
     verdictOf(findings),
     String(deadlocks),
   ];
+}
+
+/** How often each operation was done, and how it went, with the times that its command took. */
+export function operationsTable(outcomes: Outcome[], tookMs: Map<string, number[]>): string {
+  const names = [...new Set(outcomes.map(({ fault }) => fault.name))];
+  const head = ["operation", "tried", "failed", "with a broken promise or a failed call", "calls", "longest pause, ms"];
+  const rows = names.map((name) => {
+    const ours = outcomes.filter(({ fault }) => fault.name === name);
+    const judged = ours.flatMap(({ judgement }) => judgement ?? []);
+    const wrong = judged.filter(({ complaints }) => complaints.length > 0);
+    const calls = judged.reduce((sum, { calls }) => sum + calls, 0);
+    const pauses = judged.flatMap(({ withoutWriteMs }) => Object.values(withoutWriteMs));
+    return [name, ours.length, ours.length - judged.length, wrong.length, calls, Math.max(0, ...pauses)].map(String);
+  });
+  const seconds = (ms = Number.NaN) => (ms / 1000).toFixed(1);
+  const times = [...tookMs].map(([command, all]) => {
+    const sorted = all.toSorted((a, b) => a - b);
+    return [command, String(all.length), seconds(sorted[Math.floor(sorted.length / 2)]), seconds(sorted.at(-1))];
+  });
+  return `${table(head, rows)}\n\n${table(["command", "succeeded", "median, s", "longest, s"], times)}`;
 }
 
 /** What the table does not say, a line for each fault that there is something to say of. */

@@ -29,8 +29,10 @@ export interface Fault {
     /** From the last write that succeeded in a shard to the next one. */
     writesResumeWithinMs?: number;
   };
-  /** Why it can't be done on this machine, if so. */
+  /** Why it can't be done on this machine, or as things are, if so. */
   impossible?: (rig: Rig) => Promise<string | undefined>;
+  /** What the machine lacks for it, if anything: asked before all faults, and again before this one. */
+  lacks?: (rig: Rig) => Promise<string | undefined>;
   /**
    * Does it, while calls are made. When it returns, what it has done to machines is undone (a network joined, a disk
    * freed) and processes that it stopped may be missing: they are started again afterwards, by `cluster up`.
@@ -55,6 +57,8 @@ const CONFIRM_MS = 5_000;
 
 export class Rig {
   readonly servers: Server[] = [];
+  /** By command of the cluster's, how long it took whenever it succeeded. */
+  readonly tookMs = new Map<string, number[]>();
 
   constructor(private readonly options: RigOptions) {}
 
@@ -144,8 +148,10 @@ export class Rig {
 
   /** Starts a command of the cluster's; throws what it printed when it fails. */
   async cluster(command: string, ...args: string[]): Promise<string> {
+    const begun = performance.now();
     const { code, output } = await this.launch(command, ...args).exited;
     if (code !== 0) throw new Error(`cluster ${command} failed:\n${output}`);
+    this.tookMs.set(command, [...(this.tookMs.get(command) ?? []), performance.now() - begun]);
     return output;
   }
 
@@ -176,6 +182,19 @@ export class Rig {
       return ready.every((answer) => answer?.ok);
     }, "both servers are ready");
     return notes;
+  }
+
+  /** After a fault that could not be done or be mended: mends it once more, goes on with what was begun, or begins anew. */
+  async recover() {
+    try {
+      await this.mend();
+      const { resharding, adding } = await this.status();
+      if (resharding) await this.cluster("reshard", String(resharding.length));
+      if (adding) await this.cluster("add-tablet", adding.shard);
+    } catch (error) {
+      console.error(`  begun anew, for it could not be mended: ${(error as Error).message}`);
+      await this.open();
+    }
   }
 
   /** As an operator would, whose tablet is lost. */

@@ -1,5 +1,6 @@
-// `npm run robustness -- [--seed N] [--fault NAME,…] [--mutant NAME [--healthy]] [--seconds N] [--data DIR] [--port-base N]`: every fault under load,
-// one after another, on a cluster of its own. Exits 1 when a promise of the store's is broken.
+// `npm run robustness -- [--seed N] [--fault NAME,…] [--mutant NAME [--healthy]] [--operate N [--later]] [--seconds N] [--data DIR] [--port-base N]`:
+// every fault under load, or what an operator does, one after another, on a cluster of its own. Exits 1 when a promise of the
+// store's is broken.
 
 import { rmSync } from "node:fs";
 import { report, table } from "../../bench/report.ts";
@@ -9,11 +10,12 @@ import { ClusterProblem } from "../../vitess/support/problem.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { type Way, wayTo } from "../proxy.ts";
 import { PORCUPINE_VERSION } from "./checker.ts";
+import { makeEagerCollector } from "./collector.ts";
 import { FAULTS } from "./faults/index.ts";
 import { type Judgement, judge } from "./judge.ts";
 import { environmentOf } from "./mutants.ts";
 import { type Options, readOptions } from "./options.ts";
-import { remarksOn, tableOf } from "./report.ts";
+import { type Outcome, operationsTable, remarksOn, tableOf } from "./report.ts";
 import { Rig } from "./rig.ts";
 import { PROFILE } from "./traffic.ts";
 
@@ -38,45 +40,58 @@ async function main(): Promise<number> {
 }
 
 async function runOn(options: Options): Promise<number> {
-  const { mutant, healthy, dataDir, portBase } = options;
+  const { mutant, healthy, operates, later, dataDir, portBase } = options;
   const loses = mutant?.loses;
+  const programs = `${dataDir}-programs`;
+  if (later) await makeEagerCollector(programs);
   const outDir = `${dataDir}-histories`;
   rmSync(outDir, { recursive: true, force: true });
   const ways: Way[] = [];
   const rig = new Rig({
     dataDir,
     portBase,
-    shards: 2,
+    // With one there is room for its reshardings on most machines.
+    shards: operates ? 1 : 2,
     tablets: 3,
     ...(mutant && !healthy && { environment: environmentOf(mutant) }),
+    ...(later && { environment: { PATH: `${programs}:${process.env.PATH}` } }),
     ...(loses && { firstUrl: (url) => lossyUrl(url, loses, ways) }),
   });
-  let judgements: (Judgement | undefined)[];
+  let outcomes: Outcome[];
   try {
     await rig.open();
-    judgements = await runFaults(rig, options, outDir);
+    outcomes = await runFaults(rig, options, outDir);
   } finally {
     for (const way of ways) await way.close();
     await rig.close();
+    rmSync(programs, { recursive: true, force: true });
   }
-  const done = judgements.filter((judgement) => judgement !== undefined);
-  write(done, options);
-  const bad = done.length < judgements.length || done.some(({ complaints }) => complaints.length > 0);
+  if (operates) console.log(operationsTable(outcomes, rig.tookMs));
+  else
+    write(
+      outcomes.flatMap(({ judgement }) => judgement ?? []),
+      options,
+    );
+  const bad = outcomes.some(({ judgement }) => !judgement || judgement.complaints.length > 0);
   if (bad) console.error(`The histories are in ${outDir}.`);
   else rmSync(outDir, { recursive: true, force: true });
   return bad ? 1 : 0;
 }
 
-/** One after the other; nothing for one that could not be done or be mended. */
+/** One after the other; without a judgement where one could not be done or be mended. */
 async function runFaults(rig: Rig, { faults, mutant, seed, seconds }: Options, outDir: string) {
-  const judgements: (Judgement | undefined)[] = [];
+  const outcomes: Outcome[] = [];
   const how = {
     profile: mutant?.profile ?? PROFILE,
     times: { beforeMs: seconds * 1000, afterMs: seconds * 500 },
     outDir,
   };
+  for (const fault of new Set(faults)) {
+    const lack = await fault.lacks?.(rig);
+    if (lack) console.error(`! ${fault.name} may be left out: ${lack}`);
+  }
   for (const [i, fault] of faults.entries()) {
-    const reason = await fault.impossible?.(rig);
+    const reason = (await fault.impossible?.(rig)) ?? (await fault.lacks?.(rig));
     if (reason) {
       console.error(`○ ${fault.name} was left out: ${reason}`);
       continue;
@@ -84,15 +99,15 @@ async function runFaults(rig: Rig, { faults, mutant, seed, seconds }: Options, o
     try {
       const judgement = await judge(rig, fault, { ...how, seed: seed + i }, stop.signal);
       tell(judgement);
-      judgements.push(judgement);
+      outcomes.push({ fault, judgement });
     } catch (error) {
       if (stop.signal.aborted) throw error;
       console.error(`✗ ${fault.name}: ${(error as Error).message}`);
-      judgements.push(undefined);
-      await rig.mend();
+      outcomes.push({ fault });
+      await rig.recover();
     }
   }
-  return judgements;
+  return outcomes;
 }
 
 function tell({ name, calls, seconds, findings, complaints, notes }: Judgement) {

@@ -18,13 +18,15 @@ import { step } from "../support/progress.ts";
 import { until } from "../support/until.ts";
 import { type Settings, shardNames, withServed, withShards } from "../topology/settings.ts";
 import { clearWorkflowLock } from "./abandoned.ts";
+import { isCollected, untilCollected } from "./collector.ts";
 import { removeRetired } from "./retire.ts";
-import { isCollected, WORKFLOW, Workflow } from "./workflow.ts";
+import { WORKFLOW, Workflow } from "./workflow.ts";
 
 /** vtorc and vtgate look for new tablets every five seconds; an election takes one or two. */
 const READY_TIMEOUT_MS = 120_000;
-/** Of a command that may meet a table which is being dropped. */
+/** Of a command that may meet a table which is being dropped, and the pause between them. */
 const CREATE_TRIES = 5;
+const CREATE_AGAIN_MS = 1_000;
 /** How long it may take until vtgate sees shards that serve. */
 const SERVING_TIMEOUT_MS = 15_000;
 /** A row that is copied is written to data files, to binary logs and, on replicas, to relay logs for a while. */
@@ -108,9 +110,12 @@ async function copy(cluster: Cluster, parts: Parts, signal: AbortSignal) {
   });
   await step("copy to the new shards", async (report) => {
     await schemaAtRest(workflow, report, signal);
+    report("until Vitess has dropped what schema changes left");
+    await untilCollected(cluster, topology.shards, signal);
     for (let tries = 1; !(await workflow.exists(signal)); tries++) {
       await workflow.create(topology.shards, resharding).catch((error) => {
         if (tries === CREATE_TRIES || !isCollected(error.message)) throw error;
+        return sleep(CREATE_AGAIN_MS, undefined, { signal });
       });
     }
     await until(Number.POSITIVE_INFINITY, signal, "", async () => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Vtctl } from "../run/vtctl.ts";
 import { ClusterProblem } from "../support/problem.ts";
 import { KEYSPACE } from "../topology/topology.ts";
+import { isCollected } from "./collector.ts";
 
 export const WORKFLOW = "reshard";
 /**
@@ -189,12 +190,4 @@ export class Workflow {
     );
     return Object.values(cells).flatMap(({ partitions }) => partitions);
   }
-}
-
-/**
- * Whether it failed for a table that Vitess's collector of dropped tables has dropped between its being listed and its
- * being read: that passes.
- */
-export function isCollected(message: string): boolean {
-  return /\b_vt_(hld|prg|evc|drp)_\w+/.test(message);
 }

@@ -85,7 +85,7 @@ async function startMysqld(cluster: Cluster, parts: Parts, tablet: Tablet, signa
 
 /** Does something in a session at the tablet's mysqld, with all rights, if that is there in time. */
 export async function connected<T>(
-  { mysqlSocket }: Tablet,
+  { mysqlSocket }: Pick<Tablet, "mysqlSocket">,
   work: (connection: Connection) => Promise<T>,
   connectTimeout = SQL_TIMEOUT_MS,
 ): Promise<T> {

@@ -29,7 +29,7 @@ async function nothingToMerge(rig: Rig): Promise<string | undefined> {
 }
 
 const resharding = (
-  fault: Pick<Fault, "name" | "title" | "expect" | "impossible">,
+  fault: Pick<Fault, "name" | "title" | "expect" | "impossible" | "lacks">,
   work: (rig: Rig) => Promise<void>,
 ): Fault => ({
   ...fault,
@@ -45,7 +45,7 @@ export const SPLIT = resharding(
     name: "split",
     title: "resharding to twice as many shards",
     expect: { noFailedCalls: true },
-    impossible: noRoom,
+    lacks: noRoom,
   },
   (rig) => reshard(rig, (now) => 2 * now),
 );
@@ -64,7 +64,7 @@ export const SPLIT_FAILOVER = resharding(
   {
     name: "split-failover",
     title: "kill -9 of a source's primary while its rows are copied to twice as many shards",
-    impossible: noRoom,
+    lacks: noRoom,
   },
   async (rig) => {
     const { shards } = await rig.status();
