@@ -56,8 +56,8 @@ const listQuery = z.strictObject({
   cursor,
   include: z
     .string()
+    .regex(/^(?:metadata|value)(?:,(?:metadata|value))*$/)
     .transform((text) => text.split(","))
-    .pipe(z.array(z.enum(["metadata", "value"])))
     .optional()
     .describe("What entries have besides: `metadata`, `value`, or both with a comma between."),
   order: z
@@ -134,7 +134,7 @@ export function listCalls(store: Store) {
 }
 
 /** What a page shows of an entry beside what it always does. */
-type Include = readonly ("metadata" | "value")[];
+type Include = readonly string[];
 
 /** An entry with its value, where that was asked for. */
 type Shown = ListedEntry & { value?: Buffer };
