@@ -72,6 +72,22 @@ describe.each([
   });
 
   test.each([
+    [reader, [404, 403]],
+    [writer, [403, 200]],
+    [both, [404, 200]],
+  ] as const)("%# of a batch it may what its token may", async (who, statuses) => {
+    const operations = [
+      { op: "get", key: "absent" },
+      { op: "increment", key: "batched" },
+    ];
+    const init = { method: "POST", headers: bearer(who), body: JSON.stringify({ operations }) };
+    const { results } = (await (await call(`${server.url}/v1/kv/auth-a`, init)).json()) as {
+      results: { status: number }[];
+    };
+    expect(results.map(({ status }) => status)).toEqual([...statuses]);
+  });
+
+  test.each([
     ["another scheme", `Basic ${btoa(`kv:${all.token}`)}`],
     ["no scheme", all.token],
     ["no token", "Bearer "],
@@ -109,13 +125,19 @@ describe.each([
     [reader, "DELETE /v1/kv/auth-a/k", 403, "forbidden"],
     [reader, "PUT /v1/kv/auth-a/k/ttl", 403, "forbidden"],
     [reader, "DELETE /v1/kv/auth-a/k/ttl", 403, "forbidden"],
-    [reader, "POST /v1/kv/auth-a", 403, "forbidden"],
-    [writer, "POST /v1/kv/auth-a", 403, "forbidden"],
+    [reader, "GET /v1/kv/auth-a?prefix=none", 200, undefined],
+    [writer, "GET /v1/kv/auth-a", 403, "forbidden"],
+    [both, "GET /v1/kv/auth-c", 403, "forbidden"],
+    [reader, "DELETE /v1/kv/auth-a?prefix=none", 403, "forbidden"],
+    [writer, "DELETE /v1/kv/auth-a?prefix=none", 200, undefined],
+    [reader, "POST /v1/kv/auth-a/n/increment", 403, "forbidden"],
+    [writer, "POST /v1/kv/auth-a/n/increment", 200, undefined],
+    [both, "POST /v1/kv/auth-c", 403, "forbidden"],
     [writer, "GET /v1/kv/auth-a/k", 403, "forbidden"],
     [writer, "GET /v1/kv/auth-a/k/ttl", 403, "forbidden"],
     [writer, "DELETE /v1/kv/auth-a/absent", 204, undefined],
     [both, "GET /v1/kv/auth-b/absent", 404, "not_found"],
-    [both, "POST /v1/kv/auth-b", 404, "no_such_route"],
+    [both, "POST /v1/kv/auth-b", 400, "invalid_json"],
     [both, "GET /v1/kv/auth-c/k", 403, "forbidden"],
     [both, "GET /v1/kv/auth-aa/k", 403, "forbidden"],
     [both, "GET /v1/kv/Auth-a/k", 403, "forbidden"],
