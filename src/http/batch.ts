@@ -6,7 +6,7 @@ import { BATCH_BODY_BYTES, BATCH_HELD_BYTES, BATCH_OPERATIONS } from "../limits.
 import { type EntryKey, keyName, type Store } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
 import { type Operation, type OperationOptions, type Outcome, operation, perform, problemOutcome } from "./batched.ts";
-import { type BodyOptions, receive } from "./body.ts";
+import { documentBody, type ReceiveOptions, receive } from "./body.ts";
 import { byteParametersOf, bytesOf } from "./bytes.ts";
 import { noQuery, validated } from "./expiry.ts";
 import { parseJson } from "./json.ts";
@@ -48,20 +48,13 @@ export const operations = {
   },
 } satisfies Operations;
 
-export interface BatchOptions extends OperationOptions {
-  bodyTimeoutMs: number;
-  reserve?: BodyOptions["reserve"];
+export interface BatchOptions extends OperationOptions, ReceiveOptions {
   /** What is answered of an operation that failed so; throws what is no failure of the store's. */
   problemOf: (error: unknown, request: Request) => Problem;
 }
 
 export function batchCalls(store: Store, options: BatchOptions) {
-  const body: BodyOptions = {
-    maxBytes: BATCH_BODY_BYTES,
-    tooLarge: new Problem("body_too_large", `The body is at most ${BATCH_BODY_BYTES} bytes.`),
-    timeoutMs: options.bodyTimeoutMs,
-    reserve: options.reserve,
-  };
+  const body = documentBody(BATCH_BODY_BYTES, options);
   const handle: Handler = async (request, rights) => {
     const namespace = namespaceOf(request);
     validated(noQuery, byteParametersOf(request), "invalid_parameter");

@@ -16,6 +16,18 @@ export interface BodyOptions {
   reserve?: Reserve;
 }
 
+/** What every call with a body takes from the server's configuration. */
+export interface ReceiveOptions {
+  bodyTimeoutMs: number;
+  reserve?: Reserve;
+}
+
+/** Of a body that is a document, of at most so many bytes. */
+export function documentBody(maxBytes: number, { bodyTimeoutMs, reserve }: ReceiveOptions): BodyOptions {
+  const tooLarge = new Problem("body_too_large", `The body is at most ${maxBytes} bytes.`);
+  return { maxBytes, tooLarge, timeoutMs: bodyTimeoutMs, reserve };
+}
+
 /**
  * Receives a body and passes it on, and returns what `use` does.
  *

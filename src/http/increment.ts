@@ -4,7 +4,7 @@ import { z } from "zod";
 import { INCREMENT_BODY_BYTES } from "../limits.ts";
 import type { Increment, IncrementResult, Store } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
-import { type BodyOptions, receive } from "./body.ts";
+import { documentBody, type ReceiveOptions, receive } from "./body.ts";
 import type { ProblemCode } from "./codes.ts";
 import { etag, etagOf } from "./conditional.ts";
 import { answeredExpiry, expiryDocument, expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
@@ -68,16 +68,8 @@ export const operations = {
   },
 } satisfies Operations;
 
-export function incrementCalls(
-  store: Store,
-  { bodyTimeoutMs, reserve }: { bodyTimeoutMs: number; reserve?: BodyOptions["reserve"] },
-) {
-  const body: BodyOptions = {
-    maxBytes: INCREMENT_BODY_BYTES,
-    tooLarge: new Problem("body_too_large", `The body is at most ${INCREMENT_BODY_BYTES} bytes.`),
-    timeoutMs: bodyTimeoutMs,
-    reserve,
-  };
+export function incrementCalls(store: Store, options: ReceiveOptions) {
+  const body = documentBody(INCREMENT_BODY_BYTES, options);
   return callsOf(operations, {
     increment: async (request, rights) => {
       requireRight(rights, "write");

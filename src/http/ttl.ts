@@ -4,7 +4,7 @@ import { z } from "zod";
 import { TTL_BODY_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { answer, jsonAnswer } from "./answer.ts";
-import { type BodyOptions, receive } from "./body.ts";
+import { type BodyOptions, documentBody, type ReceiveOptions, receive } from "./body.ts";
 import { ifMatch, ifMatchOnly } from "./conditional.ts";
 import { consistency } from "./entry.ts";
 import { answeredExpiry, expiryDocument, expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
@@ -71,16 +71,8 @@ export const operations = {
   },
 } satisfies Operations;
 
-export function ttlCalls(
-  store: Store,
-  { bodyTimeoutMs, reserve }: { bodyTimeoutMs: number; reserve?: BodyOptions["reserve"] },
-) {
-  const body: BodyOptions = {
-    maxBytes: TTL_BODY_BYTES,
-    tooLarge: new Problem("body_too_large", `The body is at most ${TTL_BODY_BYTES} bytes.`),
-    timeoutMs: bodyTimeoutMs,
-    reserve,
-  };
+export function ttlCalls(store: Store, options: ReceiveOptions) {
+  const body = documentBody(TTL_BODY_BYTES, options);
   return callsOf(operations, {
     getTtl: async (request) => {
       const key = keyOf(request);
