@@ -17,7 +17,7 @@ import { healthCalls } from "./http/health.ts";
 import { incrementCalls } from "./http/increment.ts";
 import { listCalls } from "./http/list.ts";
 import { type Handler, openPaths, type Route, serve } from "./http/operation.ts";
-import { keyOf, rawPath } from "./http/path.ts";
+import { ENTRIES_PATH, ENTRY_PARTS, keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import { ALL_RIGHTS } from "./http/rights.ts";
 import { requireExactPath, requireHost, requireUnrepairedPath, type SentParts } from "./http/target.ts";
@@ -29,7 +29,7 @@ import type { Store } from "./store/store.ts";
  * What a URL parser leaves of the key `.`, among others; its answer says what is wrong with it. Not a route: an empty
  * segment in one makes Hono fall back from its fastest router, for every request.
  */
-const EMPTY_KEY = /^\/v1\/kv\/[^/]+\/(\/(?:ttl|increment))?$/;
+const EMPTY_KEY = new RegExp(`^${ENTRIES_PATH}[^/]+/(/(?:${ENTRY_PARTS.join("|")}))?$`);
 
 const NO_SUCH_ROUTE = new Problem("no_such_route");
 const INTERNAL = new Problem("internal");

@@ -44,15 +44,14 @@ export async function listen(options: Options, files: CertificateFiles | undefin
 
   async function start(): Promise<Bun.Server<undefined>> {
     if (!files) return serve();
-    const read = () => readCertificate(files);
-    const first = await read();
+    const first = await readCertificate(files);
     const server = serveEncrypted(first);
     follow({
-      read,
+      read: () => readPem(files),
       seen: first,
       onChange: (pem) => {
         if (isStopping) return;
-        serveEncrypted(pem);
+        serveEncrypted(requirePair(pem));
         log.info("certificate read");
       },
       onFailure: (reason) => log.error({ reason }, "the certificate can't be used, and stays as it was"),
@@ -75,8 +74,15 @@ export async function listen(options: Options, files: CertificateFiles | undefin
  * A certificate with its key, in one text, of which OpenSSL takes for each what it is. Throws an Error that names the
  * variable where a file can't be read or the two don't belong together.
  */
-export async function readCertificate({ cert, key }: CertificateFiles): Promise<string> {
-  const pem = `${await read("KV_TLS_CERT", cert)}\n${await read("KV_TLS_KEY", key)}`;
+export async function readCertificate(files: CertificateFiles): Promise<string> {
+  return requirePair(await readPem(files));
+}
+
+async function readPem({ cert, key }: CertificateFiles): Promise<string> {
+  return `${await read("KV_TLS_CERT", cert)}\n${await read("KV_TLS_KEY", key)}`;
+}
+
+function requirePair(pem: string): string {
   try {
     createSecureContext({ cert: pem, key: pem });
   } catch (error) {

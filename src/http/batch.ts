@@ -49,7 +49,7 @@ export const operations = {
 } satisfies Operations;
 
 export interface BatchOptions extends OperationOptions, ReceiveOptions {
-  /** What is answered of an operation that failed so; throws what is no failure of the store's. */
+  /** What is answered of an operation that failed so; the log is told. */
   problemOf: (error: unknown, request: Request) => Problem;
 }
 
@@ -105,9 +105,9 @@ class Batch {
       const reads = fields.op === "get" || fields.op === "head";
       requireRight(this.rights, reads ? "read" : "write");
       if (this.bytesLeft <= 0 && fields.op === "get") throw ANSWER_TOO_LARGE;
-      return await this.inTurn(key, reads, () => this.perform(key, fields));
+      return await this.inTurn(key, reads, () => perform(this.store, key, fields, this.options, this.request.signal));
     } catch (error) {
-      return problemOutcome(this.problemOf(error));
+      return problemOutcome(error instanceof Problem ? error : this.options.problemOf(error, this.request));
     }
   }
 
@@ -122,24 +122,12 @@ class Batch {
     const name = keyName(key);
     let turn = this.turns.get(name);
     if (!turn || turn.reads !== reads) {
-      turn = { reads, after: turn && Promise.all(turn.outcomes), outcomes: [] };
+      turn = { reads, after: turn && Promise.allSettled(turn.outcomes), outcomes: [] };
       this.turns.set(name, turn);
     }
     const outcome = turn.after ? turn.after.then(work) : work();
     turn.outcomes.push(outcome);
     return outcome;
-  }
-
-  private async perform(key: EntryKey, fields: Operation): Promise<Outcome> {
-    try {
-      return await perform(this.store, key, fields, this.options, this.request.signal);
-    } catch (error) {
-      return problemOutcome(this.problemOf(error));
-    }
-  }
-
-  private problemOf(error: unknown): Problem {
-    return error instanceof Problem ? error : this.options.problemOf(error, this.request);
   }
 
   /** The outcome, unless its value is one too many. */

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Condition, Entry, EntryInfo, EntryKey, ExpireResult, Store } from "../store/store.ts";
 import { bytesField, bytesOf } from "./bytes.ts";
 import { conditionFrom, etagOf, evaluateRead } from "./conditional.ts";
-import { DEFAULT_CONTENT_TYPE, metadataText, requireContentType } from "./content.ts";
+import { DEFAULT_CONTENT_TYPE, metadataDocument, metadataText, requireContentType } from "./content.ts";
 import { newExpiry } from "./entry.ts";
 import { expiryDocument, expiryFields, expiryOf } from "./expiry.ts";
 import { incrementFields, incrementOf, incrementOutcome } from "./increment.ts";
@@ -123,7 +123,7 @@ function readOutcome(entry: (EntryInfo & Partial<Entry>) | null, condition: Cond
     status: 200,
     etag: etagOf(version),
     content_type: contentType,
-    metadata: metadata === null ? null : JSON.parse(metadata),
+    metadata: metadataDocument(metadata),
     bytes: valueBytes,
     ...expiryDocument(expiry),
     ...(value && bytesField("value", value)),

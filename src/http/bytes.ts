@@ -1,11 +1,9 @@
 // Bytes, of keys and values, as JSON and query strings have them: as text where they are UTF-8.
 
 import { isUtf8 } from "node:buffer";
+import { isRepaired, isWellEscaped, unescaped } from "./escapes.ts";
 import { Problem } from "./problem.ts";
 
-/** What a URL parser makes of a byte that is no UTF-8; who means this character may write it in lower case. */
-const REPAIRED = "%EF%BF%BD";
-const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** `{name: text}`, or `{name_base64: …}` for what is no UTF-8. */
@@ -38,15 +36,13 @@ export function byteParametersOf({ url }: { url: string }): Record<string, strin
     const [name = "", ...values] = pair.split("=");
     const value = values.join("=");
     if (name in parameters) throw new Problem("invalid_parameter", "A query parameter is given twice.");
-    if (value.includes(REPAIRED) || !ESCAPED.test(value)) {
+    if (isRepaired(value) || !isWellEscaped(value)) {
       throw new Problem(
         "invalid_parameter",
         "A parameter holds a malformed percent escape, or bytes that must be escaped.",
       );
     }
-    parameters[name] = value
-      .replaceAll("+", " ")
-      .replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+    parameters[name] = unescaped(value.replaceAll("+", " "));
   }
   return parameters;
 }

@@ -13,25 +13,24 @@ const TWO_FIELDS = /^(?:[^",]|"(?:[^"\\]|\\.)*")*,/;
 export function requireContentType(contentType: string): string {
   const isLegible = contentType.length <= CONTENT_TYPE_BYTES && PRINTABLE_ASCII.test(contentType);
   if (isLegible && !TWO_FIELDS.test(contentType)) return contentType;
-  throw new Problem(
-    "invalid_content_type",
-    `Content-Type is one media type of at most ${CONTENT_TYPE_BYTES} printable ASCII characters.`,
-  );
+  throw new Problem("invalid_content_type");
 }
 
 /** Throws a 400 for what can't be metadata. */
 export function requireMetadata(metadata: string): string {
   if (metadata.length <= METADATA_BYTES && PRINTABLE_ASCII.test(metadata) && isJson(metadata)) return metadata;
-  throw new Problem(
-    "invalid_metadata",
-    `KV-Metadata is JSON of at most ${METADATA_BYTES} bytes in ASCII; write other characters as \\uXXXX.`,
-  );
+  throw new Problem("invalid_metadata");
 }
 
 /** A document as metadata, every character that is not ASCII escaped. */
 export function metadataText(document: unknown): string {
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return requireMetadata(JSON.stringify(document).replace(/[^\x20-\x7e]/g, escaped));
+}
+
+/** The document that metadata is; null where there is none. */
+export function metadataDocument(metadata: string | null): unknown {
+  return metadata === null ? null : JSON.parse(metadata);
 }
 
 function isJson(text: string): boolean {

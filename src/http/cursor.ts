@@ -16,7 +16,7 @@ const cursor = z.union([
   z.strictObject({ q: z.string(), f: id, p: z.array(z.tuple([id, bytes.nullable()])).min(1) }),
 ]);
 
-export const INVALID_CURSOR = new Problem("invalid_cursor", "The cursor is not one of this query's.");
+export const INVALID_CURSOR = new Problem("invalid_cursor");
 
 /** `query` is everything that says what is listed; without a rest all of it is left. */
 export function cursorOf(query: unknown, rest: ListRest | undefined): string {

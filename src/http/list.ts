@@ -17,6 +17,7 @@ import {
 import { jsonAnswer } from "./answer.ts";
 import { byteParametersOf, bytesField } from "./bytes.ts";
 import { etag, etagOf } from "./conditional.ts";
+import { metadataDocument } from "./content.ts";
 import { cursorOf, INVALID_CURSOR, restOf } from "./cursor.ts";
 import { consistency } from "./entry.ts";
 import { answeredExpiry, expiryDocument, validated } from "./expiry.ts";
@@ -249,7 +250,7 @@ function describe({ version, valueBytes, contentType, metadata, expiry, value }:
     expires_at: expiryDocument(expiry).expires_at,
     bytes: valueBytes,
     content_type: contentType,
-    ...(include.includes("metadata") && { metadata: metadata === null ? null : JSON.parse(metadata) }),
+    ...(include.includes("metadata") && { metadata: metadataDocument(metadata) }),
     ...(value && bytesField("value", value)),
   };
 }

@@ -3,10 +3,13 @@
 import { z } from "zod";
 import { KEY_BYTES, NAMESPACE_PATTERN } from "../limits.ts";
 import { type EntryKey, entryKey } from "../store/store.ts";
+import { isWellEscaped, unescaped } from "./escapes.ts";
 import { Problem } from "./problem.ts";
 
 /** Below it are the namespaces. */
 export const ENTRIES_PATH = "/v1/kv/";
+/** What an entry's path may have behind its key. */
+export const ENTRY_PARTS: readonly string[] = ["ttl", "increment"];
 
 /** What stands in the paths of calls; read by hand below. */
 export const pathParameters = {
@@ -28,7 +31,6 @@ export const pathParameters = {
 // Made once: a regular expression in a function is a new object at each call.
 const PATH_END = /[?#]/;
 const UNESCAPED = /^[^%\u0080-\uffff]*$/;
-const ESCAPED = /^(?:%[0-9A-Fa-f]{2}|[^%\u0080-\uffff])*$/;
 const DOT_KEY = /^\.\.?$/;
 const DOT_KEY_REFUSED = new Problem(
   "invalid_key",
@@ -96,8 +98,8 @@ export function refuseDots(key: string) {
  */
 function decodeSegment(segment: string, code: "invalid_namespace" | "invalid_key"): string {
   if (UNESCAPED.test(segment)) return segment;
-  if (!ESCAPED.test(segment)) {
+  if (!isWellEscaped(segment)) {
     throw new Problem(code, "The path holds a malformed percent escape or a character that must be escaped.");
   }
-  return segment.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return unescaped(segment);
 }

@@ -2,11 +2,12 @@
 // both on the way: `\\` becomes `/`, `a/..` goes, and bytes that are no UTF-8 become U+FFFD. A key that was repaired is
 // another key, so what can't be known exactly is refused.
 
-import { ENTRIES_PATH, rawPath, refuseDots } from "./path.ts";
+import { isRepaired, unescaped } from "./escapes.ts";
+import { ENTRIES_PATH, ENTRY_PARTS, rawPath, refuseDots } from "./path.ts";
 import { Problem } from "./problem.ts";
 
 /** The patterns by which Bun's router finds the parts of a path in the bytes, before it makes a URL of them. */
-export const ROUTES = ["/v1/kv/:ns", "/v1/kv/:ns/:key", "/v1/kv/:ns/:key/ttl", "/v1/kv/:ns/:key/increment"] as const;
+export const ROUTES = ["/v1/kv/:ns", "/v1/kv/:ns/:key", ...ENTRY_PARTS.map((part) => `/v1/kv/:ns/:key/${part}`)];
 
 /** The parts of a path as the runtime found them in the bytes that came, and then unescaped as UTF-8. */
 export interface SentParts {
@@ -15,12 +16,7 @@ export interface SentParts {
   key?: string;
 }
 
-const PATH = /^\/v1\/kv\/[^/]+(?:\/[^/]+(?:\/(?:ttl|increment))?)?$/;
-/** What an entry's path may have behind its key. */
-const PARTS_OF_ENTRY = [undefined, "ttl", "increment"];
-/** What a URL parser makes of a byte that is no UTF-8; who means this character may write it in lower case. */
-const REPAIRED = "%EF%BF%BD";
-const ESCAPE = /%([0-9A-Fa-f]{2})/g;
+const PATH = new RegExp(`^${ENTRIES_PATH}[^/]+(?:/[^/]+(?:/(?:${ENTRY_PARTS.join("|")}))?)?$`);
 const MALFORMED = /%(?![0-9A-Fa-f]{2})/;
 const REPLACEMENTS = /\uFFFD+/g;
 const REPAIRED_PATH = new Problem("ambiguous_path");
@@ -45,12 +41,12 @@ export function requireExactPath(request: { url: string }, parts: SentParts | un
   const rest = path.slice(ENTRIES_PATH.length);
   // As it is with most keys: nothing was escaped.
   const plain = parts.key === undefined ? parts.ns : `${parts.ns}/${parts.key}`;
-  if (rest === plain || rest === `${plain}/ttl` || rest === `${plain}/increment`) return;
+  if (rest === plain || ENTRY_PARTS.some((part) => rest === `${plain}/${part}`)) return;
   if (parts.key !== undefined) refuseDots(parts.key);
   if (request.url.includes("#") || MALFORMED.test(rest)) return;
   const [ns = "", key, part] = rest.split("/");
-  const isRepaired = !PARTS_OF_ENTRY.includes(part) || key?.includes(REPAIRED);
-  if (isRepaired || !isSame(ns, parts.ns) || !isSame(key, parts.key)) throw REPAIRED_PATH;
+  const isOther = (part !== undefined && !ENTRY_PARTS.includes(part)) || (key !== undefined && isRepaired(key));
+  if (isOther || !isSame(ns, parts.ns) || !isSame(key, parts.key)) throw REPAIRED_PATH;
 }
 
 /**
@@ -59,7 +55,7 @@ export function requireExactPath(request: { url: string }, parts: SentParts | un
  */
 export function requireUnrepairedPath(request: { url: string }) {
   const path = rawPath(request);
-  if (path.includes(REPAIRED) && PATH.test(path)) throw REPAIRED_PATH;
+  if (isRepaired(path) && PATH.test(path)) throw REPAIRED_PATH;
 }
 
 /** Throws a 400 where a request has no host that could be one, or several; with `onlyLoopback` unless it is this machine. */
@@ -74,7 +70,6 @@ export function requireHost({ headers }: { headers: Headers }, onlyLoopback: boo
 /** Whether a segment, unescaped, gives that text; decoders differ in how many U+FFFD they make of what is no UTF-8. */
 function isSame(segment: string | undefined, text: string | undefined): boolean {
   if (segment === undefined || text === undefined || !segment.includes("%")) return segment === text;
-  const bytes = segment.replace(ESCAPE, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
-  const unescaped = Buffer.from(bytes, "latin1").toString("utf8");
-  return unescaped.replace(REPLACEMENTS, "\uFFFD") === text.replace(REPLACEMENTS, "\uFFFD");
+  const sent = Buffer.from(unescaped(segment), "latin1").toString("utf8");
+  return sent.replace(REPLACEMENTS, "\uFFFD") === text.replace(REPLACEMENTS, "\uFFFD");
 }

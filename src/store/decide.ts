@@ -89,10 +89,7 @@ function expire(row: Row | null, write: Write & { kind: "expire" }, nowMs: numbe
   if (!matches(condition.ifMatch, row) || !allows(condition.if, row.expiresAtMs, atMs)) {
     return { row, answer: { outcome: "condition_failed" } };
   }
-  return {
-    row: { ...row, expiresAtMs: atMs },
-    answer: { outcome: "set", atMs, ttlMs: Math.max(0, atMs - nowMs) },
-  };
+  return { row: { ...row, expiresAtMs: atMs }, answer: { outcome: "set", ...expiryAt(atMs, nowMs) } };
 }
 
 function increment(row: Row | null, write: Write & { kind: "increment" }, nowMs: number): Decision {
@@ -105,10 +102,7 @@ function increment(row: Row | null, write: Write & { kind: "increment" }, nowMs:
   const atMs = expiry && (!row || renews) ? instantOf(expiry, nowMs) : kept;
   return {
     row: { version, expiresAtMs: atMs, content: counterContent(value, before) },
-    answer: {
-      ...{ outcome: "set", value, version },
-      expiry: atMs === null ? null : { atMs, ttlMs: Math.max(0, atMs - nowMs) },
-    },
+    answer: { outcome: "set", value, version, expiry: atMs === null ? null : expiryAt(atMs, nowMs) },
   };
 }
 
@@ -128,6 +122,11 @@ function allows(condition: ExpireCondition["if"], current: number | null, next: 
 function matches(versions: "*" | Version[] | undefined, row: Row | null): boolean {
   if (versions === undefined) return true;
   return row !== null && (versions === "*" || versions.includes(row.version));
+}
+
+/** As it is answered. */
+function expiryAt(atMs: number, nowMs: number) {
+  return { atMs, ttlMs: Math.max(0, atMs - nowMs) };
 }
 
 function instantOf(expiry: ExpiryTime, nowMs: number): number {
