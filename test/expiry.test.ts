@@ -130,10 +130,11 @@ describe("whoever is told that an entry has expired, is told so after its row sa
     await server.stop();
   });
 
+  /** An entry that has expired and whose row is there: another server's sweep may take one before it is looked at. */
   async function expired(): Promise<{ url: string; etag: string }> {
     const url = freshKeyUrl(server.url);
     const answer = await call(`${url}?expires_at=1`, { method: "PUT", body: "v" });
-    expect(await hasEntry(url)).toBe(true);
+    if (!(await hasEntry(url))) return expired();
     return { url, etag: answer.headers.get("ETag") as string };
   }
 
