@@ -8,12 +8,12 @@ import { jsonAnswer } from "./answer.ts";
 import { type Operation, type OperationOptions, type Outcome, operation, perform, problemOutcome } from "./batched.ts";
 import { documentBody, type ReceiveOptions, receive } from "./body.ts";
 import { byteParametersOf, bytesOf } from "./bytes.ts";
-import { noQuery, validated } from "./expiry.ts";
 import { parseJson } from "./json.ts";
 import { callsOf, type Handler, type Operations } from "./operation.ts";
 import { namespaceOf, requireKey } from "./path.ts";
 import { Problem } from "./problem.ts";
 import { type Rights, requireRight } from "./rights.ts";
+import { noQuery, validated } from "./validation.ts";
 
 const document = z.strictObject({
   operations: z.array(z.unknown()).min(1).max(BATCH_OPERATIONS, `are at most ${BATCH_OPERATIONS}`),
