@@ -29,11 +29,13 @@ export function createTransport({
   if (!/^[\w-]{1,64}$/.test(namespace)) throw new TypeError("A namespace is 1 to 64 letters, digits, '_' or '-'.");
   const base = `${url.replace(/\/+$/, "")}/v1/kv/${namespace}`;
   let takesBatches = true;
+  /** The one that was given last. */
+  let bearer = typeof token === "string" ? token : undefined;
 
   async function exchange({ method, path, headers, body }: Sending, signal: AbortSignal) {
     const response = await (send ?? fetch)(base + path, {
       ...{ method, body, signal },
-      headers: { ...headers, ...(token && { Authorization: `Bearer ${token}` }) },
+      headers: { ...headers, ...(bearer && { Authorization: `Bearer ${bearer}` }) },
     });
     const bytes = new Uint8Array(await response.arrayBuffer());
     const header = (name: string) => response.headers.get(name) ?? undefined;
@@ -134,11 +136,20 @@ export function createTransport({
     for (const call of calls) {
       call.afterwards.push(() => {
         open--;
+        if (open) return;
         // Nobody waits for the answer any more.
-        if (!open) gone.abort();
+        clearTimeout(timer);
+        gone.abort();
       });
     }
     for (let tries = 0; calls.length; tries++) {
+      try {
+        if (typeof token === "function") bearer = await token();
+      } catch (failure) {
+        // Nothing was sent.
+        for (const call of calls) call.settle(undefined, failure);
+        return;
+      }
       const results = await attempt(calls, gone.signal);
       if (!results) {
         clearTimeout(timer);
@@ -155,7 +166,6 @@ export function createTransport({
       if (calls.length) await new Promise((resolve) => setTimeout(resolve, jitteredMs));
       calls = calls.filter(({ isOpen }) => isOpen);
     }
-    clearTimeout(timer);
   }
 
   /** Each by itself, and those of one key one after the other. */
