@@ -140,6 +140,12 @@ test.each<[string[]]>([
   [["put", "test/a", "hello", "world"]],
   [["put", "test/a", "x", "--ttl", "soon"]],
   [["put", "test/a", "x", "--ttl"]],
+  [["put", "test/a", "x", "--if-match"]],
+  [["put", "test/a", "x", "--content-type", "a\nb"]],
+  [["get", "test/a", "--url", "localhost:8787"]],
+  [["get", "test/a", "--url", "http://"]],
+  [["delete", "test", "--prefix"]],
+  [["expire", "test/a", "5", "--ttl", "6"]],
   [["put", "test/a", "x", "--expires-at", "soon"]],
   [["put", "test/a", "x", "--metadata", "{"]],
   [["put", "test/a", "-5"]],
@@ -160,6 +166,22 @@ test.each<[string[]]>([
 test("help is on standard output", async () => {
   expect(await out("--help")).toContain("kv COMMAND");
   expect(await out("put", "--help")).toContain("--if-none-match");
+  expect(await out("help", "put")).toBe(await out("put", "--help"));
+});
+
+test("a command that there is not is told apart from none", async () => {
+  expect((await kv([])).told).toStartWith("kv COMMAND");
+  expect((await kv(["gte", "test/secret"])).told).toStartWith("There is no such command.\n\nkv COMMAND");
+});
+
+test.each([
+  ["KV_URL", "localhost:8787", "KV_URL is a URL like http"],
+  ["KV_TOKEN", "secret\n", "KV_TOKEN is no token"],
+])("a wrong %s is told, and not quoted where it is secret", async (name, value, told) => {
+  const { code, out, told: sentence } = await kv(["get", "test/a"], { env: { [name]: value } });
+  expect([code, out]).toEqual([2, ""]);
+  expect(sentence).toContain(told);
+  expect(sentence).not.toContain("secret");
 });
 
 test("what the store refuses, and a store that is not there, end with 3", async () => {

@@ -191,6 +191,22 @@ test.each([undefined, null, 1, {}])("%j is no value", async (value) => {
   expect(server.requests).toEqual([]);
 });
 
+test("what no header can hold is refused before anything is sent, alone and within a batch", async () => {
+  const { kv, server } = setUp(false);
+  const outcomes = await Promise.allSettled([
+    kv.put("a", "", { contentType: "a\nb" }),
+    kv.put("b", "", { ifMatch: '"🎉"' }),
+    kv.delete("c", { ifMatch: "\0" }),
+  ]);
+  expect(outcomes.map((outcome) => outcome.status === "rejected" && outcome.reason.name)).toEqual([
+    ...["TypeError", "TypeError", "TypeError"],
+  ]);
+  expect(server.requests).toEqual([]);
+  const withToken = () => createClient({ url: "http://kv.test", namespace: NAMESPACE, token: "secret\n" });
+  expect(withToken).toThrow(TypeError);
+  expect(withToken).not.toThrow("secret");
+});
+
 test.each(["", "a/b", "..", "ü", "x".repeat(65)])("the namespace %j is refused", (namespace) => {
   expect(() => createClient({ url: "http://kv.test", namespace })).toThrow(TypeError);
 });
@@ -199,7 +215,7 @@ describe("a token that is made anew", () => {
   function setUpWith(token: () => Promise<string>, bearers: unknown[] = []) {
     const server = modelServer();
     const fetch: typeof server.fetch = (url, init) => {
-      bearers.push((init?.headers as Record<string, string>).Authorization);
+      bearers.push(new Headers(init?.headers).get("Authorization"));
       return bearers.length === 1 ? Promise.reject(new TypeError("lost")) : server.fetch(url, init);
     };
     return { server, kv: createClient({ url: "http://kv.test", namespace: NAMESPACE, fetch, token }) };

@@ -27,6 +27,7 @@ export function createTransport({
   retries = 3,
 }: ClientOptions): (calls: Call[]) => Promise<unknown> {
   if (!/^[\w-]{1,64}$/.test(namespace)) throw new TypeError("A namespace is 1 to 64 letters, digits, '_' or '-'.");
+  if (typeof token === "string" && /[^!-~]/.test(token)) throw new TypeError("A token is ASCII without white space.");
   const base = `${url.replace(/\/+$/, "")}/v1/kv/${namespace}`;
   let takesBatches = true;
   /** The one that was given last. */
