@@ -227,10 +227,15 @@ test("bash completes commands, and the options of each", async () => {
   const complete = (...words: string[]) => {
     const line = words.map((word) => `'${word}'`).join(" ");
     const run = `${script}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _kv; echo "\${COMPREPLY[@]}"`;
-    return Bun.spawnSync(["bash", "-c", run]).stdout.toString().trim();
+    const { stdout, stderr } = Bun.spawnSync(["bash", "-c", run]);
+    expect(`${stderr}`).toBe("");
+    return stdout.toString().trim();
   };
   expect(complete("kv", "e")).toBe("expire export");
   expect(complete("kv", "put", "--if")).toBe("--if-match --if-none-match");
   expect(complete("kv", "import", "dump")).toBe("");
+  expect(complete("kv", "com")).toBe("completion");
+  expect(complete("kv", "completion", "")).toBe("bash zsh");
+  expect(complete("kv", "help", "ex")).toBe("expire export");
   expect((await kv(["completion", "zsh"])).out).toMatch(/^#compdef kv\n/);
 });
