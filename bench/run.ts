@@ -8,6 +8,7 @@ import { type Findings, report } from "./report.ts";
 import { Rig } from "./rig.ts";
 import { calls } from "./sections/calls.ts";
 import { compare } from "./sections/compare.ts";
+import { copy } from "./sections/copy.ts";
 import { expiry } from "./sections/expiry.ts";
 import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
@@ -18,7 +19,7 @@ import { simulate } from "./sections/simulate.ts";
 import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
-  ...{ layers, compare, calls, scale, simulate, overload, expiry, footprint, reshard, validate },
+  ...{ layers, compare, calls, scale, simulate, overload, expiry, footprint, reshard, copy, validate },
 };
 
 const args = {

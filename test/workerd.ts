@@ -1,4 +1,4 @@
-// The Worker in workerd alone: its requests come as they were sent, not through the proxies of `wrangler dev`.
+// workerd alone, and the Worker in it: its requests come as they were sent, not through the proxies of `wrangler dev`.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -27,7 +27,12 @@ export async function startWorkerd(databaseUrl: string): Promise<RunningServer> 
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", XDG_CONFIG_HOME: dir },
     stdio: "pipe",
   });
-  writeFileSync(join(dir, "config.capnp"), configuration(databaseUrl), { mode: 0o600 });
+  return await serveFolder(dir, configuration(databaseUrl));
+}
+
+/** Serves what a configuration and the files beside it describe, on a free port, and deletes the folder at the end. */
+export async function serveFolder(dir: string, config: string): Promise<RunningServer> {
+  writeFileSync(join(dir, "config.capnp"), config, { mode: 0o600 });
   const child = spawn(WORKERD, ["serve", "--experimental", `--control-fd=${CONTROL}`, "config.capnp"], {
     cwd: dir,
     stdio: ["ignore", "pipe", "pipe", "pipe"],

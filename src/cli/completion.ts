@@ -9,16 +9,18 @@ type Commands = Record<string, Command>;
 
 const SHELLS: Record<string, (commands: Commands) => string> = { bash, zsh };
 
+/** For these, for itself and for `help`. */
 export function completionOf(commands: Commands): Command {
-  return defineCommand({
+  const completion = defineCommand({
     meta: { name: "kv completion", description: "Print what makes a shell complete: source <(kv completion bash)" },
     args: { shell: { type: "positional", description: "bash or zsh", required: true } },
     async run({ args }) {
       const script = SHELLS[args.shell];
       if (!script) throw wrongUsage("There are scripts for bash and for zsh.");
-      await print(script(commands));
+      await print(script({ ...commands, completion }));
     },
   });
+  return completion;
 }
 
 function optionsOf(command: Command) {
@@ -27,19 +29,27 @@ function optionsOf(command: Command) {
   );
 }
 
+/** But for the one whose word is neither a key nor a file. */
+const ordinary = (commands: Commands) => Object.entries(commands).filter(([name]) => name !== "completion");
+
 function bash(commands: Commands): string {
-  const cases = Object.entries(commands).map(
+  const cases = ordinary(commands).map(
     ([name, command]) =>
       `    ${name}) words="${optionsOf(command)
         .map((option) => option.name)
         .join(" ")}" ;;`,
   );
   return `_kv() {
-  local words="${Object.keys(commands).join(" ")}" current="\${COMP_WORDS[COMP_CWORD]}"
+  local words="${Object.keys(commands).join(" ")} help" current="\${COMP_WORDS[COMP_CWORD]}"
   COMPREPLY=()
   if [ "$COMP_CWORD" -gt 1 ]; then
-    case "$current" in -*) ;; *) return ;; esac
+    case "\${COMP_WORDS[1]} $current" in
+      "help "* | "completion "* | *" -"*) ;;
+      *) return ;;
+    esac
     case "\${COMP_WORDS[1]}" in
+      help) ;;
+      completion) words="${Object.keys(SHELLS).join(" ")}" ;;
 ${cases.map((each) => `  ${each}`).join("\n")}
       *) return ;;
     esac
@@ -53,7 +63,7 @@ complete -o default -F _kv kv
 function zsh(commands: Commands): string {
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const names = Object.entries(commands).map(([name, command]) => quoted(`${name}:${descriptionOf(command)}`));
-  const cases = Object.entries(commands).map(([name, command]) => {
+  const cases = ordinary(commands).map(([name, command]) => {
     const specs = optionsOf(command).map(({ name: option, description, takesValue }) =>
       quoted(
         `${option}${takesValue ? "=" : ""}[${description.replace(/[[\]:\\]/g, "\\$&")}]${takesValue ? ":value:" : ""}`,
@@ -72,6 +82,8 @@ _kv() {
   shift words
   (( CURRENT-- ))
   case $command in
+    help) _values command ${Object.keys(commands).join(" ")} ;;
+    completion) _values shell ${Object.keys(SHELLS).join(" ")} ;;
 ${cases.join("\n")}
   esac
 }

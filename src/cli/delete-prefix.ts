@@ -1,6 +1,7 @@
 // `kv delete --prefix`: a walk that can be gone on with where it was interrupted.
 
-import { printJson, tell } from "./output.ts";
+import { wrongUsage } from "./outcome.ts";
+import { counted, printJson, tell } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { stop } from "./stop.ts";
 import { PATIENT, targetOf } from "./target.ts";
@@ -15,6 +16,7 @@ interface Arguments {
 }
 
 export async function deletePrefix(args: Arguments) {
+  if (!args.key.includes("/")) throw wrongUsage("Name a prefix as NAMESPACE/PREFIX; NAMESPACE/ stands for all keys.");
   const { kv, key: prefix } = targetOf(args.key, args, PATIENT);
   const isDry = args["dry-run"] ?? false;
   const progress = startProgress(isDry ? "counted" : "deleted");
@@ -41,5 +43,5 @@ export async function deletePrefix(args: Arguments) {
   }
   progress.end();
   if (args.json) await printJson({ [isDry ? "would_delete" : "deleted"]: total });
-  else tell(isDry ? `${total} keys begin so.` : `Deleted ${total} keys.`);
+  else tell(isDry ? `${counted(total, "key begins", "keys begin")} so.` : `Deleted ${counted(total, "key")}.`);
 }

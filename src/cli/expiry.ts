@@ -36,6 +36,7 @@ export const expire = defineCommand({
   },
   async run({ args }) {
     const { kv, key } = keyTarget(args);
+    if (args.ttl !== undefined && args.seconds !== undefined) throw wrongUsage("Give the seconds once.");
     const expiry = expiryOf({ ...args, ttl: args.ttl ?? args.seconds });
     if (Object.values(expiry).every((given) => given === undefined)) throw wrongUsage("Say when it expires.");
     const condition = { if: args.if, ifMatch: etag(args["if-match"]) };

@@ -128,8 +128,13 @@ describe("an export that was cut off", () => {
     const { out } = await shell.kv(["export", "test"]);
     const other = openShell({ clock: () => NOW_MS });
     for (const length of [out.indexOf('{"cursor"') + 100, out.length - 5]) {
-      const cut = await other.kv(["import", "test"], { input: out.slice(0, length) });
-      expect(cut).toMatchObject({ code: 2, told: expect.stringContaining("cut off") });
+      const { code, told } = await other.kv(["import", "test"], { input: out.slice(0, length) });
+      expect(code).toBe(2);
+      expect(told).toContain("cut off");
+      // The last one that it has seen.
+      const { cursor } =
+        linesOf(out.slice(0, out.lastIndexOf("\n", length))).findLast((line) => "cursor" in line) ?? {};
+      expect(/'kv export --cursor (\S+)'/.exec(told)?.[1]).toBe(cursor);
     }
     expect(await contentOf(other)).toEqual(await contentOf(shell));
     await other.stop();
@@ -177,6 +182,7 @@ describe("an import", () => {
     ['{"key":"secret","value":"","expires_at":5}', "expires_at"],
     ['{"key":"secret","value":"","content_type":"\u00ff"}', "invalid_content_type"],
     [Buffer.from([0xff]), "not JSON in UTF-8"],
+    ['{"key":"..","value":"secret"}', "No URL can name"],
   ])("stops at the line %s, and says so without quoting it", async (line, why) => {
     const input = Buffer.concat([Buffer.from(`${lines(2)}\n`), Buffer.from(line), Buffer.from(`\n${lines(4)}\n`)]);
     const { code, told } = await shell.kv(["import", "test"], { input });

@@ -1,5 +1,6 @@
 // `kv export`: entries as lines of JSON, with a cursor after each page from which a later run goes on.
 
+import { fstatSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { defineCommand } from "citty";
 import type { Client, Key } from "../client/index.ts";
@@ -7,7 +8,7 @@ import { contentDocument } from "./entry-document.ts";
 import { cursorOf, linesOf } from "./lines.ts";
 import { consistency, eventualArgument } from "./options.ts";
 import { wrongUsage } from "./outcome.ts";
-import { print, tell } from "./output.ts";
+import { counted, print, tell } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { stop } from "./stop.ts";
 import { PATIENT, prefixArguments, targetOf } from "./target.ts";
@@ -29,10 +30,12 @@ export const exportCommand = defineCommand({
     try {
       const earlier = file ? await goOn(file) : args.cursor;
       if (earlier === null) return tell("That export is complete.");
-      const write = file ? async (text: string) => void (await file.appendFile(text)) : print;
-      const entries = await writeAll(kv, prefix, earlier, consistency(args), write);
+      const output = file
+        ? { write: (text: string) => file.appendFile(text), again: () => "run the same command again" }
+        : { write: print, again: goOnFrom };
+      const entries = await writeAll(kv, prefix, earlier, consistency(args), output);
       await file?.sync();
-      tell(`Exported ${entries} entries.`);
+      tell(`Exported ${counted(entries, "entry", "entries")}.`);
     } finally {
       await file?.close();
     }
@@ -44,7 +47,7 @@ async function writeAll(
   prefix: Key,
   earlier: string | undefined,
   readFrom: "eventual" | undefined,
-  write: (text: string) => Promise<void>,
+  output: { write: (text: string) => Promise<void>; again: (cursor: string) => string },
 ): Promise<number> {
   const progress = startProgress("exported");
   const ended = new AbortController();
@@ -68,20 +71,29 @@ async function writeAll(
       coming.catch(() => {});
       const lines = [...page.entries.map(contentDocument), { cursor: page.cursor }];
       const text = lines.map((document) => `${JSON.stringify(document)}\n`).join("");
-      await write(text);
+      await output.write(text);
       entries += page.entries.length;
       cursor = page.cursor ?? undefined;
       progress.add(page.entries.length, text.length);
     }
   } catch (error) {
     progress.end();
-    const how = cursor === undefined ? "run it again" : `go on with --cursor ${cursor}, or --resume and the file`;
-    tell(`Exported ${entries} entries so far; ${how}.`);
+    tell(
+      `Exported ${counted(entries, "entry", "entries")} so far; ${cursor === undefined ? "run it again" : output.again(cursor)}.`,
+    );
     throw error;
   } finally {
     progress.end();
     ended.abort();
   }
+}
+
+/** What was written to a pipe need not have arrived: whoever read it knows. */
+function goOnFrom(cursor: string): string {
+  const isPipe = !fstatSync(process.stdout.fd).isFile() && !process.stdout.isTTY;
+  return isPipe
+    ? `go on where 'kv import' says, or with --cursor ${cursor} if all has arrived`
+    : `go on with --cursor ${cursor}, or with --resume and the file`;
 }
 
 /** Counts beside the export, for the time that remains; keys only, so that it is soon ahead. */

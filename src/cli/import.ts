@@ -8,7 +8,7 @@ import { type ImportedEntry, importedEntry } from "./import-entry.ts";
 import { cursorOf, type Line, linesOf } from "./lines.ts";
 import { wholeNumber } from "./options.ts";
 import { Ending, EXIT, wrongUsage } from "./outcome.ts";
-import { input, printJson, tell } from "./output.ts";
+import { counted, input, printJson, tell } from "./output.ts";
 import { type Progress, startProgress } from "./progress.ts";
 import { stop } from "./stop.ts";
 import { PATIENT, storeArguments, targetOf } from "./target.ts";
@@ -56,10 +56,11 @@ class Import {
   /** The first line that may not be imported, once something has failed. */
   private failedLine: number | undefined;
   private failure: unknown;
-  /** Of the last cursor: an export ends with null. */
-  private cursor: string | null | undefined;
+  /** The latest of the export that was read, null at its end; and of those before it as many as may still be asked for. */
+  private readonly cursors: { cursor: string | null; line: number }[] = [];
   private endsWithin = false;
-  private readonly underWay = new Set<Promise<void>>();
+  /** With the first line of each. */
+  private readonly underWay = new Map<Promise<void>, number>();
 
   constructor(
     private readonly kv: Client,
@@ -68,14 +69,14 @@ class Import {
   ) {}
 
   get isCutOff(): boolean {
-    return this.endsWithin || typeof this.cursor === "string";
+    return this.endsWithin || typeof this.cursors.at(-1)?.cursor === "string";
   }
 
   /** Throws the failure that came first in the order of lines, after everything that was begun has ended. */
   async all(lines: AsyncIterable<Line>, fromLine: number): Promise<void> {
     let group: { entry: ImportedEntry; line: number }[] = [];
     let bytes = 0;
-    let begun = 0;
+    let begun = 1;
     try {
       for await (const { bytes: text, number, isWhole } of lines) {
         if (stop.aborted || this.failure) break;
@@ -86,7 +87,7 @@ class Import {
           break;
         }
         const cursor = cursorOf(document);
-        if (cursor !== undefined) this.cursor = cursor;
+        if (cursor !== undefined) this.pass(cursor, number, group[0]?.line ?? number);
         bytes += text.length + 1;
         if (cursor === undefined && number >= fromLine)
           group.push({ entry: importedEntry(document, number), line: number });
@@ -102,17 +103,30 @@ class Import {
       await this.begin(group, bytes);
       this.fail(begun, error);
     }
-    await Promise.all(this.underWay);
+    await Promise.all(this.underWay.keys());
     if (stop.aborted && !this.failure) this.fail(group[0]?.line ?? begun, stop.reason);
     if (this.failure) throw this.failure;
   }
 
   async report(isJson: boolean | undefined) {
-    const where = this.failedLine === undefined ? undefined : { stopped_at_line: this.failedLine };
-    if (isJson) return printJson({ imported: this.imported, kept: this.kept, ...where });
-    tell(`Imported ${this.imported} entries${this.keepsExisting ? `, and left ${this.kept} as they were` : ""}.`);
-    if (where)
-      tell(`Everything before line ${this.failedLine} is imported: go on with --from-line ${this.failedLine}.`);
+    const { imported, kept, failedLine = Number.POSITIVE_INFINITY } = this;
+    const cursor = this.cursors.findLast(({ line }) => line < failedLine)?.cursor ?? undefined;
+    if (isJson) return printJson({ imported, kept, stopped_at_line: this.failedLine, cursor });
+    tell(
+      `Imported ${counted(imported, "entry", "entries")}${this.keepsExisting ? `; ${counted(kept, "was", "were")} there already` : ""}.`,
+    );
+    const ways = [
+      ...(this.failedLine === undefined ? [] : [`'kv import --from-line ${failedLine}'`]),
+      ...(cursor === undefined ? [] : [`'kv export --cursor ${cursor}'`]),
+    ];
+    if (ways.length > 0) tell(`Go on with ${ways.join(" or ")}: everything before that is imported.`);
+  }
+
+  /** `oldestLine` is that of the group that is read. */
+  private pass(cursor: string | null, line: number, oldestLine: number) {
+    this.cursors.push({ cursor, line });
+    const oldest = Math.min(oldestLine, ...this.underWay.values());
+    while (this.cursors[1] && this.cursors[1].line < oldest) this.cursors.shift();
   }
 
   private async begin(group: { entry: ImportedEntry; line: number }[], bytes: number) {
@@ -122,8 +136,8 @@ class Import {
       this.underWay.delete(ended);
       this.progress.add(group.length, bytes);
     });
-    this.underWay.add(ended);
-    if (this.underWay.size >= GROUPS_AT_ONCE) await Promise.race(this.underWay);
+    this.underWay.set(ended, group[0]?.line ?? Number.POSITIVE_INFINITY);
+    if (this.underWay.size >= GROUPS_AT_ONCE) await Promise.race(this.underWay.keys());
   }
 
   private async set({ key, value, options }: ImportedEntry): Promise<void> {
@@ -144,12 +158,13 @@ class Import {
   private fail(line: number, error: unknown) {
     if (this.failedLine !== undefined && this.failedLine <= line) return;
     this.failedLine = line;
-    this.failure = error instanceof KVError && error.status === 400 ? atLine(line, error) : error;
+    const isWrong = error instanceof TypeError || (error instanceof KVError && error.status === 400);
+    this.failure = isWrong ? atLine(line, error) : error;
   }
 }
 
-/** What the store finds wrong with an entry. */
-function atLine(line: number, { message }: KVError): Ending {
+/** What the client or the store finds wrong with an entry. */
+function atLine(line: number, { message }: Error): Ending {
   return new Ending(EXIT.usage, `Line ${line}: ${message}`);
 }
 

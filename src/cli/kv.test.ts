@@ -140,6 +140,12 @@ test.each<[string[]]>([
   [["put", "test/a", "hello", "world"]],
   [["put", "test/a", "x", "--ttl", "soon"]],
   [["put", "test/a", "x", "--ttl"]],
+  [["put", "test/a", "x", "--if-match"]],
+  [["put", "test/a", "x", "--content-type", "a\nb"]],
+  [["get", "test/a", "--url", "localhost:8787"]],
+  [["get", "test/a", "--url", "http://"]],
+  [["delete", "test", "--prefix"]],
+  [["expire", "test/a", "5", "--ttl", "6"]],
   [["put", "test/a", "x", "--expires-at", "soon"]],
   [["put", "test/a", "x", "--metadata", "{"]],
   [["put", "test/a", "-5"]],
@@ -160,6 +166,22 @@ test.each<[string[]]>([
 test("help is on standard output", async () => {
   expect(await out("--help")).toContain("kv COMMAND");
   expect(await out("put", "--help")).toContain("--if-none-match");
+  expect(await out("help", "put")).toBe(await out("put", "--help"));
+});
+
+test("a command that there is not is told apart from none", async () => {
+  expect((await kv([])).told).toStartWith("kv COMMAND");
+  expect((await kv(["gte", "test/secret"])).told).toStartWith("There is no such command.\n\nkv COMMAND");
+});
+
+test.each([
+  ["KV_URL", "localhost:8787", "KV_URL is a URL like http"],
+  ["KV_TOKEN", "secret\n", "KV_TOKEN is no token"],
+])("a wrong %s is told, and not quoted where it is secret", async (name, value, told) => {
+  const { code, out, told: sentence } = await kv(["get", "test/a"], { env: { [name]: value } });
+  expect([code, out]).toEqual([2, ""]);
+  expect(sentence).toContain(told);
+  expect(sentence).not.toContain("secret");
 });
 
 test("what the store refuses, and a store that is not there, end with 3", async () => {
@@ -205,10 +227,15 @@ test("bash completes commands, and the options of each", async () => {
   const complete = (...words: string[]) => {
     const line = words.map((word) => `'${word}'`).join(" ");
     const run = `${script}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _kv; echo "\${COMPREPLY[@]}"`;
-    return Bun.spawnSync(["bash", "-c", run]).stdout.toString().trim();
+    const { stdout, stderr } = Bun.spawnSync(["bash", "-c", run]);
+    expect(`${stderr}`).toBe("");
+    return stdout.toString().trim();
   };
   expect(complete("kv", "e")).toBe("expire export");
   expect(complete("kv", "put", "--if")).toBe("--if-match --if-none-match");
   expect(complete("kv", "import", "dump")).toBe("");
+  expect(complete("kv", "com")).toBe("completion");
+  expect(complete("kv", "completion", "")).toBe("bash zsh");
+  expect(complete("kv", "help", "ex")).toBe("expire export");
   expect((await kv(["completion", "zsh"])).out).toMatch(/^#compdef kv\n/);
 });

@@ -10,15 +10,19 @@ import { stop } from "./stop.ts";
 
 const commands: Record<string, Command> = { ...COMMANDS, completion: completionOf(COMMANDS) };
 
+const HELP = /^(--help|-h|help)$/;
+const isHelp = (word: string) => word === "--help" || word === "-h";
+
 /** Throws only at a fault of this program. */
 export async function run([name = "", ...rawArgs]: string[]): Promise<Ending> {
   try {
     const command = commands[name];
     // What follows `--` is never an option.
     const options = rawArgs.slice(0, rawArgs.includes("--") ? rawArgs.indexOf("--") : undefined);
-    if (/^(--help|-h|help)$/.test(name)) await printLine(overview());
-    else if (!command) throw wrongUsage(overview());
-    else if (options.includes("--help") || options.includes("-h")) await printLine(await usageOf(command));
+    const helped = HELP.test(name) ? commands[rawArgs[0] ?? ""] : options.some(isHelp) && command;
+    if (helped) await printLine(await usageOf(helped));
+    else if (HELP.test(name)) await printLine(overview());
+    else if (!command) throw wrongUsage(name === "" ? overview() : `There is no such command.\n\n${overview()}`);
     else await runCommand(withChecks(command), { rawArgs });
     return new Ending(EXIT.done);
   } catch (error) {
@@ -49,6 +53,8 @@ function withChecks(command: Command): Command {
         );
       }
       const words = defined.filter(([, { type }]) => type === "positional").length;
+      const empty = defined.find(([name, { type }]) => type === "string" && args[name] === "");
+      if (empty) throw wrongUsage(`--${empty[0]} needs a value.`);
       if (args._.length > words) throw wrongUsage("There are words too many: put quotes around a value with spaces.");
       return command.run?.(context);
     },

@@ -2,12 +2,16 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { once } from "node:events";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "../client/index.ts";
 import { NAMESPACE } from "../client/testing/server.ts";
 import { progressText, startProgress } from "./progress.ts";
 import { ratesBetween, sampleOf } from "./samples.ts";
 import { openShell, type Shell } from "./testing/shell.ts";
+
+/** Every write to it fails as on a full disk. */
+const FULL = "/dev/full";
 
 let shell: Shell;
 beforeEach(() => {
@@ -70,12 +74,24 @@ test("kv delete --prefix deletes, and before that counts", async () => {
   expect((await shell.kv(["delete", "test/", "--prefix", "--json"])).out).toBe('{"deleted":5}\n');
 });
 
-test("a reader that goes away ends a command without a word", async () => {
+test.each([["list"], ["export"]])("a reader that goes away ends kv %s without a word", async (command) => {
   await fill(...range(3_000, "x".repeat(300)));
-  const { process, ended } = shell.start(["list", "test"]);
+  const { process, ended } = shell.start([command, "test"]);
   await once(process.stdout as NonNullable<typeof process.stdout>, "data");
   process.stdout?.destroy();
   expect(await ended).toMatchObject({ code: 0, told: "" });
+});
+
+test.skipIf(!existsSync(FULL)).each([
+  [["list", "test"], "The output can't be written: ENOSPC.\n"],
+  [["get", "test/a"], "The output can't be written: ENOSPC.\n"],
+  [["export", "test"], "Exported 0 entries so far; run it again.\nThe output can't be written: ENOSPC.\n"],
+])("kv %j does not succeed where its output finds no space", async (args, told) => {
+  await fill("a");
+  const full = openSync(FULL, "w");
+  const ended = await shell.start(args, {}, full).ended;
+  closeSync(full);
+  expect(ended).toMatchObject({ code: 2, told });
 });
 
 describe("Ctrl-C", () => {
@@ -123,7 +139,39 @@ describe("Ctrl-C", () => {
     const { code, out, told } = await ended;
     expect(code).toBe(130);
     const cursor = JSON.parse(out.trimEnd().split("\n").at(-1) as string).cursor;
-    expect(told).toContain(`Exported 1000 entries so far; go on with --cursor ${cursor}`);
+    expect(told).toContain("Exported 1000 entries so far");
+    expect(told).toContain(`--cursor ${cursor} if all has arrived`);
+  });
+
+  test("ends an import with where to go on, in its file and in the export", async () => {
+    const lines = range(4_000, "k").map((key, i) => `{"key":"${key}","value":"${i}"}\n`);
+    // As an export has them, after each page.
+    for (let at = 1_000; at <= 4_000; at += 1_001) lines.splice(at, 0, `{"cursor":"cursor-${at}"}\n`);
+    let requests = 0;
+    const stuck = new Promise<void>((resolve) => {
+      shell.server.intercept = () => {
+        requests += 1;
+        // The third and those after it.
+        if (requests <= 2) return undefined;
+        resolve();
+        return new Promise(() => {});
+      };
+    });
+    const { process, ended } = shell.start(["import", "test"]);
+    process.stdin?.write(lines.join(""));
+    await stuck;
+    // Until the first two are answered; where that takes longer, the import says less.
+    await sleep(500);
+    process.kill("SIGINT");
+    const { code, told } = await ended;
+    expect(code).toBe(130);
+    const [, line, cursor] = /'kv import --from-line (\d+)'(?: or 'kv export --cursor (\S+)')?/.exec(told) ?? [];
+    expect(Number(line)).toBeWithin(1, 1_003);
+    expect(cursor).toBe(Number(line) > 1_001 ? "cursor-1000" : undefined);
+    shell.server.intercept = undefined;
+    const kv = createClient({ url: "http://kv.test", namespace: NAMESPACE, fetch: shell.server.fetch });
+    const before = range(Math.min(1_000, Number(line) - 1), "k");
+    expect(await Promise.all(before.map((key) => kv.get(key)))).toEqual(before.map((_, i) => `${i}`));
   });
 });
 

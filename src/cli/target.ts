@@ -6,8 +6,20 @@ import { wrongUsage } from "./outcome.ts";
 const DEFAULT_URL = "http://127.0.0.1:8787";
 
 /** Empty counts as not set, as compose files leave it. */
-export const storeUrl = (given?: string) => given || process.env.KV_URL || DEFAULT_URL;
-export const token = () => process.env.KV_TOKEN || undefined;
+export function storeUrl(given?: string): string {
+  const url = given || process.env.KV_URL || DEFAULT_URL;
+  if (!/^https?:/i.test(url) || !URL.canParse(url)) {
+    throw wrongUsage(`${given ? "--url" : "KV_URL"} is a URL like ${DEFAULT_URL}.`);
+  }
+  return url;
+}
+
+/** Never a part of what is printed. */
+export function token(): string | undefined {
+  const given = process.env.KV_TOKEN || undefined;
+  if (given && !/^[!-~]+$/.test(given)) throw wrongUsage("KV_TOKEN is no token: it holds white space or the like.");
+  return given;
+}
 
 /** Arguments of every command that calls the store. */
 export const storeArguments = {

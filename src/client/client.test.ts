@@ -191,8 +191,54 @@ test.each([undefined, null, 1, {}])("%j is no value", async (value) => {
   expect(server.requests).toEqual([]);
 });
 
+test("what no header can hold is refused before anything is sent, alone and within a batch", async () => {
+  const { kv, server } = setUp(false);
+  const outcomes = await Promise.allSettled([
+    kv.put("a", "", { contentType: "a\nb" }),
+    kv.put("b", "", { ifMatch: '"🎉"' }),
+    kv.delete("c", { ifMatch: "\0" }),
+  ]);
+  expect(outcomes.map((outcome) => outcome.status === "rejected" && outcome.reason.name)).toEqual([
+    ...["TypeError", "TypeError", "TypeError"],
+  ]);
+  expect(server.requests).toEqual([]);
+  const withToken = () => createClient({ url: "http://kv.test", namespace: NAMESPACE, token: "secret\n" });
+  expect(withToken).toThrow(TypeError);
+  expect(withToken).not.toThrow("secret");
+});
+
 test.each(["", "a/b", "..", "ü", "x".repeat(65)])("the namespace %j is refused", (namespace) => {
   expect(() => createClient({ url: "http://kv.test", namespace })).toThrow(TypeError);
+});
+
+describe("a token that is made anew", () => {
+  function setUpWith(token: () => Promise<string>, bearers: unknown[] = []) {
+    const server = modelServer();
+    const fetch: typeof server.fetch = (url, init) => {
+      bearers.push(new Headers(init?.headers).get("Authorization"));
+      return bearers.length === 1 ? Promise.reject(new TypeError("lost")) : server.fetch(url, init);
+    };
+    return { server, kv: createClient({ url: "http://kv.test", namespace: NAMESPACE, fetch, token }) };
+  }
+
+  test("is asked for before each request, and before a request that is sent again", async () => {
+    const bearers: unknown[] = [];
+    let made = 0;
+    const { kv } = setUpWith(async () => `token-${++made}`, bearers);
+    await kv.get("a");
+    await Promise.all([kv.get("a"), kv.get("b")]);
+    expect(bearers).toEqual(["Bearer token-1", "Bearer token-2", "Bearer token-3"]);
+  });
+
+  test("and that can't be had fails the calls with its own error, and nothing is sent", async () => {
+    const { kv, server } = setUpWith(() => Promise.reject(new Error("signed out")));
+    const outcomes = await Promise.allSettled([kv.get("a"), kv.put("b", "1")]);
+    expect(outcomes.map((outcome) => outcome.status === "rejected" && outcome.reason.message)).toEqual([
+      "signed out",
+      "signed out",
+    ]);
+    expect(server.requests).toEqual([]);
+  });
 });
 
 test("an eventual read says so, and goes alone", async () => {

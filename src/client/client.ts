@@ -11,6 +11,8 @@ import type { CallOptions, Client, ClientOptions, Key, PutOptions, ReadOptions, 
 
 /** A larger value goes as its own bytes: as JSON it would cost more than a request of its own. */
 const BATCHED_VALUE_LENGTH = 64 * 1024;
+/** What no header can hold. */
+const UNFIT = /[^\t\x20-\x7e\x80-\xff]/;
 /** What no URL can name. */
 const NAMELESS = /^\.{0,2}$/;
 
@@ -53,13 +55,15 @@ export function createClient(options: ClientOptions): Client {
     if (NAMELESS.test(name)) throw new TypeError("No URL can name the empty key, '.' and '..'.");
     const isWrite = op !== "get" && op !== "head";
     const conditions = { if_match: ifMatch, if_none_match: ifNoneMatch };
+    const all = defined({ "If-Match": ifMatch, "If-None-Match": ifNoneMatch, ...headers });
+    if (UNFIT.test(Object.values(all).join())) throw new TypeError("No header can hold this content type or ETag.");
     return send(
       {
         key: name,
         isWrite,
         isValue: !isWrite && suffix[0] !== "/",
         ...{ method, path: `/${name}${suffix}`, body },
-        headers: defined({ "If-Match": ifMatch, "If-None-Match": ifNoneMatch, ...headers }),
+        headers: all,
         item: batching && fields ? JSON.stringify({ op, ...keyField(key), ...fields, ...conditions }) : undefined,
       },
       signal,

@@ -17,7 +17,7 @@ export function createLists(send: Send): Pick<Client, "list" | "pages" | "delete
       options;
     const asked = {
       ...{ prefix, start, start_after: startAfter, end, reverse, delimiter, limit: pageSize },
-      ...{ include: include?.join(), order, consistency },
+      ...{ include: include?.join() || undefined, order, consistency },
     };
     let cursor = options.cursor ?? null;
     do {

@@ -32,6 +32,14 @@ test.each<[string, () => Response, boolean, boolean, boolean]>([
   ["a connection that broke", fails("ECONNRESET"), true, true, false],
   ["no connection, on Bun", fails("ECONNREFUSED"), false, true, true],
   ["no connection, on Node", fails("ECONNREFUSED", {}), false, true, true],
+  [
+    "no connection, on Deno",
+    () => {
+      const message = "error sending request for url (http://h/): client error (Connect): tcp connect error";
+      throw Object.assign(new TypeError("fetch failed"), { cause: { message } });
+    },
+    ...([false, true, true] as const),
+  ],
   ["no such host", fails("ENOTFOUND"), false, true, true],
 ])("%s", async (_, answer, isUnknown, isReadRepeated, isWriteRepeated) => {
   const kinds: [(kv: Client) => Promise<unknown>, boolean, boolean][] = [

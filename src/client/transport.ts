@@ -9,13 +9,20 @@ import type { ClientOptions } from "./types.ts";
 const BACKOFF_MS = 50;
 /** Nothing was changed: by the server's own word, or because there was no connection. */
 const UNCHANGED = /^(unavailable|overloaded|unreachable)$/;
-/** What runtimes call that. */
+/** What runtimes call that by a code, and Deno in a message; with its spaces that is no part of a URL that it tells. */
 const UNREACHABLE = /REFUSED|NOTFOUND/i;
+const NOT_CONNECTED = /client error \(Connect\)/;
 /** Of a read whose value did not fit the answer any more, in which at least the first one does. */
 const LEFT_OVER = "answer_too_large";
 /** Answers, not failures. */
 const NEGATIVE = /^(not_found|precondition_failed)$/;
 const BAD_ANSWER = { code: "bad_answer", detail: "The answer is not one of this store's." };
+
+/** As `fetch` throws it: the code is in the error or in its cause. */
+interface Failure extends Error {
+  code?: string;
+  cause?: { code?: string; message?: string };
+}
 
 /** Gives a function that sends calls in one request, in their order, and settles each by itself. */
 export function createTransport({
@@ -27,13 +34,16 @@ export function createTransport({
   retries = 3,
 }: ClientOptions): (calls: Call[]) => Promise<unknown> {
   if (!/^[\w-]{1,64}$/.test(namespace)) throw new TypeError("A namespace is 1 to 64 letters, digits, '_' or '-'.");
+  if (typeof token === "string" && /[^!-~]/.test(token)) throw new TypeError("A token is ASCII without white space.");
   const base = `${url.replace(/\/+$/, "")}/v1/kv/${namespace}`;
   let takesBatches = true;
+  /** The one that was given last. */
+  let bearer = typeof token === "string" ? token : undefined;
 
   async function exchange({ method, path, headers, body }: Sending, signal: AbortSignal) {
     const response = await (send ?? fetch)(base + path, {
       ...{ method, body, signal },
-      headers: { ...headers, ...(token && { Authorization: `Bearer ${token}` }) },
+      headers: { ...headers, ...(bearer && { Authorization: `Bearer ${bearer}` }) },
     });
     const bytes = new Uint8Array(await response.arrayBuffer());
     const header = (name: string) => response.headers.get(name) ?? undefined;
@@ -87,14 +97,14 @@ export function createTransport({
     try {
       return calls.length > 1 ? await sendTogether(calls, signal) : [await sendAlone(first as Call, signal)];
     } catch (error) {
-      const { name, code = name, cause } = error as { name: string; code?: string; cause?: { code?: string } };
+      const { name, code = name, cause } = error as Failure;
       // No more of the error, for it may hold the URL, and that the key.
       const reason = cause?.code ?? code;
       const result = signal.aborted
         ? { status: 0, code: "timeout", detail: `No answer came within ${timeoutMs} ms.` }
         : {
             status: 0,
-            code: UNREACHABLE.test(reason) ? "unreachable" : "network",
+            code: UNREACHABLE.test(reason) || NOT_CONNECTED.test(`${cause?.message}`) ? "unreachable" : "network",
             detail: `No answer came (${reason}).`,
           };
       return calls.map(() => result);
@@ -134,11 +144,20 @@ export function createTransport({
     for (const call of calls) {
       call.afterwards.push(() => {
         open--;
+        if (open) return;
         // Nobody waits for the answer any more.
-        if (!open) gone.abort();
+        clearTimeout(timer);
+        gone.abort();
       });
     }
     for (let tries = 0; calls.length; tries++) {
+      try {
+        if (typeof token === "function") bearer = await token();
+      } catch (failure) {
+        // Nothing was sent.
+        for (const call of calls) call.settle(undefined, failure);
+        return;
+      }
       const results = await attempt(calls, gone.signal);
       if (!results) {
         clearTimeout(timer);
@@ -155,7 +174,6 @@ export function createTransport({
       if (calls.length) await new Promise((resolve) => setTimeout(resolve, jitteredMs));
       calls = calls.filter(({ isOpen }) => isOpen);
     }
-    clearTimeout(timer);
   }
 
   /** Each by itself, and those of one key one after the other. */

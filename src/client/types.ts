@@ -144,7 +144,10 @@ export interface ClientOptions {
   /** Where the store is, such as `https://kv.example.com`. */
   url: string;
   namespace: string;
-  /** A bearer token, or what gives the one that is valid now. */
+  /**
+   * A bearer token, or what gives the one that is valid now: it is asked before each request, and calls reject with
+   * whatever it throws.
+   */
   token?: string | (() => string | Promise<string>);
   /** How requests are sent: the global `fetch` unless given. */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;

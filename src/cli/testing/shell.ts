@@ -26,8 +26,8 @@ export interface Shell {
   url: string;
   /** Runs `kv` with these arguments to its end. */
   kv: (args: string[], more?: { input?: string | Uint8Array; env?: Record<string, string> }) => Promise<Ended>;
-  /** Begins to, with standard input open. */
-  start: (args: string[], env?: Record<string, string>) => Started;
+  /** Begins to, with standard input open; standard output may be a file. */
+  start: (args: string[], env?: Record<string, string>, output?: number) => Started;
   stop: () => Promise<void>;
 }
 
@@ -36,15 +36,16 @@ export function openShell(options?: Parameters<typeof modelServer>[0]): Shell {
   const listener = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: (request) => server.answer(request) });
   const url = listener.url.href;
 
-  function start(args: string[], env: Record<string, string> = {}): Started {
+  function start(args: string[], env: Record<string, string> = {}, output?: number): Started {
     const started = spawn(process.execPath, [PROGRAM, ...args], {
       env: { PATH: process.env.PATH, KV_URL: url, ...env },
+      stdio: ["pipe", output ?? "pipe", "pipe"],
     });
     // Whoever does not read its input is no fault of the test's.
-    started.stdin.on("error", () => {});
+    started.stdin?.on("error", () => {});
     const [out, told]: Buffer[][] = [[], []];
-    started.stdout.on("data", (chunk) => out?.push(chunk));
-    started.stderr.on("data", (chunk) => told?.push(chunk));
+    started.stdout?.on("data", (chunk) => out?.push(chunk));
+    started.stderr?.on("data", (chunk) => told?.push(chunk));
     const ended = once(started, "close").then(([code, signal]): Ended => {
       const bytes = Buffer.concat(out ?? []);
       return { code: signal ? -1 : code, bytes, out: bytes.toString(), told: Buffer.concat(told ?? []).toString() };
