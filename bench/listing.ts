@@ -39,14 +39,14 @@ export interface ListingOptions {
   staying: number;
   /** The number of a key that stays; undefined of any other. */
   numberOf: (key: string) => number | undefined;
-  /** Between two pages. */
-  pauseMs: number;
+  /** Awaited between two pages; told how many entries there have been. */
+  pause?: (entries: number) => Promise<unknown>;
   report: (entries: number) => void;
   signal: AbortSignal;
 }
 
 export async function listAll(options: ListingOptions): Promise<Listing> {
-  const { url, order, staying, numberOf, pauseMs, report, signal } = options;
+  const { url, order, staying, numberOf, pause, report, signal } = options;
   const times = new Uint8Array(staying);
   const pagesMs: number[] = [];
   const begunMs = performance.now();
@@ -69,7 +69,7 @@ export async function listAll(options: ListingOptions): Promise<Listing> {
     entries += page.entries.length;
     report(entries);
     cursor = page.cursor;
-    if (pauseMs > 0) await sleep(pauseMs, undefined, { signal });
+    await pause?.(entries);
   }
   const seen = (count: number) => times.reduce((all, each) => all + Number(each === count), 0);
   return { order, begunMs, endedMs: performance.now(), pagesMs, entries, missing: seen(0), doubled: seen(2), errors };

@@ -2,9 +2,10 @@
 // whether a page costs the same wherever it is, and whether the server's memory grows.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspectBackend, SHOW_SHARDS, servingShards } from "../../src/database/backend.ts";
+import { connect, type Rows } from "../../src/database/connect.ts";
 import { entryKey } from "../../src/store/store.ts";
 import { reshard } from "../../vitess/operate/reshard.ts";
-import { clusterStatus } from "../../vitess/run/cluster.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
@@ -20,16 +21,23 @@ import type { Rig } from "../rig.ts";
 import { VALUE_BYTES } from "../system.ts";
 
 const KEYS = 1_000_000;
+/** Small, because lists don't read them, and every row is written and copied. */
+const KEPT_BYTES = 64;
 const NAMESPACE = "lists";
 /** PUTs and DELETEs a second, of keys that come and go. */
 const RATE = 2_000;
-const WRITERS = 64;
+const WRITERS = 500;
 /** So many keys that stay lie behind each that comes and goes. */
 const GROUP = 100;
 const SHARDS = { before: 2, after: 4 };
-/** Between pages while rows are copied, so that both go on. */
-const PAUSE_MS = 20;
+/**
+ * While shards are split, a listing goes slower once it has seen half of the keys, and with three quarters it waits for
+ * the split: so it has begun long before and ends after, and has pages under way at any time.
+ */
+const SLOW = { from: 0.5, until: 0.75, pauseMs: 500 };
 const SAMPLE_MS = 500;
+const LOOK_MS = 250;
+const LOOK_TIMEOUT_MS = 2_000;
 /** Longer than any phase takes: its load is ended with it. */
 const ENDLESS_SECONDS = 3_600;
 
@@ -39,8 +47,8 @@ interface Phase {
   writesPerSecond: number;
   writeErrors: Record<string, number>;
   violations: number;
-  /** The server's at the beginning and the most. */
-  memoryMb: { first: number; most: number };
+  /** The server's, sampled. */
+  memoryMb: number[];
 }
 
 /** With so many keys that stay. */
@@ -48,14 +56,16 @@ export async function lists(rig: Rig, keys = KEYS): Promise<Findings> {
   const { dataDir } = await rig.clusterOf(SHARDS.before);
   const { url, pid } = await rig.startServer();
   const keyOf = (row: number) => entryKey(NAMESPACE, nameOf(row));
-  await fillRows(rig, { rows: keys, keyOf, expiry: "never" });
-  const list = (order: Order, pauseMs = 0, title = `list by ${order}`) =>
+  await fillRows(rig, { rows: keys, keyOf, expiry: "never", value: Buffer.alloc(KEPT_BYTES, "v") });
+  const list = (order: Order, title: string, pause?: (entries: number) => Promise<unknown>) =>
     step(title, (report) =>
       listAll({
-        ...{ url: `${url}/v1/kv/${NAMESPACE}`, order, staying: keys, numberOf, pauseMs, signal: rig.signal },
+        ...{ url: `${url}/v1/kv/${NAMESPACE}`, order, staying: keys, numberOf, pause, signal: rig.signal },
         report: (entries) => report(figure(entries)),
       }),
     );
+  const listBoth = (when: string, pause?: (entries: number) => Promise<unknown>) =>
+    Promise.all(ORDERS.map((order) => list(order, `list by ${order} ${when}`, pause)));
   const phase = (name: string, work: () => Promise<Listing[]>) => whileWriting(rig, { name, url, pid, keys }, work);
 
   const { seconds, warmupSeconds } = rig.options;
@@ -63,31 +73,29 @@ export async function lists(rig: Rig, keys = KEYS): Promise<Findings> {
     await sleep(1000 * (seconds + warmupSeconds), undefined, { signal: rig.signal });
     return [];
   });
-  const during = await phase("lists while writing", async () => [await list("key"), await list("any")]);
-  let splitMs = Number.NaN;
+  const during = await phase("lists while writing", () => listBoth("while writing"));
+  let splitMs = Number.POSITIVE_INFINITY;
   const splitting = await phase(`lists while shards are split, ${SHARDS.before} to ${SHARDS.after}`, async () => {
-    const work = reshard(dataDir, SHARDS.after, rig.signal);
-    let isOver = false;
-    const noticed = noticeSplit(rig, dataDir).then((ms) => {
-      splitMs = ms;
-    });
-    const always = async (order: Order) => {
-      const found: Listing[] = [];
-      while (!isOver) found.push(await list(order, PAUSE_MS, `list by ${order} while splitting, ${found.length + 1}`));
-      return found;
+    const split = whenSplit(rig);
+    const pause = async (entries: number) => {
+      if (performance.now() >= splitMs || entries < SLOW.from * keys) return;
+      await (entries < SLOW.until * keys ? sleep(SLOW.pauseMs, undefined, { signal: rig.signal }) : split);
     };
-    const listings = Promise.all(ORDERS.map(always));
-    await Promise.all([work, noticed]).finally(() => {
-      isOver = true;
-    });
-    return (await listings).flat();
+    const [listings] = await Promise.all([
+      listBoth("while shards are split", pause),
+      reshard(dataDir, SHARDS.after, rig.signal),
+      split.then((ms) => {
+        splitMs = ms;
+      }),
+    ]);
+    return listings;
   });
   const phases = [alone, during, splitting];
   const through = splitting.listings.filter(({ begunMs, endedMs }) => begunMs < splitMs && splitMs < endedMs);
   const bars = judge(phases, through);
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `${figure(keys)} keys that stay, with values of ${VALUE_BYTES} bytes, listed without values in pages of ${figure(PAGE)} by one client, one page after the other; beside it the load simulator makes ${figure(RATE)} PUTs and DELETEs/s of other keys, one among every ${GROUP} that stay, every answer checked. While shards are split, both orders are listed again and again, with ${PAUSE_MS} ms between pages.`,
+    method: `${figure(keys)} keys that stay, with values of ${KEPT_BYTES} bytes, listed without values in pages of ${figure(PAGE)} by two clients, one for each order, each page after the one before; beside them the load simulator makes ${figure(RATE)} PUTs and DELETEs/s of other keys, one among every ${GROUP} that stay, every answer checked. While shards are split, a listing goes slowly from half of the keys on, and goes on at full speed when they are.`,
     data: { keys, phases: phases.map(withoutPages), bars },
     markdown: [
       ...["## Listings", listingTable(phases)],
@@ -109,11 +117,19 @@ function numberOf(key: string): number | undefined {
   return member === undefined ? undefined : GROUP * Number(group) + Number(member);
 }
 
-/** When there are more shards than before, as performance.now() counts. */
-async function noticeSplit({ signal }: Rig, dataDir: string): Promise<number> {
-  for (;;) {
-    if ((await clusterStatus(dataDir)).shards.length === SHARDS.after) return performance.now();
-    await sleep(SAMPLE_MS, undefined, { signal });
+/** Waits until calls go to more shards than before; tells when that was, as performance.now() counts. */
+async function whenSplit(rig: Rig): Promise<number> {
+  const { url, vtgates } = await rig.cluster();
+  const database = connect({ url, backend: await inspectBackend(url), connections: 1, queueLimit: 1 });
+  const statement = { name: "shards", sql: SHOW_SHARDS, params: [], writes: false };
+  try {
+    for (;;) {
+      const rows = await database.execute<Rows>(statement, LOOK_TIMEOUT_MS).catch(() => []);
+      if (servingShards(rows, vtgates[0].database).length === SHARDS.after) return performance.now();
+      await sleep(LOOK_MS, undefined, { signal: rig.signal });
+    }
+  } finally {
+    await database.close();
   }
 }
 
@@ -146,16 +162,17 @@ async function whileWriting(
     return {
       ...{ name, listings, writesPerSecond: writes.perSecond, writeErrors: { ...errors, ...refused } },
       violations: written.violations,
-      memoryMb: { first: memory[0] as number, most: Math.max(...memory) },
+      memoryMb: memory,
     };
   });
 }
 
 function judge(phases: Phase[], through: Listing[]): Bar[] {
-  const [alone, during] = phases as [Phase, Phase];
+  const [, during, splitting] = phases as [Phase, Phase, Phase];
+  const half = Math.ceil(during.memoryMb.length / 2);
+  const [earlier, later] = [most(during.memoryMb.slice(0, half)), most(during.memoryMb.slice(half))];
   const listings = phases.flatMap((phase) => phase.listings);
   const total = (count: (listing: Listing) => number) => listings.reduce((all, listing) => all + count(listing), 0);
-  const most = Math.max(...phases.map(({ memoryMb }) => memoryMb.most));
   return [
     none(
       "keys that stay and were not listed",
@@ -171,13 +188,19 @@ function judge(phases: Phase[], through: Listing[]): Bar[] {
     ...during.listings.map((listing) =>
       atMost(`by ${listing.order}, median of a page anywhere against the first tenth`, 2, growth(listing)),
     ),
-    atMost("the server's memory at most, against the most without lists", 1.5, most / alone.memoryMb.most),
+    atLeast("writes/s beside them, against those that were due", 0.95, during.writesPerSecond / RATE),
+    atMost("the server's memory at most, later half of the listings against the earlier", 1.25, later / earlier),
+    atMost("the same while shards are split, against before", 1.5, most(splitting.memoryMb) / most(during.memoryMb)),
     none(
       "pages that failed",
       total(({ errors }) => errors),
     ),
     none("writes that failed, and wrong answers to them", failures(phases)),
   ];
+}
+
+function most(samples: number[]): number {
+  return Math.max(...samples);
 }
 
 function count(listings: Listing[], order: Order): number {
@@ -193,9 +216,9 @@ function failures(phases: Phase[]): number {
   return phases.reduce((all, { writeErrors, violations }) => all + sum(writeErrors) + violations, 0);
 }
 
-function withoutPages({ listings, ...phase }: Phase) {
+function withoutPages({ listings, memoryMb, ...phase }: Phase) {
   return {
-    ...phase,
+    ...{ ...phase, memoryMb: { first: memoryMb[0], most: most(memoryMb) } },
     listings: listings.map(({ pagesMs, ...listing }) => ({
       ...{ ...listing, pages: pagesMs.length, p50Ms: median(pagesMs), slowestMs: Math.max(...pagesMs) },
       byPartMs: pagesByPart({ ...listing, pagesMs }),
@@ -224,6 +247,6 @@ function partTable(listings: Listing[]): string {
 function memoryTable(phases: Phase[]): string {
   return table(
     ["Phase", "MB at its beginning", "MB at most"],
-    phases.map(({ name, memoryMb }) => [name, figure(memoryMb.first), figure(memoryMb.most)]),
+    phases.map(({ name, memoryMb }) => [name, figure(memoryMb[0]), figure(most(memoryMb))]),
   );
 }
