@@ -67,15 +67,13 @@ export function requireExactParts(
   sent: { parts: SentParts | undefined } | undefined,
 ) {
   const path = rawPath(request);
-  if (!sent) {
-    if (isRepaired(path)) throw REPAIRED_PATH;
-    return;
-  }
-  if (MALFORMED.test(path)) return;
+  if (isRepaired(path)) throw REPAIRED_PATH;
+  if (!sent || MALFORMED.test(path)) return;
+  const { parts = {} } = sent;
   const segments = path.split("/");
-  const isExact = (name: string, i: number) =>
-    !name.startsWith(":") || isSame(segments[i], sent.parts?.[name.slice(1)]);
-  if (!pattern.split("/").every(isExact)) throw REPAIRED_PATH;
+  const names = pattern.split("/");
+  const isExact = names.every((name, i) => !name.startsWith(":") || isSame(segments[i], parts[name.slice(1)]));
+  if (!isExact || Object.keys(parts).length > names.filter((name) => name.startsWith(":")).length) throw REPAIRED_PATH;
 }
 
 /** Throws a 400 where a request has no host that could be one, or several; with `onlyLoopback` unless it is this machine. */
