@@ -88,7 +88,7 @@ export function namespaceCalls(store: Store, options: InterfaceOptions): Interfa
       DELETE: async (request) => {
         const id = namespaceOf(request);
         validated(noQuery, byteParametersOf(request), "invalid_parameter");
-        if (await deleteAll(store, request, id)) return success(request, null);
+        if (await deleteAll(store, request, id)) return success(request, {});
         const message = "Many keys were deleted, and some are left; ask again.";
         return failure(request, { status: 503, code: 503, message }, { headers: { "Retry-After": "1" } });
       },

@@ -63,7 +63,7 @@ export function valueCalls(store: Store, options: InterfaceOptions): Interface["
         store.put(key, { value, contentType, metadata: null, expiry }, {}, request.signal),
       );
     }
-    return success(request, null);
+    return success(request, {});
   };
 
   return {
@@ -74,7 +74,7 @@ export function valueCalls(store: Store, options: InterfaceOptions): Interface["
         const key = entryOf(request);
         validated(noQuery, byteParametersOf(request), "invalid_parameter");
         await store.delete(key, undefined, request.signal);
-        return success(request, null);
+        return success(request, {});
       },
     },
     [PATHS.metadata]: {

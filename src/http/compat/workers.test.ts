@@ -177,8 +177,8 @@ test("a path of Cloudflare's API is taken as it was sent or not at all", async (
     "x/../demo/values/k",
     "demo/values/%ff",
     "demo/values/%zz",
+    "demo/values/a\\b",
   ]) {
     expect([rest, await taken(at(rest))]).toEqual([rest, 400]);
   }
-  expect(await taken(at("demo/values/a\\b"))).toBe(404);
 });
