@@ -6,9 +6,13 @@ import { routePath } from "hono/route";
 import type { Logger } from "pino";
 import type { Tokens } from "./auth/tokens.ts";
 import { requestIdOf } from "./http/answer.ts";
-import { authorizer } from "./http/auth.ts";
+import { authorizer, NATIVE_CLAIMS } from "./http/auth.ts";
 import { batchCalls } from "./http/batch.ts";
 import type { Reserve } from "./http/body.ts";
+import { cloudflareApi } from "./http/compat/cloudflare.ts";
+import { CLOUDFLARE_PATH } from "./http/compat/cloudflare-paths.ts";
+import { type Door, translated } from "./http/compat/interface.ts";
+import { answeringBinding, isOfBinding, workersBinding } from "./http/compat/workers.ts";
 import { allowOrigins } from "./http/cors.ts";
 import { docsCalls } from "./http/docs.ts";
 import { entryCalls } from "./http/entry.ts";
@@ -20,7 +24,13 @@ import { type Handler, openPaths, type Route, serve } from "./http/operation.ts"
 import { ENTRIES_PATH, ENTRY_PARTS, keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import { ALL_RIGHTS } from "./http/rights.ts";
-import { requireExactPath, requireHost, requireUnrepairedPath, type SentParts } from "./http/target.ts";
+import {
+  requireExactParts,
+  requireExactPath,
+  requireHost,
+  requireUnrepairedPath,
+  type SentParts,
+} from "./http/target.ts";
 import { ttlCalls } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
@@ -55,8 +65,8 @@ export interface AppOptions {
   /** True while the store would turn away any call. */
   isFull: () => boolean;
   /**
-   * An entry's namespace and key as the runtime found them in the bytes that were sent, undefined where it found none.
-   * Without this it can be checked only in part whether a URL is what was sent.
+   * The parts of a path as the runtime found them in the bytes that were sent, undefined where it found none. Without
+   * this it can be checked only in part whether a URL is what was sent.
    */
   partsOf?: (request: Request) => SentParts | undefined;
   /** Origins whose pages may call; without this none may. */
@@ -65,6 +75,8 @@ export interface AppOptions {
   onlyLoopback?: boolean;
   /** True where a request can't wait for what another has begun, as on Workers. */
   isolated?: boolean;
+  /** Whether the runtime makes text of a header's field as UTF-8, as on Workers; else each byte is a character. */
+  decodesHeaders?: boolean;
 }
 
 /** What answers every request. */
@@ -83,18 +95,45 @@ export function createApp(store: Store, options: AppOptions): App {
     ...[...listCalls(store), ...batchCalls(store, { ...options, problemOf: failure })],
     ...[...healthCalls(store, options), ...docsCalls()],
   ];
-  const authorize = tokens && authorizer(tokens, openPaths(calls, isolated));
+  const open = openPaths(calls, isolated);
+  const authorize = tokens && authorizer(tokens);
   // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
   const authorized = (handle: Handler) => (c: Context) => {
     const { raw } = c.req;
     requireHost(raw, onlyLoopback);
     if (partsOf) requireExactPath(raw, partsOf(raw));
     else requireUnrepairedPath(raw);
-    return handle(raw, authorize ? authorize(raw) : ALL_RIGHTS);
+    return handle(raw, authorize && !open.has(rawPath(raw)) ? authorize(raw, NATIVE_CLAIMS) : ALL_RIGHTS);
   };
-  const route: Route = (path, handle) => app.all(path, authorized(handle));
+  const door: Door = {
+    admit: (request, path, claims) => {
+      requireHost(request, onlyLoopback);
+      requireExactParts(request, path, partsOf && { parts: partsOf(request) });
+      return authorize ? authorize(request, claims) : ALL_RIGHTS;
+    },
+    problemOf: failure,
+  };
+  const cloudflare = cloudflareApi(store, { ...options, problemOf: failure });
+  const bound = answeringBinding(workersBinding(store, { ...options, problemOf: failure }), door);
+  /** A binding's keys are paths of one part, as some others are. */
+  const unlessBound = (handle: (c: Context) => Response | Promise<Response>) => (c: Context) =>
+    isOfBinding(c.req.raw) ? bound(c.req.raw) : handle(c);
+  const route: Route = (path, handle) => {
+    const isOnePart = !path.includes("/", 1);
+    app.all(path, isOnePart ? unlessBound(authorized(handle)) : authorized(handle));
+  };
   serve(route, calls);
-  app.notFound(authorized(nowhere));
+  for (const path of Object.keys(cloudflare.calls)) {
+    const answerIt = translated(cloudflare, path, door);
+    app.all(path, (c) => answerIt(c.req.raw));
+  }
+  const nowhereInCloudflare = translated(cloudflare, CLOUDFLARE_PATH, door);
+  app.notFound(
+    unlessBound((c) => {
+      const isCloudflare = rawPath(c.req.raw).startsWith(CLOUDFLARE_PATH);
+      return isCloudflare ? nowhereInCloudflare(c.req.raw) : authorized(nowhere)(c);
+    }),
+  );
   app.onError((error, { req: { raw } }) => failed(error, raw));
 
   const turnedAway = atIntervals((calls) => log.warn({ calls }, "turned away calls, for too many are under way"));

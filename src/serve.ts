@@ -15,6 +15,7 @@ import { type Shards, watchShards } from "./database/shards.ts";
 import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
 import { keyspaceOf } from "./database/url.ts";
+import { INTERFACE_ROUTES } from "./http/compat/routes.ts";
 import { ROUTES } from "./http/target.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import { listen } from "./listen.ts";
@@ -97,7 +98,7 @@ export async function serve(
       isDraining: () => ending.signal.aborted,
       isFull: batching?.isFull ?? (() => false),
       reserve: batching?.reserve,
-      partsOf: (request) => (request as Partial<BunRequest<"/v1/kv/:ns/:key">>).params,
+      partsOf: (request) => (request as Partial<BunRequest>).params,
       corsOrigins: config.KV_CORS_ORIGINS,
       onlyLoopback: tokens === undefined && isLoopback(config.KV_HOST),
     });
@@ -114,7 +115,7 @@ export async function serve(
         idleTimeout: idleSeconds(config),
         // The app's own limits answer with a problem document; Bun's would close the connection without a word.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-        routes: Object.fromEntries(ROUTES.map((path) => [path, handle])),
+        routes: Object.fromEntries([...ROUTES, ...INTERFACE_ROUTES].map((path) => [path, handle])),
         fetch: handle,
       },
       certificateFiles(config),

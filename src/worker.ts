@@ -49,6 +49,7 @@ const app = createApp(store, {
   isDraining: () => false,
   isFull: () => false,
   isolated: true,
+  decodesHeaders: true,
 });
 
 /** Gives `work` a connection, opened at its first statement and closed after it, without delaying its result. */

@@ -2,11 +2,10 @@
 // answered with what the document says.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hash, install } from "../vitess/install/cache.ts";
-import { run } from "../vitess/support/processes.ts";
+import { INSTALL_TIMEOUT_MS, pythonWith } from "./python.ts";
 import { targets } from "./targets.ts";
 
 const SOURCE = join(import.meta.dirname, "schemathesis");
@@ -22,15 +21,9 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 let python: string;
 beforeAll(async () => {
-  const name = `schemathesis-${hash(readFileSync(REQUIREMENTS, "utf8"))}`;
-  const { signal } = new AbortController();
-  const dir = await install(name, "Install schemathesis", 200, signal, async (partial) => {
-    const pip = (...args: string[]) => run({ file: join(partial, "bin/python"), args }, { keepUser: true, signal });
-    await run({ file: "python3", args: ["-m", "venv", partial] }, { keepUser: true, signal });
-    await pip("-m", "pip", "install", "--disable-pip-version-check", "-r", REQUIREMENTS);
-  });
+  const dir = await pythonWith("schemathesis", REQUIREMENTS);
   python = join(dir, "bin/python");
-}, 600_000);
+}, INSTALL_TIMEOUT_MS);
 
 /** Not in one run: that would take some wrong values for right ones. Calls follow each other only where they succeed. */
 test.each([

@@ -1,4 +1,4 @@
-// workerd alone, and the Worker in it: its requests come as they were sent, not through the proxies of `wrangler dev`.
+// Workers in workerd alone, ours among them: its requests come as they were sent, not through the proxies of `wrangler dev`.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,13 +12,13 @@ import { readUrl } from "../src/database/url.ts";
 import type { RunningServer } from "../vitess/run/server-process.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
-const WRANGLER = fileURLToPath(import.meta.resolve("wrangler"));
+export const WRANGLER = fileURLToPath(import.meta.resolve("wrangler"));
 /** The one that this wrangler comes with. */
 const WORKERD: string = createRequire(WRANGLER)("workerd").default;
 /** Of workerd's file descriptors, the one on which it says where it listens. */
 const CONTROL = 3;
 
-/** Starts it on a free port, with what wrangler would deploy. */
+/** Starts our own Worker on a free port, with what wrangler would deploy. */
 export async function startWorkerd(databaseUrl: string): Promise<RunningServer> {
   const dir = mkdtempSync(join(tmpdir(), "vitess-kv-workerd-"));
   const deploy = ["deploy", "--dry-run", `--outdir=${dir}`];
@@ -27,12 +27,12 @@ export async function startWorkerd(databaseUrl: string): Promise<RunningServer> 
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", XDG_CONFIG_HOME: dir },
     stdio: "pipe",
   });
-  return await serveFolder(dir, configuration(databaseUrl));
+  return serveWorkerd(dir, configuration(databaseUrl));
 }
 
-/** Serves what a configuration and the files beside it describe, on a free port, and deletes the folder at the end. */
-export async function serveFolder(dir: string, config: string): Promise<RunningServer> {
-  writeFileSync(join(dir, "config.capnp"), config, { mode: 0o600 });
+/** Starts workerd as a configuration says, which may embed files of `dir`. The folder goes when it ends. */
+export async function serveWorkerd(dir: string, configuration: string): Promise<RunningServer> {
+  writeFileSync(join(dir, "config.capnp"), configuration, { mode: 0o600 });
   const child = spawn(WORKERD, ["serve", "--experimental", `--control-fd=${CONTROL}`, "config.capnp"], {
     cwd: dir,
     stdio: ["ignore", "pipe", "pipe", "pipe"],

@@ -75,7 +75,8 @@ interface Turn {
   outcomes: Promise<Outcome>[];
 }
 
-class Batch {
+/** Operations on one namespace's keys, of any number. */
+export class Batch {
   private readonly turns = new Map<string, Turn>();
   private bytesLeft = BATCH_BODY_BYTES;
 

@@ -22,10 +22,17 @@ export function requireMetadata(metadata: string): string {
   throw new Problem("invalid_metadata");
 }
 
-/** A document as metadata, every character that is not ASCII escaped. */
+/** A document as metadata: at most METADATA_BYTES of UTF-8. Throws a 400 for a larger one. */
 export function metadataText(document: unknown): string {
-  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return requireMetadata(JSON.stringify(document).replace(/[^\x20-\x7e]/g, escaped));
+  const text = JSON.stringify(document);
+  if (Buffer.byteLength(text) <= METADATA_BYTES) return text;
+  throw new Problem("invalid_metadata", `Metadata is JSON of at most ${METADATA_BYTES} bytes.`);
+}
+
+/** Metadata as a header's value: characters that are not ASCII are escaped. */
+export function metadataField(metadata: string): string {
+  if (PRINTABLE_ASCII.test(metadata)) return metadata;
+  return metadata.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** The document that metadata is; null where there is none. */

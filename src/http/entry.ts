@@ -15,7 +15,13 @@ import {
   readConditions,
   writeConditions,
 } from "./conditional.ts";
-import { DEFAULT_CONTENT_TYPE, PRINTABLE_ASCII, requireContentType, requireMetadata } from "./content.ts";
+import {
+  DEFAULT_CONTENT_TYPE,
+  metadataField,
+  PRINTABLE_ASCII,
+  requireContentType,
+  requireMetadata,
+} from "./content.ts";
 import { answeredInstant, expiryOf, expiryParameters, instantOf } from "./expiry.ts";
 import { callsOf, type Operations, READ_PROBLEMS, WRITE_PROBLEMS } from "./operation.ts";
 import { keyOf } from "./path.ts";
@@ -32,10 +38,15 @@ export const consistency = z
     "`strong`, the default, sees every write that was acknowledged before. `eventual` reads what a replica has: usually what was written a moment ago, and at the worst some ten seconds old, because a replica that is further behind is not asked. It is answered also while a shard has no primary.",
   );
 
-const metadata = z.string().max(METADATA_BYTES).regex(PRINTABLE_ASCII);
+const metadata = z.string().regex(PRINTABLE_ASCII);
+/** How many times longer a text is with its characters escaped, at most: two bytes of UTF-8 become \uXXXX. */
+const ESCAPED = 3;
 const kept = {
   ETag: etag,
-  "KV-Metadata": metadata.optional().describe("The metadata of the value, where it has any."),
+  "KV-Metadata": metadata
+    .max(ESCAPED * METADATA_BYTES)
+    .optional()
+    .describe("The metadata of the value, where it has any: JSON, in ASCII."),
   "KV-Expires-At": answeredInstant.optional().describe("When the key expires, where it does."),
   "Cache-Control": z
     .literal("no-cache, no-transform")
@@ -59,6 +70,7 @@ export const operations = {
     headers: z.object({
       ...writeConditions,
       "KV-Metadata": metadata
+        .max(METADATA_BYTES)
         .optional()
         .describe(
           `A JSON document that is kept with the value and returned with it: at most ${METADATA_BYTES} bytes of ASCII.`,
@@ -171,7 +183,8 @@ export function newExpiry(
   return keep ? "keep" : (expiry ?? "never");
 }
 
-function contentTypeOf(headers: Headers): string {
+/** Throws a 400 or a 415 where a value comes with what can't be kept with it. */
+export function contentTypeOf(headers: Headers): string {
   // Stored bytes are returned as they came, so whatever describes their encoding would have to be kept as well.
   if (headers.get("Content-Encoding")) {
     throw new Problem("unsupported_content_encoding");
@@ -218,7 +231,7 @@ function entryHeaders({ version, metadata, expiry }: EntryInfo): Record<string, 
     // the bytes on their way, to compress them, has to weaken the tag as well, which If-Match would then refuse.
     "Cache-Control": "no-cache, no-transform",
   };
-  if (metadata !== null) headers["KV-Metadata"] = metadata;
+  if (metadata !== null) headers["KV-Metadata"] = metadataField(metadata);
   if (expiry) headers["KV-Expires-At"] = instantOf(expiry.atMs);
   return headers;
 }

@@ -12,6 +12,7 @@ import {
   type ListedEntry,
   type ListPage,
   type ListQuery,
+  type ListRest,
   type Store,
 } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
@@ -174,6 +175,13 @@ async function listKeys(request: Request, store: Store): Promise<Response> {
   });
 }
 
+/** Keys that were deleted; without a cursor to go on from, all are. */
+interface Deleted {
+  deleted: number;
+  isEnd: boolean;
+  rest: ListRest | undefined;
+}
+
 async function deleteKeys(request: Request, store: Store): Promise<Response> {
   const namespace = namespaceOf(request);
   const {
@@ -183,7 +191,20 @@ async function deleteKeys(request: Request, store: Store): Promise<Response> {
   } = validated(deleteQuery, byteParametersOf(request), "invalid_parameter");
   const bounds = boundsOf(namespace, { prefix });
   const asked = [namespace, "delete", prefix];
-  let rest = cursor === undefined ? undefined : restOf(asked, cursor);
+  const from = cursor === undefined ? undefined : restOf(asked, cursor);
+  const { deleted, isEnd, rest } = await deleteSome(store, bounds, from, request, isTrial);
+  return jsonAnswer(request, { deleted, cursor: isEnd ? null : cursorOf(asked, rest) });
+}
+
+/** Deletes what is within the bounds, some DELETED keys at most, or counts them only. */
+export async function deleteSome(
+  store: Store,
+  bounds: Bounds,
+  from: ListRest | undefined,
+  request: Request,
+  isTrial = false,
+): Promise<Deleted> {
+  let rest = from;
   let deleted = 0;
   let isEnd = false;
   try {
@@ -202,13 +223,16 @@ async function deleteKeys(request: Request, store: Store): Promise<Response> {
     // What was deleted is told, and what was not is found again from where it failed.
     if (deleted === 0 || !(error instanceof StoreError)) throw error;
   }
-  return jsonAnswer(request, { deleted, cursor: isEnd ? null : cursorOf(asked, rest) });
+  return { deleted, isEnd, rest };
 }
 
-function boundsOf(
+type Bounds = Pick<ListQuery, "start" | "end">;
+
+/** The keys of a namespace that are asked for, each a text of bytes as characters (latin1). */
+export function boundsOf(
   namespace: string,
   { prefix = "", start, start_after, end }: { prefix?: string; start?: string; start_after?: string; end?: string },
-) {
+): Bounds {
   if (start !== undefined && start_after !== undefined) {
     throw new Problem("invalid_parameter", "Give one of start and start_after.");
   }
@@ -223,7 +247,7 @@ function boundsOf(
 }
 
 /** Throws a 400 where the page's cursor is of another kind of listing. */
-async function listPage(store: Store, query: ListQuery, { signal }: Request): Promise<ListPage> {
+export async function listPage(store: Store, query: ListQuery, { signal }: Request): Promise<ListPage> {
   try {
     return await store.list(query, signal);
   } catch (error) {

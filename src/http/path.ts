@@ -49,7 +49,7 @@ export function rawPath({ url }: { url: string }): string {
 
 /** The namespace of what a request's URL names below `ENTRIES_PATH`. Throws a 400 when it names none. */
 export function namespaceOf(request: { url: string }): string {
-  return decodeNamespace(segmentAt(rawPath(request), ENTRIES_PATH.length));
+  return namespaceIn(segmentAt(rawPath(request), ENTRIES_PATH.length));
 }
 
 /** What stands in a path from `start` to the next slash. */
@@ -58,7 +58,8 @@ function segmentAt(path: string, start: number): string {
   return end === -1 ? path.slice(start) : path.slice(start, end);
 }
 
-function decodeNamespace(segment: string): string {
+/** The namespace that a segment of a path names. Throws a 400 when it names none. */
+export function namespaceIn(segment: string): string {
   const namespace = decodeSegment(segment, "invalid_namespace");
   if (!NAMESPACE_PATTERN.test(namespace)) {
     throw new Problem("invalid_namespace");
@@ -70,11 +71,15 @@ function decodeNamespace(segment: string): string {
 export function keyOf(request: { url: string }): EntryKey {
   const path = rawPath(request);
   const namespaceSegment = segmentAt(path, ENTRIES_PATH.length);
-  const namespace = decodeNamespace(namespaceSegment);
+  const namespace = namespaceIn(namespaceSegment);
+  return keyIn(request, namespace, segmentAt(path, ENTRIES_PATH.length + namespaceSegment.length + 1));
+}
+
+/** The entry whose key a segment of a request's path names. Throws a 400 when it names none. */
+export function keyIn({ url }: { url: string }, namespace: string, segment: string): EntryKey {
   // A URL's fragment is never sent: a '#' here was meant as part of the key.
-  if (request.url.includes("#")) throw new Problem("invalid_key", "A '#' in a key must be sent as %23.");
-  const key = decodeSegment(segmentAt(path, ENTRIES_PATH.length + namespaceSegment.length + 1), "invalid_key");
-  return requireKey(namespace, key);
+  if (url.includes("#")) throw new Problem("invalid_key", "A '#' in a key must be sent as %23.");
+  return requireKey(namespace, decodeSegment(segment, "invalid_key"));
 }
 
 /** The entry of a key whose bytes are characters (latin1). Throws a 400 where it can't be one. */

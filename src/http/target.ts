@@ -9,12 +9,11 @@ import { Problem } from "./problem.ts";
 /** The patterns by which Bun's router finds the parts of a path in the bytes, before it makes a URL of them. */
 export const ROUTES = ["/v1/kv/:ns", "/v1/kv/:ns/:key", ...ENTRY_PARTS.map((part) => `/v1/kv/:ns/:key/${part}`)];
 
-/** The parts of a path as the runtime found them in the bytes that came, and then unescaped as UTF-8. */
-export interface SentParts {
-  ns: string;
-  /** Undefined in a namespace's own path. */
-  key?: string;
-}
+/**
+ * The parts of a path, by the names that its pattern has for them, as the runtime found them in the bytes that came, and
+ * then unescaped as UTF-8.
+ */
+export type SentParts = Readonly<Record<string, string | undefined>>;
 
 const PATH = new RegExp(`^${ENTRIES_PATH}[^/]+(?:/[^/]+(?:/(?:${ENTRY_PARTS.join("|")}))?)?$`);
 const MALFORMED = /%(?![0-9A-Fa-f]{2})/;
@@ -34,7 +33,7 @@ const FOREIGN_HOST = new Problem("foreign_host");
  */
 export function requireExactPath(request: { url: string }, parts: SentParts | undefined) {
   const path = rawPath(request);
-  if (!parts) {
+  if (parts?.ns === undefined) {
     if (PATH.test(path)) throw REPAIRED_PATH;
     return;
   }
@@ -56,6 +55,25 @@ export function requireExactPath(request: { url: string }, parts: SentParts | un
 export function requireUnrepairedPath(request: { url: string }) {
   const path = rawPath(request);
   if (isRepaired(path) && PATH.test(path)) throw REPAIRED_PATH;
+}
+
+/**
+ * The same of a request to another interface, at a path with `:name` for each part. `sent` is undefined where nothing but
+ * the URL is known.
+ */
+export function requireExactParts(
+  request: { url: string },
+  pattern: string,
+  sent: { parts: SentParts | undefined } | undefined,
+) {
+  const path = rawPath(request);
+  if (isRepaired(path)) throw REPAIRED_PATH;
+  if (!sent || MALFORMED.test(path)) return;
+  const { parts = {} } = sent;
+  const segments = path.split("/");
+  const names = pattern.split("/");
+  const isExact = names.every((name, i) => !name.startsWith(":") || isSame(segments[i], parts[name.slice(1)]));
+  if (!isExact || Object.keys(parts).length > names.filter((name) => name.startsWith(":")).length) throw REPAIRED_PATH;
 }
 
 /** Throws a 400 where a request has no host that could be one, or several; with `onlyLoopback` unless it is this machine. */

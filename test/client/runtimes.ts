@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
-import { serveFolder } from "../workerd.ts";
+import { serveWorkerd } from "../workerd.ts";
 import type { Surroundings } from "./cases.ts";
 import type { Outcomes } from "./suite.ts";
 
@@ -70,7 +70,7 @@ async function inWorkerd(folder: string, surroundings: Surroundings): Promise<Ou
     `import { runSuite } from "./${BUNDLE}";
 export default { fetch: async (request) => Response.json(await runSuite(await request.json())) };\n`,
   );
-  const worker = await serveFolder(
+  const worker = await serveWorkerd(
     own,
     `
 using Workerd = import "/workerd/workerd.capnp";
