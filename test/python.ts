@@ -1,9 +1,12 @@
 // Programs in Python that tests run, installed into the cache folder once.
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { hash, install } from "../vitess/install/cache.ts";
 import { run } from "../vitess/support/processes.ts";
 
+/** Whether this machine's Python can make environments: Debian has what that takes in a package of its own. */
+export const hasPython = spawnSync("python3", ["-c", "import ensurepip, venv"]).status === 0;
 export const INSTALL_TIMEOUT_MS = 600_000;
 const FREE_MB = 300;
 
