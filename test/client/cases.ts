@@ -179,6 +179,17 @@ export const CASES: Case[] = [
     },
   },
   {
+    name: "eventual reads, which arrive at what was written",
+    async run({ kv }) {
+      const consistency = "eventual";
+      await kv.put("k", "v");
+      while ((await kv.get("k", { consistency })) !== "v") await pause(20);
+      while ((await keysOf(kv, { consistency })).length === 0) await pause(20);
+      // Perhaps of a replica that is behind the others.
+      while ((await kv.head("k", { consistency })) === null) await pause(20);
+    },
+  },
+  {
     name: "the deletion of a prefix",
     async run({ kv }) {
       const binary = Uint8Array.of(0xff, 0xfe);
