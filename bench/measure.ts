@@ -4,7 +4,7 @@
 import { step } from "../vitess/support/progress.ts";
 import { type Cores, untilIdle, withCores } from "./cpu.ts";
 import type { Load } from "./generators.ts";
-import { figure, median } from "./report.ts";
+import { figure, median, table } from "./report.ts";
 import type { Rig } from "./rig.ts";
 import { OPERATIONS, type Operation, type System } from "./system.ts";
 
@@ -105,6 +105,27 @@ export function rateCells(measured: Measured[], system: string, connections?: nu
     const found = find(measured, system, operation, connections);
     return [found?.perSecond, found?.p50Ms, found?.p99Ms].map(figure);
   });
+}
+
+/**
+ * What each load kept busy. The microseconds are of all cores together, for one call, without the load generator's:
+ * what others do on the machine changes them little.
+ */
+export function coresTable(measured: Measured[]): string {
+  const first = ["load generator", "server"];
+  const last = ["others"];
+  const named = new Set(measured.flatMap(({ cores }) => Object.keys(cores)));
+  const groups = [...first, ...[...named].filter((group) => ![...first, ...last].includes(group)), ...last];
+  const rows = measured.map(({ system, connections, operation, perSecond, cores }) => {
+    const { "load generator": _, others: __, ...own } = cores;
+    const total = Object.values(own).reduce((sum, used) => sum + used, 0);
+    return [
+      `${operation.toUpperCase()} ${system}, ${connections}`,
+      ...groups.map((group) => (group in cores ? (cores[group] ?? 0).toFixed(2) : "–")),
+      figure((total * 1e6) / perSecond),
+    ];
+  });
+  return table(["Load", ...groups, "µs per call"], rows);
 }
 
 function summary(system: System, operation: Operation, rounds: Round[]): Measured {

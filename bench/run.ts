@@ -12,6 +12,7 @@ import { copy } from "./sections/copy.ts";
 import { expiry } from "./sections/expiry.ts";
 import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
+import { lists } from "./sections/lists.ts";
 import { overload } from "./sections/overload.ts";
 import { reshard } from "./sections/reshard.ts";
 import { scale } from "./sections/scale.ts";
@@ -19,7 +20,7 @@ import { simulate } from "./sections/simulate.ts";
 import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
-  ...{ layers, compare, calls, scale, simulate, overload, expiry, footprint, reshard, copy, validate },
+  ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, reshard, copy, validate },
 };
 
 const args = {

@@ -3,8 +3,18 @@
 import { type EntryKey, entryKey, type NewEntry } from "../src/store/store.ts";
 import type { RunningServer } from "../vitess/run/server-process.ts";
 import { clusterGroups } from "./cpu.ts";
+import { httpLoad } from "./generators.ts";
 import type { Rig } from "./rig.ts";
-import { KEY_NAMES, type System, urlLoads, VALUE, VALUE_BYTES } from "./system.ts";
+import {
+  KEY_NAMES,
+  keyGroups,
+  linesFile,
+  type Operation,
+  type System,
+  urlLoads,
+  VALUE,
+  VALUE_BYTES,
+} from "./system.ts";
 
 /** What a PUT of the value stores. */
 export const ENTRY: NewEntry = {
@@ -31,6 +41,48 @@ export async function storeSystem(
     answerBytes: VALUE_BYTES,
     ...urlLoads(rig, connections, `store-${pid}-${name}`.replaceAll(/\W+/g, "-"), { get: keyUrl, put: keyUrl }, keys),
   };
+}
+
+/** The same with calls that are batches of `keys` operations. */
+export async function batchSystem(
+  rig: Rig,
+  { url, pid }: RunningServer,
+  name: string,
+  connections: number,
+  keys: number,
+): Promise<System> {
+  const to = `${url}/v1/kv/bench`;
+  const load = (op: Operation) => {
+    const operation = (key: string) => ({ op, key, ...(op === "put" && { value: VALUE }) });
+    const bodies = keyGroups(keys).map((group) => JSON.stringify({ operations: group.map(operation) }));
+    const body = { linesOf: linesFile(rig, `batches-${pid}-${op}.bodies`, bodies) };
+    return async (seconds: number) => {
+      const rightBytes = await rightAnswerBytes(to, bodies[0] as string);
+      const found = await httpLoad({ connections, seconds, method: "POST", url: to, body }, rig.signal);
+      // A problem in place of a result has another length, whatever the status of the whole.
+      if (found.answerBytes !== rightBytes) {
+        throw new Error(`${name}: answers had ${found.answerBytes} bytes on average, and not ${rightBytes}`);
+      }
+      return found;
+    };
+  };
+  return {
+    name,
+    connections,
+    processes: { server: [pid], ...clusterGroups(await rig.cluster()) },
+    versions: {},
+    answerBytes: keys * VALUE_BYTES,
+    ...{ get: load("get"), put: load("put") },
+  };
+}
+
+/** Makes the batch and looks at all of its results; every other such batch has an answer of the same length. */
+async function rightAnswerBytes(url: string, body: string): Promise<number> {
+  const text = await (await fetch(url, { method: "POST", body })).text();
+  const { results } = JSON.parse(text) as { results: { status: number; value?: string }[] };
+  const areRight = results.every(({ status, value }) => status === 204 || (status === 200 && value === VALUE));
+  if (!areRight) throw new Error("a batch had a result that is not right");
+  return Buffer.byteLength(text);
 }
 
 /** Keys of the first of two shards, in order, as many as a statement has rows: a write to two shards would be refused. */

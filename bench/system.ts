@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import type { Groups } from "./cpu.ts";
 import { httpLoad, type Load } from "./generators.ts";
+import { uniform } from "./random.ts";
 import type { Rig } from "./rig.ts";
 
 export const KEYS = 10_000;
@@ -12,6 +13,8 @@ export const VALUE = "v".repeat(VALUE_BYTES);
 
 /** Calls that write keys. */
 const AT_ONCE = 100;
+/** How often a key is among those of calls for several. */
+const SHUFFLES = 5;
 
 export const OPERATIONS = ["get", "put"] as const;
 export type Operation = (typeof OPERATIONS)[number];
@@ -31,6 +34,29 @@ export interface System {
 
 export const KEY_NAMES = Array.from({ length: KEYS }, (_, i) => `key${String(i).padStart(4, "0")}`);
 
+/** The keys of calls for `size` keys each: every key is in as many, and in none twice. */
+export function keyGroups(size: number): string[][] {
+  return Array.from({ length: SHUFFLES }, shuffledKeys).flatMap((keys) =>
+    Array.from({ length: Math.floor(KEYS / size) }, (_, i) => keys.slice(i * size, (i + 1) * size)),
+  );
+}
+
+function shuffledKeys(): string[] {
+  const keys = [...KEY_NAMES];
+  for (let i = keys.length - 1; i > 0; i--) {
+    const other = uniform(i + 1);
+    [keys[i], keys[other]] = [keys[other] as string, keys[i] as string];
+  }
+  return keys;
+}
+
+/** A file for a load generator that takes a random one of its lines for each call. */
+export function linesFile(rig: Rig, name: string, lines: string[]): string {
+  const file = rig.file(name);
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(""));
+  return file;
+}
+
 /** Writes all keys, some at a time. That they are there is seen from the answers to the GETs that are measured. */
 export async function putKeys(put: (key: string) => Request, signal: AbortSignal) {
   const call = async (key: string) => {
@@ -48,11 +74,7 @@ export function urlLoads(
   urls: Record<Operation, (key: string) => string>,
   keys = KEY_NAMES,
 ) {
-  const fileOf = (operation: Operation) => {
-    const file = rig.file(`${name}-${operation}.urls`);
-    writeFileSync(file, keys.map((key) => `${urls[operation](key)}\n`).join(""));
-    return file;
-  };
+  const fileOf = (operation: Operation) => linesFile(rig, `${name}-${operation}.urls`, keys.map(urls[operation]));
   const files = { get: fileOf("get"), put: fileOf("put") };
   const body = rig.file("value");
   writeFileSync(body, VALUE);

@@ -1,14 +1,16 @@
 // The HTTP contract, on every runtime and every database.
 
 import { describe, expect } from "bun:test";
-import { describeNamespaces } from "../src/http/contract/namespace.ts";
+import { describeBatches } from "../src/http/contract/batches.ts";
+import { describeLists } from "../src/http/contract/lists.ts";
 import { describeContract } from "../src/http/contract/suite.ts";
 import { call, exceptOnWorker, freshKeyUrl, SERVERS, targets } from "./targets.ts";
 
 describe.each(SERVERS)("contract on %s", (server) => {
   const base = targets[server].url;
   describeContract(server, base);
-  describeNamespaces(server, base, fetch);
+  describeLists(server, base, fetch);
+  describeBatches(server, base, fetch);
 
   exceptOnWorker(server)("an empty precondition is refused", async () => {
     const url = freshKeyUrl(base);

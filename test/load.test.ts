@@ -11,6 +11,7 @@ import type { Calls } from "../bench/load/calls.ts";
 import { Checker, Operation } from "../bench/load/checker.ts";
 import { Counters } from "../bench/load/counters.ts";
 import { ProtocolError, ResponseReader } from "../bench/load/http-response.ts";
+import { Increments } from "../bench/load/increments.ts";
 import { Keys } from "../bench/load/keys.ts";
 import { LOCK_TTLS_MS, Locks } from "../bench/load/locks.ts";
 import { type LoadResult, runLoad } from "../bench/load/run.ts";
@@ -394,6 +395,64 @@ describe("counters", () => {
   });
 });
 
+describe("increments", () => {
+  /** The counter's calls, with the answers that the test gives. */
+  class Counter {
+    readonly calls = new Increments(oneKey, contents);
+
+    constructor() {
+      const op = new Operation();
+      this.calls.fill(op, 0);
+      this.calls.begin(op);
+      expect(this.calls.judge(op, answerOf(204, "1"))).toBe("true");
+    }
+
+    begins(): Operation {
+      const op = new Operation();
+      this.calls.next(op);
+      expect(this.calls.begin(op).toString()).toStartWith(`POST /v1/kv/${contents.namespace}/k00000000/increment `);
+      return op;
+    }
+
+    ends(op: Operation, value: number) {
+      return this.calls.judge(op, answerOf(200, "", Buffer.from(`{"value":"${value}","etag":"x"}`)));
+    }
+
+    lastLook(value: number) {
+      const op = new Operation();
+      this.calls.last(op, 0);
+      this.calls.begin(op);
+      return this.calls.judge(op, answerOf(200, "1", Buffer.from(String(value))));
+    }
+  }
+
+  test("add up in any order", () => {
+    const counter = new Counter();
+    const [first, second] = [counter.begins(), counter.begins()];
+    expect(counter.ends(second, 1)).toBe("true");
+    expect(counter.ends(first, 2)).toBe("true");
+    expect(counter.lastLook(2)).toBe("true");
+  });
+
+  test("one that is lost shows in the next answer and at the end", () => {
+    const counter = new Counter();
+    expect(counter.ends(counter.begins(), 1)).toBe("true");
+    expect(counter.ends(counter.begins(), 1)).toBe("stale");
+    expect(counter.lastLook(1)).toBe("lost");
+  });
+
+  test("one that happened twice is wrong, one of unknown outcome may have happened once", () => {
+    const counter = new Counter();
+    expect(counter.ends(counter.begins(), 2)).toBe("wrong");
+    const refused = counter.begins();
+    expect(counter.lastLook(2)).toBe("true");
+    expect(counter.lastLook(3)).toBe("wrong");
+    counter.calls.refused(refused);
+    expect(counter.lastLook(2)).toBe("wrong");
+    expect(counter.lastLook(1)).toBe("true");
+  });
+});
+
 describe("locks", () => {
   /** A lock's calls, at times that the test sets, with the answers that it gives. */
   class Lock {
@@ -487,6 +546,11 @@ class TrueServer {
       this.entry = undefined;
       return answerOf(204);
     }
+    if (request.startsWith("POST")) {
+      const value = String(Number(found?.value ?? 0) + 1);
+      this.entry = { value: Buffer.from(value), tag: ++this.tags, untilMs: Number.POSITIVE_INFINITY };
+      return answerOf(200, "", Buffer.from(`{"value":"${value}"}`));
+    }
     const ttlMs = Number(/\?ttl_ms=(\d+)/.exec(request)?.[1] ?? Number.POSITIVE_INFINITY);
     const value = Buffer.from(request.slice(request.indexOf("\r\n\r\n") + 4));
     this.entry = { value, tag: ++this.tags, untilMs: nowMs + ttlMs };
@@ -496,6 +560,7 @@ class TrueServer {
 
 test.each([
   ["counters", () => new Counters(oneKey, contents)],
+  ["increments", () => new Increments(oneKey, contents)],
   ["locks", () => new Locks(oneKey, contents, 1000)],
 ])("%s accuse no true store, whatever the order of concurrent calls", (_, make: () => Calls) => {
   const action = fc.record({
@@ -641,6 +706,7 @@ describe("runs", () => {
     ["ttl", { clients: [8] }],
     ["b", { clients: [8], rate: 50 }],
     ["counters", { clients: [8] }],
+    ["increments", { clients: [8], keys: 3 }],
     ["if-match", { clients: [8] }],
     ["all-kinds", { clients: [8] }],
     ["locks", { clients: [8], keys: 3 }],

@@ -2,10 +2,11 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
 import { storeError } from "../src/database/errors.ts";
 import { keyspaceOf, urlOfShard } from "../src/database/url.ts";
-import { BACKENDS, connectToTablet, targets, until } from "./targets.ts";
+import { BACKENDS, call, connectToTablet, targets, until } from "./targets.ts";
 
 const SHARD = "-80";
 /** Of a primary: see `--queryserver-config-transaction-cap`. */
@@ -204,6 +205,20 @@ describe("on Vitess", () => {
     const insert = `INSERT INTO entries (\`key\`, version, content_type, value) VALUES ${rows}`;
     expect(await codeOf(session.query(insert, keys))).toBe("unavailable");
     session.destroy();
+  });
+
+  test("one shard whose primary is silent: servers are ready, for they reach the database and serve the others", async () => {
+    const vttablet = primary?.pids.vttablet as number;
+    process.kill(vttablet, "SIGSTOP");
+    try {
+      for (let i = 0; i < 10; i++) {
+        expect((await call(`${vitess.url}/readyz`)).status).toBe(200);
+        // Each answer counts for a tenth of a second.
+        await sleep(110);
+      }
+    } finally {
+      process.kill(vttablet, "SIGCONT");
+    }
   });
 
   test("no tablet that serves: not applied", async () => {

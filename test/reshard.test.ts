@@ -29,7 +29,7 @@ describe("a cluster in use", () => {
     if (code !== 0) throw new Error(output);
     server = await startServer({ DATABASE_URL: (await status()).url });
     stream = new CheckedStream(server.url);
-    lists = new CheckedLists(server.url);
+    lists = new CheckedLists({ urls: [server.url], namespace: "lists" });
   });
   afterAll(async () => {
     await Promise.all([stream?.stop(), lists?.stop()]);

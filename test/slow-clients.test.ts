@@ -2,7 +2,9 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
+import { Connection } from "./robustness/connection.ts";
 import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
 /** Of each kind. */
@@ -146,6 +148,26 @@ test.each([
   const client = slowClient(start);
   await until(client.ended, "it is cut off");
   expect(outcome(client.answer())?.[0] ?? 400).toBeWithin(400, 500);
+});
+
+test("who says nothing for almost KV_IDLE_MS is still answered, on the same connection", async () => {
+  const IDLE_MS = 12_000;
+  const patient = await startServer({
+    ...{ DATABASE_URL: targets.vitess.databaseUrl, KV_BODY_MS: "1000", KV_DEADLINE_MS: "1000" },
+    KV_IDLE_MS: String(IDLE_MS),
+  });
+  const connection = new Connection(Number(new URL(patient.url).port));
+  const healthz = () => connection.call({ method: "GET", path: "/healthz" }, IDLE_MS);
+  try {
+    expect((await healthz()).status).toBe(200);
+    const opened = connection.isOpen;
+    await sleep(IDLE_MS - 500);
+    expect([opened, connection.isOpen]).toEqual([true, true]);
+    expect((await healthz()).status).toBe(200);
+  } finally {
+    connection.close();
+    await patient.stop();
+  }
 });
 
 test("a body that arrives in pieces, and in time, is taken", async () => {

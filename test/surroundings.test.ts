@@ -11,7 +11,7 @@ import { createConnection } from "mysql2/promise";
 import { VARIABLES } from "../src/config.ts";
 import { portInUse } from "../src/port.ts";
 import { defaultDataDir } from "../vitess/run/cluster.ts";
-import { SERVER } from "../vitess/run/server.ts";
+import { SERVER } from "../vitess/run/in-foreground.ts";
 import { launchServer, START, startServer } from "../vitess/run/server-process.ts";
 import { call, freePort, freshKeyUrl, targets, until } from "./targets.ts";
 

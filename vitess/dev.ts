@@ -3,7 +3,7 @@
 
 import { resolve } from "node:path";
 import { defaultDataDir, up } from "./run/cluster.ts";
-import { checkServer, runCommand, runServer } from "./run/server.ts";
+import { checkServer, runCommand, runServer } from "./run/in-foreground.ts";
 
 /** What was printed before a restart stays on the screen. */
 const WATCH = ["--watch", "--no-clear-screen"];

@@ -3,7 +3,7 @@
 
 import { resolve } from "node:path";
 import { defaultDataDir, down, up } from "./run/cluster.ts";
-import { checkServer, runCommand, runServer } from "./run/server.ts";
+import { checkServer, runCommand, runServer } from "./run/in-foreground.ts";
 
 await runCommand(async (signal) => {
   const { DATABASE_URL, KV_DATA_DIR } = await checkServer();

@@ -23,6 +23,7 @@ const MIXES = {
   b: { reads: 0.95 },
   c: { reads: 1 },
   write: { reads: 0 },
+  churn: { reads: 0, deletes: 0.5 },
   expiring: { reads: 0, expiring: 1 },
   ttl: { reads: 0.5, expiring: 0.4, expires: 0.03, persists: 0.02, deletes: 0.05 },
   hot: { reads: 0.5, hot: true },

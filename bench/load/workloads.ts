@@ -3,13 +3,14 @@
 import type { Calls, Contents } from "./calls.ts";
 import { Counters } from "./counters.ts";
 import { Entries } from "./entries.ts";
+import { Increments } from "./increments.ts";
 import { type Distribution, Keys } from "./keys.ts";
 import { KIND_NAMES, KindCalls, type KindName } from "./kinds.ts";
 import { Locks } from "./locks.ts";
 import { isHot, MIX_NAMES, type MixName, Workload } from "./workload.ts";
 
 /** Mixes of calls, and those whose calls depend on the answers before. */
-export const WORKLOADS = [...MIX_NAMES, "counters" as const, "locks" as const];
+export const WORKLOADS = [...MIX_NAMES, "counters" as const, "increments" as const, "locks" as const];
 /** Each kind of call by itself, and all of them. */
 export const KINDS: KindName[] = [...KIND_NAMES, "all-kinds"];
 
@@ -25,13 +26,16 @@ export function callsOf({ workload, distribution, keys: all, ...contents }: Call
   const keys = new Keys(distribution, isMix(workload) && isHot(workload) ? 1 : all);
   if (isMix(workload)) return new Entries(new Workload(workload, keys), contents);
   if (workload === "counters") return new Counters(keys, contents);
+  if (workload === "increments") return new Increments(keys, contents);
   if (workload === "locks") return new Locks(keys, contents);
   return new KindCalls(workload, keys, contents);
 }
 
 /** Whether its keys have to be written first, because its calls make no sense without. */
 export function needsFill(workload: WorkloadName): boolean {
-  return workload === "counters" || (KINDS.includes(workload as KindName) && !isMix(workload));
+  return (
+    workload === "counters" || workload === "increments" || (KINDS.includes(workload as KindName) && !isMix(workload))
+  );
 }
 
 function isMix(workload: WorkloadName): workload is MixName {

@@ -1,5 +1,6 @@
 // Every kind of call on one server: under load, each measured beside plain PUT or GET, because their ratio is then one of
-// neighbours and what changes on the machine from minute to minute is in neither; all on one key; each on one connection.
+// neighbours and what changes on the machine from minute to minute is in neither; all on one key; each on one connection;
+// many in one request.
 //
 // With KV_BENCH_BEFORE=/path/to/another/checkout/src/server.ts that version serves the same cluster too. One connection,
 // and GET and PUT under load, are then measured on both versions in turns: figures of two runs say little about two
@@ -8,6 +9,7 @@
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
+import { BATCH, BATCH_CONNECTIONS, batchTables, measureBatches } from "../batches.ts";
 import { clusterGroups, untilIdle } from "../cpu.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { simulateLoad } from "../generators.ts";
@@ -35,8 +37,15 @@ interface Load {
 }
 
 const read = (workload: KindName): Load => ({ workload, hot: false, least: 0.9, latency: undefined });
-const write = (workload: KindName): Load => ({ workload, hot: false, least: 0.7, latency: { of: "p99Ms", most: 2 } });
-const hot = (workload: WorkloadName): Load => ({ workload, hot: true, least: 1, latency: { of: "maxMs", most: 3 } });
+const write = (workload: WorkloadName): Load => ({
+  workload,
+  hot: false,
+  least: 0.7,
+  latency: { of: "p99Ms", most: 2 },
+});
+const hot = (workload: WorkloadName, least = 1): Load => ({
+  ...{ workload, hot: true, least, latency: { of: "maxMs", most: 3 } },
+});
 
 const [GET, PUT] = [read("get"), write("put")];
 /** Each is measured right before or after the plain call in its group. */
@@ -49,6 +58,7 @@ const GROUPS: [plain: Load, ...others: Load[]][] = [
   [PUT, write("delete-ttl"), hot("put-ttl")],
   [PUT, hot("counters"), hot("create-taken")],
   [PUT, hot("all-kinds")],
+  [PUT, write("increments"), hot("increments", 0.8)],
 ];
 
 interface Figures {
@@ -70,33 +80,44 @@ export async function calls(rig: Rig): Promise<Findings> {
   const cluster = await rig.cluster();
   const before = await deadlocks(cluster);
   const program = process.env.KV_BENCH_BEFORE;
-  const servers: [name: string, url: string][] = await step("servers", async () => [
-    ...(program ? [["before", (await rig.startServer({}, program)).url] as [string, string]] : []),
-    ["now", (await rig.startServer()).url],
-  ]);
+  const others = program
+    ? [["before", await step("a server of before", () => rig.startServer({}, program))] as const]
+    : [];
+  const server = await step("a server", () => rig.startServer());
+  const servers = [...others, ["now", server] as const].map(([name, { url }]): [string, string] => [name, url]);
   const measure = measureWith(rig, Object.values(clusterGroups(cluster)).flat());
-  const underLoad = await measureUnderLoad(rig, measure, servers.at(-1)?.[1] as string);
-  const alone = await alternate(rig, measure, servers, KIND_NAMES, "median ms", ({ p50Ms }) => p50Ms);
+  const underLoad = await measureUnderLoad(rig, measure, server.url);
+  const alone = await alternate(
+    rig,
+    measure,
+    servers,
+    [...KIND_NAMES, "increments"],
+    "median ms",
+    ({ p50Ms }) => p50Ms,
+  );
   const versions = program
     ? await alternate(rig, measure, servers, ["get", "put"], "calls/s", ({ perSecond }) => perSecond, CONNECTIONS)
     : [];
+  const batches = await measureBatches(rig, server);
   const all = [...underLoad.flatMap((each) => each.rounds), ...[...alone, ...versions].flatMap((each) => each.rounds)];
   const wrongs: Record<string, number> = {};
   for (const round of all) for (const [what, times] of Object.entries(round.wrongs)) increment(wrongs, what, times);
   const bars = [
     ...judge(underLoad),
+    ...batches.bars,
     none("wrong answers, errors and refusals, all kinds", sum(wrongs)),
     none(DEADLOCKS, (await deadlocks(cluster)) - before),
   ];
   const wrong = Object.entries(wrongs).map(([what, times]) => `${times} × ${what}`);
   return {
-    versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random of those without a call under way; all calls by the load simulator. Each kind measured for ${seconds} s after ${warmupSeconds} s of warm-up, right before or after the plain PUT or GET that it is held against${rounds > 1 ? `; the median of ${rounds} rounds` : ""}. One connection: medians of ${Math.max(ALONE.rounds, rounds)} rounds.`,
-    data: { calls: underLoad, alone, versions, wrongs, bars },
+    versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2"), ...batches.versions },
+    method: `Values of ${VALUE_BYTES} bytes under ${figure(KEYS)} keys, chosen uniformly at random of those without a call under way; all calls by the load simulator. Each kind measured for ${seconds} s after ${warmupSeconds} s of warm-up, right before or after the plain PUT or GET that it is held against${rounds > 1 ? `; the median of ${rounds} rounds` : ""}. One connection: medians of ${Math.max(ALONE.rounds, rounds)} rounds. Each increment was held against all others of its counter, and the sums at the end. Batches: ${BATCH} keys in a request from ${BATCH_CONNECTIONS} connections, by oha.`,
+    data: { calls: underLoad, alone, versions, batches: batches.measured, wrongs, bars },
     markdown: [
       ...[`## ${figure(CONNECTIONS)} connections`, callTable(underLoad)],
       ...["## One connection", versionTable(alone)],
       ...(versions.length > 0 ? ["## Before and now", versionTable(versions)] : []),
+      ...[`## Batches of ${BATCH} from ${BATCH_CONNECTIONS} connections`, ...batchTables(batches)],
       ...(wrong.length > 0 ? [`Wrong: ${wrong.join(", ")}.`] : []),
       ...["## Bars", barTable(bars)],
     ].join("\n\n"),
@@ -189,7 +210,7 @@ async function alternate(
   rig: Rig,
   measure: Measure,
   servers: [name: string, url: string][],
-  kinds: KindName[],
+  kinds: WorkloadName[],
   what: string,
   field: (figures: Figures) => number,
   connections = 1,

@@ -6,7 +6,7 @@ import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
 import { DEADLOCKS, deadlocks } from "../deadlocks.ts";
 import { fillKeys } from "../fill.ts";
-import { find, type Measured, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
+import { coresTable, find, type Measured, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
 import { findOha, findSysbench, findWebdis } from "../parts.ts";
 import { startEtcd } from "../references/etcd.ts";
 import { startHono } from "../references/hono.ts";
@@ -125,25 +125,4 @@ function resultTable(systems: System[], measured: Measured[]): string {
   });
   const against = Object.keys(references).map((name) => `÷ ${name}, GET / PUT`);
   return table(["System", "connections", ...RATE_COLUMNS, ...against], rows);
-}
-
-/**
- * What each load kept busy. The microseconds are of all cores together, for one call, without the load generator's:
- * what others do on the machine changes them little.
- */
-function coresTable(measured: Measured[]): string {
-  const first = ["load generator", "server"];
-  const last = ["others"];
-  const named = new Set(measured.flatMap(({ cores }) => Object.keys(cores)));
-  const groups = [...first, ...[...named].filter((group) => ![...first, ...last].includes(group)), ...last];
-  const rows = measured.map(({ system, connections, operation, perSecond, cores }) => {
-    const { "load generator": _, others: __, ...own } = cores;
-    const total = Object.values(own).reduce((sum, used) => sum + used, 0);
-    return [
-      `${operation.toUpperCase()} ${system}, ${connections}`,
-      ...groups.map((group) => (group in cores ? (cores[group] ?? 0).toFixed(2) : "–")),
-      figure((total * 1e6) / perSecond),
-    ];
-  });
-  return table(["Load", ...groups, "µs per call"], rows);
 }

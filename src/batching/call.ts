@@ -54,6 +54,8 @@ export class Call<R> {
 
   /** Its deadline has passed, or its caller has gone. */
   expire() {
+    // To make an error for every call that was answered would cost each as much as its statement does.
+    if (this.isAnswered) return;
     this.reject(new StoreError("unavailable", "no answer within the deadline"));
   }
 

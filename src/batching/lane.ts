@@ -60,6 +60,7 @@ export class Lane<W extends Waiting<never>> {
   private take(): Batch<W> {
     const { maxRows, maxBytes } = this.options;
     const batch: Batch<W> = new Map();
+    /** Of the keys that have several. */
     const sizes = new Map<string, number>();
     const now = this.clock.now();
     let bytes = 0;
@@ -72,13 +73,14 @@ export class Lane<W extends Waiting<never>> {
         continue;
       }
       const others = batch.get(id);
-      const size = sizes.get(id) ?? 0;
+      const size = others ? (sizes.get(id) ?? (others[0] as W).call.bytes) : 0;
       const more = Math.max(0, call.bytes - size);
       if (batch.size > 0 && (bytes + more > maxBytes || (!others && batch.size >= maxRows))) break;
       bytes += more;
-      sizes.set(id, size + more);
-      if (others) others.push(waiting);
-      else batch.set(id, [waiting]);
+      if (others) {
+        sizes.set(id, size + more);
+        others.push(waiting);
+      } else batch.set(id, [waiting]);
     }
     this.queue = this.queue.slice(taken);
     return batch;

@@ -3,17 +3,17 @@
 
 import { z } from "zod";
 import { BATCH_BODY_BYTES, BATCH_HELD_BYTES, BATCH_OPERATIONS } from "../limits.ts";
-import { type EntryKey, keyName, type Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
-import { type Operation, type OperationOptions, type Outcome, operation, perform, problemOutcome } from "./batched.ts";
+import { type OperationOptions, type Outcome, operation, perform, problemOutcome } from "./batched.ts";
 import { documentBody, type ReceiveOptions, receive } from "./body.ts";
-import { byteParametersOf, bytesOf } from "./bytes.ts";
-import { noQuery, validated } from "./expiry.ts";
+import { byteParametersOf, charactersOf } from "./bytes.ts";
 import { parseJson } from "./json.ts";
 import { callsOf, type Handler, type Operations } from "./operation.ts";
 import { namespaceOf, requireKey } from "./path.ts";
 import { Problem } from "./problem.ts";
 import { type Rights, requireRight } from "./rights.ts";
+import { noQuery, validated } from "./validation.ts";
 
 const document = z.strictObject({
   operations: z.array(z.unknown()).min(1).max(BATCH_OPERATIONS, `are at most ${BATCH_OPERATIONS}`),
@@ -93,33 +93,34 @@ class Batch {
     const step = Math.max(1, Math.floor(BATCH_HELD_BYTES / this.options.maxValueBytes));
     for (let start = 0; start < documents.length; start += step) {
       const begun = documents.slice(start, start + step).map((each) => this.begin(each));
-      for (const outcome of await Promise.all(begun)) results.push(this.bounded(outcome));
+      for (const settled of await Promise.allSettled(begun)) {
+        results.push(settled.status === "fulfilled" ? this.bounded(settled.value) : this.failed(settled.reason));
+      }
     }
     return results;
   }
 
-  private async begin(document: unknown): Promise<Outcome> {
+  private begin(document: unknown): Outcome | Promise<Outcome> {
     try {
       const fields = validated(operation, document, "invalid_operation");
-      const key = this.keyOf(fields);
+      const name = charactersOf(fields.key, fields.key_base64, "key");
+      if (name === undefined) throw new Problem("invalid_key", "An operation has a key, or a key_base64.");
+      const key = requireKey(this.namespace, name);
       const reads = fields.op === "get" || fields.op === "head";
       requireRight(this.rights, reads ? "read" : "write");
       if (this.bytesLeft <= 0 && fields.op === "get") throw ANSWER_TOO_LARGE;
-      return await this.inTurn(key, reads, () => perform(this.store, key, fields, this.options, this.request.signal));
+      return this.inTurn(name, reads, () => perform(this.store, key, fields, this.options, this.request.signal));
     } catch (error) {
-      return problemOutcome(error instanceof Problem ? error : this.options.problemOf(error, this.request));
+      return this.failed(error);
     }
   }
 
-  private keyOf(fields: Operation): EntryKey {
-    const key = bytesOf(fields.key, fields.key_base64, "key");
-    if (!key) throw new Problem("invalid_key", "An operation has a key, or a key_base64.");
-    return requireKey(this.namespace, key.toString("latin1"));
+  private failed(error: unknown): Outcome {
+    return problemOutcome(error instanceof Problem ? error : this.options.problemOf(error, this.request));
   }
 
   /** Reads of a key see what the batch has written before, and nothing of what it writes later. */
-  private inTurn(key: EntryKey, reads: boolean, work: () => Promise<Outcome>): Promise<Outcome> {
-    const name = keyName(key);
+  private inTurn(name: string, reads: boolean, work: () => Promise<Outcome>): Promise<Outcome> {
     let turn = this.turns.get(name);
     if (!turn || turn.reads !== reads) {
       turn = { reads, after: turn && Promise.allSettled(turn.outcomes), outcomes: [] };

@@ -4,11 +4,19 @@ import { isUtf8 } from "node:buffer";
 import { isRepaired, isWellEscaped, unescaped } from "./escapes.ts";
 import { Problem } from "./problem.ts";
 
+/** One character a byte in UTF-8, as most keys are. */
+const ASCII = /^[^\u0080-\uffff]*$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** `{name: text}`, or `{name_base64: …}` for what is no UTF-8. */
 export function bytesField<N extends string>(name: N, bytes: Buffer): Record<string, string> {
-  return isUtf8(bytes) ? { [name]: bytes.toString("utf8") } : { [`${name}_base64`]: bytes.toString("base64") };
+  const text = textOf(bytes);
+  return text === undefined ? { [`${name}_base64`]: bytes.toString("base64") } : { [name]: text };
+}
+
+/** Undefined where it is not UTF-8. */
+export function textOf(bytes: Buffer): string | undefined {
+  return isUtf8(bytes) ? bytes.toString("utf8") : undefined;
 }
 
 /** The bytes of one of the two fields; undefined where there is none. Throws a 400 for both, and for what is not base64. */
@@ -21,6 +29,16 @@ export function bytesOf(
   if (text !== undefined) throw new Problem(`invalid_${name}`, `Give one of ${name} and ${name}_base64.`);
   if (!BASE64.test(base64)) throw new Problem(`invalid_${name}`, `${name}_base64 is not base64.`);
   return Buffer.from(base64, "base64");
+}
+
+/** The same bytes, each as a character (latin1). */
+export function charactersOf(
+  text: string | undefined,
+  base64: string | undefined,
+  name: "key" | "value",
+): string | undefined {
+  if (text !== undefined && base64 === undefined && ASCII.test(text)) return text;
+  return bytesOf(text, base64, name)?.toString("latin1");
 }
 
 /**

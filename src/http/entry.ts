@@ -16,10 +16,11 @@ import {
   writeConditions,
 } from "./conditional.ts";
 import { DEFAULT_CONTENT_TYPE, PRINTABLE_ASCII, requireContentType, requireMetadata } from "./content.ts";
-import { answeredInstant, expiryOf, expiryParameters, instantOf, noQuery, queryOf } from "./expiry.ts";
+import { answeredInstant, expiryOf, expiryParameters, instantOf } from "./expiry.ts";
 import { callsOf, type Operations, READ_PROBLEMS, WRITE_PROBLEMS } from "./operation.ts";
 import { keyOf } from "./path.ts";
 import { NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
+import { noQuery, queryOf } from "./validation.ts";
 
 const PATH = "/v1/kv/{ns}/{key}";
 

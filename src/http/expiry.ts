@@ -3,7 +3,6 @@
 import { z } from "zod";
 import { TTL_MS } from "../limits.ts";
 import type { EntryInfo, ExpiryTime } from "../store/store.ts";
-import type { ProblemCode } from "./codes.ts";
 import { Problem } from "./problem.ts";
 
 const NO_INSTANT = "must be whole seconds since 1970 or an instant such as 2026-11-27T03:40:00.123Z";
@@ -83,30 +82,3 @@ export const answeredExpiry = {
   ttl_ms: z.int().min(0).nullable().describe("Milliseconds that are left; null where the key never expires."),
   expires_at: answeredInstant.nullable().describe("When the key expires; null where it never does."),
 };
-
-/** Of calls that take no parameters. */
-export const noQuery = z.strictObject({});
-
-/** The query string as the schema's fields: unknown and repeated parameters are errors, never ignored. */
-export function queryOf<T>({ url }: { url: string }, schema: z.ZodType<T>): T {
-  const start = url.indexOf("?");
-  // Most requests have none, and all parameters are optional.
-  if (start === -1) return {} as T;
-  const query: Record<string, string> = Object.create(null);
-  for (const [name, value] of new URLSearchParams(url.slice(start))) {
-    if (name in query) throw new Problem("invalid_parameter", "A query parameter is given twice.");
-    query[name] = value;
-  }
-  if ("" in query || "__proto__" in query) throw new Problem("invalid_parameter", "There is an unknown parameter.");
-  return validated(schema, query, "invalid_parameter");
-}
-
-/** A value that must fit a schema; the 400 names the field, not what was in it. */
-export function validated<T>(schema: z.ZodType<T>, input: unknown, code: ProblemCode): T {
-  const { success, data, error } = schema.safeParse(input);
-  if (success) return data;
-  const [issue] = error.issues;
-  const field = String(issue?.path[0] ?? "");
-  const detail = issue?.code === "unrecognized_keys" ? "There is an unknown parameter" : `${field}: ${issue?.message}`;
-  throw new Problem(field in expiryFields ? "invalid_ttl" : code, `${detail}.`);
-}

@@ -7,12 +7,13 @@ import { jsonAnswer } from "./answer.ts";
 import { documentBody, type ReceiveOptions, receive } from "./body.ts";
 import type { ProblemCode } from "./codes.ts";
 import { etag, etagOf } from "./conditional.ts";
-import { answeredExpiry, expiryDocument, expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
+import { answeredExpiry, expiryDocument, expiryFields, expiryOf } from "./expiry.ts";
 import { parseJson } from "./json.ts";
 import { callsOf, type Operations, WRITE_PROBLEMS } from "./operation.ts";
 import { keyOf } from "./path.ts";
 import { Problem, problemAnswer } from "./problem.ts";
 import { requireRight } from "./rights.ts";
+import { noQuery, queryOf, validated } from "./validation.ts";
 
 /** JSON numbers are exact up to 2^53; larger ones go as text. */
 const integer = z

@@ -20,11 +20,12 @@ import { etag, etagOf } from "./conditional.ts";
 import { metadataDocument } from "./content.ts";
 import { cursorOf, INVALID_CURSOR, restOf } from "./cursor.ts";
 import { consistency } from "./entry.ts";
-import { answeredExpiry, expiryDocument, validated } from "./expiry.ts";
+import { answeredExpiry, expiryDocument } from "./expiry.ts";
 import { groupedPage } from "./groups.ts";
 import { callsOf, type Operations, READ_PROBLEMS, WRITE_PROBLEMS } from "./operation.ts";
 import { namespaceOf } from "./path.ts";
 import { Problem } from "./problem.ts";
+import { validated } from "./validation.ts";
 
 const PATH = "/v1/kv/{ns}";
 const DEFAULT_LIMIT = 100;

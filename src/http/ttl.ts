@@ -7,11 +7,12 @@ import { answer, jsonAnswer } from "./answer.ts";
 import { type BodyOptions, documentBody, type ReceiveOptions, receive } from "./body.ts";
 import { ifMatch, ifMatchOnly } from "./conditional.ts";
 import { consistency } from "./entry.ts";
-import { answeredExpiry, expiryDocument, expiryFields, expiryOf, noQuery, queryOf, validated } from "./expiry.ts";
+import { answeredExpiry, expiryDocument, expiryFields, expiryOf } from "./expiry.ts";
 import { parseJson } from "./json.ts";
 import { callsOf, type Operations, READ_PROBLEMS, WRITE_PROBLEMS } from "./operation.ts";
 import { keyOf } from "./path.ts";
 import { NOT_FOUND, PRECONDITION_FAILED, Problem, problemAnswer } from "./problem.ts";
+import { noQuery, queryOf, validated } from "./validation.ts";
 
 const PATH = "/v1/kv/{ns}/{key}/ttl";
 

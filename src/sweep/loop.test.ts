@@ -37,14 +37,20 @@ async function run(rows: number, options: Partial<SweepOptions> = {}) {
 }
 
 describe("the loop", () => {
-  test("takes bounded steps until all is reclaimed", async () => {
+  test("takes bounded steps until all is reclaimed, larger ones once it finds itself alone", async () => {
     const { steps } = await run(450);
-    expect(steps.map(({ deleted }) => deleted)).toEqual([200, 200, 50]);
+    expect(steps.map(({ deleted }) => deleted)).toEqual([64, 256, 130]);
+  });
+
+  test("takes small steps while others make calls", async () => {
+    let calls = 0;
+    const { steps } = await run(150, { calls: () => calls++ });
+    expect(steps.map(({ deleted }) => deleted)).toEqual([64, 64, 22]);
   });
 
   test("goes on behind the last row that it found", async () => {
     const { expired } = await run(450);
-    expect(expired.after.map((after) => after?.atMs)).toEqual([undefined, 199, 199]);
+    expect(expired.after.map((after) => after?.atMs)).toEqual([undefined, 63, 255]);
   });
 
   test("ends where it is told to", async () => {
@@ -68,8 +74,8 @@ describe("the pause after a step", () => {
   test("is none while nobody else makes calls", () => expect(pauseMs(50, 100, true)).toBe(0));
 
   test("is in proportion to the time that the step took", () => {
-    expect(pauseMs(40, 0, false)).toBeCloseTo(120);
-    expect(pauseMs(80, 0, false)).toBeCloseTo(240);
+    expect(pauseMs(40, 0, false)).toBeCloseTo(40);
+    expect(pauseMs(80, 0, false)).toBeCloseTo(80);
   });
 
   test("is shorter the later the rows are, and none in the end", () => {

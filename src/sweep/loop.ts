@@ -8,10 +8,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 import { type SweepStep, sweepStep } from "./step.ts";
 
-/** A step is a burst of work on the primary and its replicas, which calls that come meanwhile wait for. */
-const STEP = { rows: 200, ms: 3_000 };
+/** A step is a burst of work on the primary and its replicas, which calls that come meanwhile wait for: so it is small. */
+const ROWS = { besideCalls: 64, alone: 256 };
+const STEP_MS = 3_000;
 /** Of the time, for the sweep, while others make calls: it grows with the age of the oldest row. */
-const SHARE = { least: 1 / 4, whole: 1, wholeAtMs: 600_000 };
+const SHARE = { least: 1 / 2, whole: 1, wholeAtMs: 600_000 };
 const LONGEST_PAUSE_MS = 2_000;
 /** When all is reclaimed. */
 const IDLE_MS = 2_000;
@@ -32,16 +33,18 @@ export async function sweep(expired: ExpiredRows, { over, calls, onStep }: Sweep
   let last: ExpiredKey | null = null;
   let passBegun = 0;
   let callsBefore = calls();
+  let isQuiet = false;
   while (!over.aborted) {
     const begun = performance.now();
     if (!last || begun - passBegun > PASS_MS) {
       last = null;
       passBegun = begun;
     }
-    const step: SweepStep = await sweepStep(expired, STEP, last);
+    const rows = isQuiet ? ROWS.alone : ROWS.besideCalls;
+    const step: SweepStep = await sweepStep(expired, { rows, ms: STEP_MS }, last);
     last = step.last;
     if (!(await onStep(step))) return;
-    const isQuiet = calls() === callsBefore;
+    isQuiet = calls() === callsBefore;
     callsBefore = calls();
     await pause(last ? pauseMs(performance.now() - begun, step.oldestAgeMs, isQuiet) : IDLE_MS, over);
   }

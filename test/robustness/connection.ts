@@ -35,6 +35,11 @@ export class Connection {
 
   constructor(private readonly port: number) {}
 
+  /** Whether the server has not closed it since the last call. */
+  get isOpen(): boolean {
+    return this.socket !== undefined;
+  }
+
   /** Makes one call; another one only when this has ended. Throws `NoAnswer`. */
   async call(request: Request, timeoutMs: number): Promise<Answer> {
     const socket = await this.open(timeoutMs);

@@ -1,6 +1,6 @@
 // What a fault's history comes to, as numbers.
 
-import type { Call } from "./history.ts";
+import { type Call, READS } from "./history.ts";
 
 /** Microseconds by the clock of the history. */
 export interface Window {
@@ -17,8 +17,6 @@ export interface Figures {
   /** Of calls on the shards that the fault is not about, before it and while it lasts; absent where there are none. */
   othersP99Ms?: { before: number; during: number };
 }
-
-const READS = new Set(["get", "head", "ttl"]);
 
 /** `whole` is all of the traffic; the fault and its mending lie in `during`. */
 export function figuresOf(calls: Call[], shards: string[], whole: Window, during: Window, about?: string): Figures {

@@ -3,8 +3,14 @@
 import { writeFileSync } from "node:fs";
 import type { ExpireCondition } from "../../src/store/store.ts";
 
-/** A `release` is a delete of one version; an `expire` may have a condition on the expiry that is there. */
-type Operation = "get" | "head" | "ttl" | "put" | "create" | "cas" | "delete" | "release" | "expire" | "persist";
+/**
+ * A `release` is a delete of one version; an `expire` may have a condition on the expiry that is there; a `peek` is a get
+ * that asks for no more than what a replica has.
+ */
+type Operation =
+  | ("get" | "head" | "ttl" | "peek")
+  | ("put" | "create" | "cas" | "delete" | "release")
+  | ("expire" | "persist" | "increment");
 
 /** What a client asks for. */
 export interface Asked {
@@ -12,6 +18,8 @@ export interface Asked {
   key: string;
   /** That a write sets; no two writes set the same one. */
   value?: string;
+  /** What an increment adds. */
+  by?: number;
   /** The entity tag that a compare-and-swap or a release asks for. */
   ifMatch?: string;
   /** What an `expire` asks for. */
@@ -28,6 +36,7 @@ export interface Outcome {
   /** Of an answer: whether the entry was found, or the condition held. */
   held: boolean;
   got: {
+    /** Of an increment what the counter is now. */
     value?: string;
     etag?: string;
     /** Epoch milliseconds; absent where it never expires. */
@@ -40,7 +49,7 @@ export interface Outcome {
 }
 
 export interface Call extends Asked, Outcome {
-  /** One call after the other; a new number after one whose outcome is unknown. */
+  /** One call, or one batch, after the other; a new number after one whose outcome is unknown. */
   client: number;
   /** When it began and ended: microseconds by the monotonic clock of this process. */
   invoke: number;
@@ -49,6 +58,9 @@ export interface Call extends Asked, Outcome {
   clockOffset: number;
   shard: string;
 }
+
+/** What changes nothing, whatever becomes of it. */
+export const READS: ReadonlySet<Operation> = new Set(["get", "head", "ttl", "peek"]);
 
 /** Microseconds by the monotonic clock. */
 export function nowUs(): number {

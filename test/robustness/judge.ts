@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { deadlocks } from "../../bench/deadlocks.ts";
 import { shardAt, wholeMap } from "../../src/database/shards.ts";
 import { entryKey } from "../../src/store/store.ts";
+import { CheckedLists } from "../checked-lists.ts";
 import { check, type Findings } from "./checker.ts";
-import { NAMESPACE } from "./client.ts";
 import { type Figures, figuresOf } from "./figures.ts";
 import { nowUs, writeHistory } from "./history.ts";
+import { NAMESPACE } from "./requests.ts";
 import type { Fault, Rig } from "./rig.ts";
 import { type Profile, Traffic } from "./traffic.ts";
 
@@ -23,6 +24,8 @@ export interface Judgement extends Figures {
   title: string;
   seconds: number;
   findings: Findings;
+  /** Whole listings, and deletions by prefix, and what was wrong with them. */
+  lists: { listings: number; deletions: number; complaints: string[] };
   /** InnoDB's, over all MySQL servers. */
   deadlocks: number;
   /** What was wrong, in words; nothing where all is well. */
@@ -57,6 +60,8 @@ export async function judge(
   // A fault may be done more than once, each time with a seed of its own.
   const name = `${fault.name}-${seed}`;
   const traffic = new Traffic({ ports, profile, seed, prefix: name, shards, shardOf });
+  const urls = rig.servers.map(({ url }) => url);
+  const lists = new CheckedLists({ urls, namespace: `lists-${name}`, mayFail: true });
   let during: { from: number; to: number };
   let notes: string[];
   try {
@@ -67,7 +72,7 @@ export async function judge(
     during = { from, to: nowUs() };
     await rig.pause(times.afterMs, signal);
   } finally {
-    await traffic.stop();
+    await Promise.all([traffic.stop(), lists.stop()]);
   }
   const ended = nowUs();
   const about = fault.scope === "shard" ? rig.shard : undefined;
@@ -84,8 +89,9 @@ export async function judge(
     seconds: Math.round((ended - begun) / 1e6),
     ...figures,
     findings,
+    lists: { listings: lists.listings, deletions: lists.deletions, complaints: lists.complaints },
     deadlocks: found,
-    complaints: complaintsOf(fault, figures, findings, found),
+    complaints: [...complaintsOf(fault, figures, findings, found), ...lists.complaints.slice(0, EXAMPLES)],
     notes: [...notes, ...slownessOf(fault, figures, about)],
   };
 }

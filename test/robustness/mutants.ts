@@ -34,6 +34,9 @@ const NOTHING: Profile["weights"] = {
   expire_if: 0,
   persist: 0,
   increment: 0,
+  swap: 0,
+  batch: 0,
+  peek: 0,
 };
 
 /** Few keys and short pauses, so that clients meet, in batches of one row and of several. */
@@ -93,6 +96,21 @@ export const MUTANTS: Mutant[] = [
       { file: WRITES, text: "waiting.guardInDoubt = plan.change.guard?.revision;", by: "waiting.tried = [];" },
     ],
     profile: { ...CROWD, weights: { ...NOTHING, get: 30, put: 10, keep: 20, cas: 30, release: 5, expire_if: 5 } },
+    fault: LOAD,
+    loses: "expires_at <=>",
+  },
+  {
+    name: "increment",
+    title: "an increment whose answer was lost is made once more",
+    replacements: [
+      {
+        file: WRITES,
+        text: "waiting.guardInDoubt = plan.change.guard?.revision;",
+        by: 'if (waiting.write.kind === "increment") waiting.tried = []; else waiting.guardInDoubt = plan.change.guard?.revision;',
+      },
+    ],
+    // No more than this, because what is unknown of a counter makes its check take longer than anything else.
+    profile: { ...CROWD, pauseMs: 100, weights: { ...NOTHING, increment: 60, get: 10 } },
     fault: LOAD,
     loses: "expires_at <=>",
   },

@@ -22,6 +22,7 @@ const HEAD = [
   "stale reads",
   "false answers",
   "linearizable",
+  "listings, deletions by prefix, wrong ones",
   "deadlocks",
 ];
 
@@ -30,7 +31,8 @@ export function tableOf(judgements: Judgement[]): { head: string[]; rows: string
   return { head: HEAD, rows: judgements.map(rowOf) };
 }
 
-function rowOf({ title, seconds, calls, errors, withoutWriteMs, othersP99Ms, findings, deadlocks }: Judgement) {
+function rowOf(judgement: Judgement) {
+  const { title, seconds, calls, errors, withoutWriteMs, othersP99Ms, findings, lists, deadlocks } = judgement;
   const count = (kind: string) => String(findings.violations.filter((violation) => violation.kind === kind).length);
   const listed = (counts: Record<string, number>) =>
     Object.entries(counts)
@@ -48,6 +50,7 @@ function rowOf({ title, seconds, calls, errors, withoutWriteMs, othersP99Ms, fin
     count("stale"),
     count("false"),
     verdictOf(findings),
+    `${lists.listings}, ${lists.deletions}, ${lists.complaints.length}`,
     String(deadlocks),
   ];
 }

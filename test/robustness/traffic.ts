@@ -5,8 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "./client.ts";
 import type { Asked, Call } from "./history.ts";
 import { Random } from "./random.ts";
+import { isForBatches } from "./requests.ts";
 
-type Action = Asked["op"] | "keep" | "put_ttl" | "expire_if" | "increment";
+/** A `swap` counts by reading and swapping; a `batch` is several of the others in one request. */
+type Action = Asked["op"] | "keep" | "put_ttl" | "expire_if" | "swap" | "batch";
 
 /** How much is done of what. */
 export interface Profile {
@@ -45,7 +47,10 @@ export const PROFILE: Profile = {
     expire: 4,
     expire_if: 6,
     persist: 3,
-    increment: 4,
+    swap: 4,
+    increment: 8,
+    batch: 8,
+    peek: 6,
   },
 };
 
@@ -66,6 +71,14 @@ const AUDITORS = 16;
 const AUDIT_TRIES = 10;
 const AUDIT_PAUSE_MS = 500;
 
+/** Calls of a batch. */
+const BATCH = { least: 2, most: 8 };
+/** What is done to counters that are made and go again; those that only count are incremented and read. */
+const COUNTING = { tallies: 3, sum: { increment: 3, get: 1 }, tally: { increment: 6, get: 3, delete: 1, expire: 1 } };
+const INCREMENT_MOST = 9;
+/** Keys of a shard that a peek takes one of: so many that the oldest were given up longer ago than a replica may be behind. */
+const PEEKED = 600;
+
 const EXPIRE_CONDITIONS = ["nx", "xx", "gt", "lt"] as const;
 
 export class Traffic {
@@ -74,6 +87,8 @@ export class Traffic {
   private readonly end = new AbortController();
   private readonly clients: Promise<void>[];
   private readonly shards = new Map<string, string>();
+  /** By shard, its keys in the order in which they were first used. */
+  private readonly used = new Map<string, string[]>();
   /** The entity tag that was last seen of a key, by whichever client. */
   private readonly etags = new Map<string, string>();
   private values = 0;
@@ -119,40 +134,58 @@ export class Traffic {
   }
 
   private async act(client: Client, action: Action, shard: string, random: Random) {
-    const { profile } = this.options;
-    const { hot, many } = profile.keys;
-    const isHot = random.next() < profile.hotShare;
+    if (action === "swap") return await this.swap(client, shard);
+    if (action !== "batch") return await this.record(client, this.asked(action, shard, random), shard);
+    const count = random.between(BATCH.least, BATCH.most);
+    const { swap: _, batch: __, ...weights } = this.options.profile.weights;
+    const all = Array.from({ length: count }, () => this.asked(random.pick(weights), shard, random));
+    const batch = all.filter(isForBatches);
+    if (batch.length > 0) this.keep(await client.batch(batch, shard));
+  }
+
+  private asked(action: Exclude<Action, "swap" | "batch">, shard: string, random: Random): Asked {
+    if (action === "increment") return this.counting(shard, random);
+    if (action === "peek") return { op: "peek", key: this.usedKey(shard, random) };
+    const { hot, many } = this.options.profile.keys;
+    const isHot = random.next() < this.options.profile.hotShare;
     const key = this.keyOf(shard, isHot ? `hot${random.below(hot)}` : `many${random.below(many)}`);
-    const ttlMs = random.between(profile.ttlMs.least, profile.ttlMs.most);
+    const ttlMs = this.ttlMs(random);
     const value = `${this.options.prefix}-${this.values++}`;
-    const ask = (asked: Omit<Asked, "key">) => this.record(client, { key, ...asked }, shard);
     switch (action) {
       case "put_ttl":
-        return await ask({ op: "put", value, ttlMs });
+        return { op: "put", key, value, ttlMs };
       case "keep":
-        return await ask({ op: "put", value, keepTtl: true });
+        return { op: "put", key, value, keepTtl: true };
       case "cas":
       case "release": {
         const ifMatch = this.etags.get(key);
-        if (!ifMatch) return await ask({ op: "get" });
-        return await ask({ op: action, ifMatch, ...(action === "cas" && { value }) });
+        if (!ifMatch) return { op: "get", key };
+        return { op: action, key, ifMatch, ...(action === "cas" && { value }) };
       }
       case "expire":
-        return await ask({ op: "expire", ttlMs });
+        return { op: "expire", key, ttlMs };
       case "expire_if":
-        return await ask({ op: "expire", ttlMs, if: EXPIRE_CONDITIONS[random.below(EXPIRE_CONDITIONS.length)] });
-      case "increment":
-        return await this.increment(client, shard);
+        return { op: "expire", key, ttlMs, if: EXPIRE_CONDITIONS[random.below(EXPIRE_CONDITIONS.length)] };
       case "put":
       case "create":
-        return await ask({ op: action, value });
+        return { op: action, key, value };
       default:
-        return await ask({ op: action });
+        return { op: action, key };
     }
   }
 
+  /** What is done to a counter that is incremented: to one that only counts, or to one that goes now and then. */
+  private counting(shard: string, random: Random): Asked {
+    const isSum = random.next() < 0.5;
+    const key = this.keyOf(shard, isSum ? "sum" : `tally${random.below(COUNTING.tallies)}`);
+    const op = isSum ? random.pick(COUNTING.sum) : random.pick(COUNTING.tally);
+    const by = random.between(1, INCREMENT_MOST);
+    if (op === "increment") return { op, key, by, ...(!isSum && random.next() < 0.5 && { ttlMs: this.ttlMs(random) }) };
+    return { op, key, ...(op === "expire" && { ttlMs: this.ttlMs(random) }) };
+  }
+
   /** Adds one to the counter by reading it and writing it if it is still that one; not again if it is not. */
-  private async increment(client: Client, shard: string) {
+  private async swap(client: Client, shard: string) {
     const key = this.keyOf(shard, "counter");
     const { outcome, held, got } = await this.record(client, { op: "get", key }, shard);
     if (outcome !== "ok") return;
@@ -163,6 +196,18 @@ export class Traffic {
       held ? { op: "cas", key, value, ifMatch: got.etag } : { op: "create", key, value },
       shard,
     );
+  }
+
+  private ttlMs(random: Random): number {
+    const { least, most } = this.options.profile.ttlMs;
+    return random.between(least, most);
+  }
+
+  /** One of this round or of the last ones. */
+  private usedKey(shard: string, random: Random): string {
+    const used = this.used.get(shard) ?? [];
+    const recent = used.slice(-PEEKED);
+    return recent[random.below(recent.length)] ?? this.keyOf(shard, "hot0");
   }
 
   /** A name of the present round that lies in the shard. */
@@ -176,6 +221,7 @@ export class Traffic {
       if (known === shard) return key;
       if (known === undefined && shardOf(key) === shard) {
         this.shards.set(key, shard);
+        this.used.set(shard, [...(this.used.get(shard) ?? []), key]);
         return key;
       }
     }
@@ -183,8 +229,12 @@ export class Traffic {
 
   private async record(client: Client, asked: Asked, shard: string): Promise<Call> {
     const call = await client.call(asked, shard);
-    if (call.got.etag) this.etags.set(call.key, call.got.etag);
-    this.calls.push(call);
+    this.keep([call]);
     return call;
+  }
+
+  private keep(calls: Call[]) {
+    for (const { key, got } of calls) if (got.etag) this.etags.set(key, got.etag);
+    this.calls.push(...calls);
   }
 }

@@ -72,7 +72,7 @@ async function startMysqld(cluster: Cluster, parts: Parts, tablet: Tablet, signa
     for (const file of ["mysql.pid", "mysql.sock.lock"]) rmSync(join(tablet.dir, file), { force: true });
     await call("reinit_config");
     await call("start");
-    await connected(tablet, (connection) => applyRelayLog(connection, signal));
+    await connected(tablet, (connection) => applyRelayLog(connection, join(tablet.dir, "relay-logs"), signal));
   } else {
     // An earlier init was interrupted, or there was none: such a folder holds no data yet.
     rmSync(tablet.dir, { recursive: true, force: true });

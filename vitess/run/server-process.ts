@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { SERVER } from "./server.ts";
+import { SERVER } from "./in-foreground.ts";
 
 /** `npm start` and `npm run dev`: the server, and a cluster if need be. */
 export const START = join(import.meta.dirname, "../serve.ts");

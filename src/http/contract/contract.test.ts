@@ -1,7 +1,8 @@
 import pino from "pino";
 import { createApp } from "../../app.ts";
 import { ModelStore } from "../../store/model.ts";
-import { describeNamespaces } from "./namespace.ts";
+import { describeBatches } from "./batches.ts";
+import { describeLists } from "./lists.ts";
 import { describeContract } from "./suite.ts";
 
 const app = createApp(new ModelStore(Date.now), {
@@ -11,4 +12,5 @@ const app = createApp(new ModelStore(Date.now), {
 
 const send = async (url: string, init: RequestInit = {}) => app.fetch(new Request(url, init));
 describeContract("the model store", "http://kv.test", send);
-describeNamespaces("the model store", "http://kv.test", send);
+describeLists("the model store", "http://kv.test", send);
+describeBatches("the model store", "http://kv.test", send);

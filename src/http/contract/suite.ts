@@ -6,6 +6,7 @@ import { expectDeclared } from "./declared.ts";
 import { ENTRIES } from "./entries.ts";
 import { expiries } from "./expiry.ts";
 import { COUNTERS } from "./increment.ts";
+import { TTLS } from "./ttl.ts";
 
 /** The contract as tests of a server at `base`; `send` is how requests reach it. */
 export function describeContract(
@@ -15,46 +16,49 @@ export function describeContract(
 ) {
   const call = (url: string, init: RequestInit = {}) => send(url, init);
 
-  test.each(Object.entries({ ...ENTRIES, ...expiries(), ...COUNTERS }))(`contract on ${name}: %s`, async (_, steps) => {
-    const url = `${base}/v1/kv/contract/${crypto.randomUUID()}`;
-    const saved = new Map<string, string>();
-    const filled = (text: string) => text.replace(/\$(\w+)/g, (_, name) => saved.get(name) ?? `missing ${name}`);
-    for (const [i, step] of steps.entries()) {
-      const [method = "", suffix = ""] = filled(step.send).split(" ");
-      const headers = Object.fromEntries(
-        Object.entries(step.headers ?? {}).map(([name, text]) => [name, filled(text)]),
-      );
-      const answer = await call(url + suffix, {
-        method,
-        headers,
-        body: typeof step.body === "string" ? filled(step.body) : step.body,
-      });
-      const text = await answer.text();
-      const where = `step ${i + 1}, ${step.send}: ${text}`;
-      expect(`${where} → ${answer.status}`).toBe(`${where} → ${step.gives}`);
-      expectDeclared(method, url + suffix, answer, text);
-      if (step.text !== undefined) expect(text).toBe(step.text);
-      if (typeof step.json === "function") step.json(JSON.parse(text));
-      else if (step.json !== undefined) expect(JSON.parse(text)).toEqual(step.json);
-      if (step.gives >= 400 && method !== "HEAD") {
-        expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
-        expect(JSON.parse(text)).toEqual({
-          type: "about:blank",
-          title: expect.any(String),
-          status: step.gives,
-          code: step.code ?? expect.any(String),
-          detail: expect.any(String),
-          request_id: answer.headers.get("X-Request-Id"),
+  test.each(Object.entries({ ...ENTRIES, ...expiries(), ...TTLS, ...COUNTERS }))(
+    `contract on ${name}: %s`,
+    async (_, steps) => {
+      const url = `${base}/v1/kv/contract/${crypto.randomUUID()}`;
+      const saved = new Map<string, string>();
+      const filled = (text: string) => text.replace(/\$(\w+)/g, (_, name) => saved.get(name) ?? `missing ${name}`);
+      for (const [i, step] of steps.entries()) {
+        const [method = "", suffix = ""] = filled(step.send).split(" ");
+        const headers = Object.fromEntries(
+          Object.entries(step.headers ?? {}).map(([name, text]) => [name, filled(text)]),
+        );
+        const answer = await call(url + suffix, {
+          method,
+          headers,
+          body: typeof step.body === "string" ? filled(step.body) : step.body,
         });
+        const text = await answer.text();
+        const where = `step ${i + 1}, ${step.send}: ${text}`;
+        expect(`${where} → ${answer.status}`).toBe(`${where} → ${step.gives}`);
+        expectDeclared(method, url + suffix, answer, text);
+        if (step.text !== undefined) expect(text).toBe(step.text);
+        if (typeof step.json === "function") step.json(JSON.parse(text));
+        else if (step.json !== undefined) expect(JSON.parse(text)).toEqual(step.json);
+        if (step.gives >= 400 && method !== "HEAD") {
+          expect(answer.headers.get("Content-Type")).toBe("application/problem+json");
+          expect(JSON.parse(text)).toEqual({
+            type: "about:blank",
+            title: expect.any(String),
+            status: step.gives,
+            code: step.code ?? expect.any(String),
+            detail: expect.any(String),
+            request_id: answer.headers.get("X-Request-Id"),
+          });
+        }
+        for (const [name, wanted] of Object.entries(step.has ?? {})) {
+          const actual = answer.headers.get(name);
+          if (wanted instanceof RegExp) expect(actual).toMatch(wanted);
+          else expect(actual).toEqual(typeof wanted === "string" ? filled(wanted) : wanted);
+        }
+        if (step.save) saved.set(step.save, answer.headers.get(step.from ?? "ETag") ?? "");
       }
-      for (const [name, wanted] of Object.entries(step.has ?? {})) {
-        const actual = answer.headers.get(name);
-        if (wanted instanceof RegExp) expect(actual).toMatch(wanted);
-        else expect(actual).toEqual(typeof wanted === "string" ? filled(wanted) : wanted);
-      }
-      if (step.save) saved.set(step.save, answer.headers.get(step.from ?? "ETag") ?? "");
-    }
-  });
+    },
+  );
 
   test(`contract on ${name}: paths that name nothing`, async () => {
     for (const [path, status, code] of [

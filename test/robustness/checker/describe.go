@@ -9,6 +9,9 @@ func describeCall(c *Call) string {
 	if c.Value != "" {
 		text += " " + c.Value
 	}
+	if c.By != 0 {
+		text += fmt.Sprintf(" by %d", c.By)
+	}
 	if c.IfMatch != "" {
 		text += " if " + c.IfMatch
 	}

@@ -2,11 +2,7 @@
 
 package main
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-)
+import "fmt"
 
 // Violation is something that must not have happened.
 type Violation struct {
@@ -17,6 +13,9 @@ type Violation struct {
 
 // Direct finds what was lost, what happened twice, what was read too late, and what was false.
 func (h *History) Direct() []Violation {
+	if h.counts {
+		return h.counter()
+	}
 	var found []Violation
 	report := func(kind, format string, values ...interface{}) {
 		found = append(found, Violation{Kind: kind, Key: h.Calls[0].Key, Detail: fmt.Sprintf(format, values...)})
@@ -29,6 +28,9 @@ func (h *History) Direct() []Violation {
 	}
 	told := map[*Call]bool{}
 	for _, r := range h.Calls {
+		if r.Op == "peek" && r.Outcome == "ok" {
+			h.peeked(r, writes[r.Got.Value], report)
+		}
 		if r.Op != "get" || r.Outcome != "ok" {
 			continue
 		}
@@ -126,34 +128,29 @@ func (h *History) wasSeen(w, before *Call) bool {
 	return false
 }
 
-// counter holds the increments of a counter, whose values begin with their number, against its last reading.
-func (h *History) counter() []Violation {
-	if !strings.HasPrefix(h.Calls[0].Key, "counter") {
-		return nil
-	}
-	acknowledged, unknown, last := 0, 0, (*Call)(nil)
-	for _, c := range h.Calls {
-		switch {
-		case c.acknowledged():
-			acknowledged++
-		case c.Outcome == "unknown" && !c.reads():
-			unknown++
-		case c.Op == "get" && c.Outcome == "ok" && (last == nil || c.Invoke > last.Return):
-			last = c
+// Lag is what a read of a replica may miss, in microseconds: a replica that is ten seconds behind is not asked, once that
+// is noticed.
+const Lag = 15_000_000
+
+// peeked finds a read of what a replica has that is older than it may be, or shows what never was.
+func (h *History) peeked(p, v *Call, report func(string, string, ...interface{})) {
+	as := *p
+	as.Invoke -= Lag
+	switch {
+	case !p.Held:
+		if w := h.missing(&as); w != nil {
+			report("stale", "%s was acknowledged and a replica lacks it at %d", describeCall(w), p.Invoke)
+		}
+	case v == nil:
+		report("false", "%s was never written", p.Got.Value)
+	case v.Outcome == "not_applied" || (v.Outcome == "ok" && !v.Held):
+		report("false", "%s was said not to have happened and a replica has it", describeCall(v))
+	default:
+		for _, w := range h.Calls {
+			if w.acknowledged() && (w.sets() || w.deletes()) && v.end < w.Invoke && w.end < as.Invoke {
+				report("stale", "%s was acknowledged and a replica has %s at %d", describeCall(w), v.Value, p.Invoke)
+				return
+			}
 		}
 	}
-	if last == nil {
-		return nil
-	}
-	number, _, _ := strings.Cut(last.Got.Value, "-")
-	count, _ := strconv.Atoi(number)
-	if count >= acknowledged && count <= acknowledged+unknown {
-		return nil
-	}
-	kind := "lost"
-	if count > acknowledged+unknown {
-		kind = "doubled"
-	}
-	detail := fmt.Sprintf("%d after %d increments and %d of unknown outcome", count, acknowledged, unknown)
-	return []Violation{{Kind: kind, Key: h.Calls[0].Key, Detail: detail}}
 }

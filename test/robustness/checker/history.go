@@ -15,12 +15,13 @@ const Never = math.MaxInt64 / 4
 // Call is one line of a history. Times are microseconds of one monotonic clock.
 type Call struct {
 	Client  int    `json:"client"`
-	Op      string `json:"op"` // get, head, ttl, put, create, cas, delete, release, expire, persist
+	Op      string `json:"op"` // get, head, ttl, peek, put, create, cas, delete, release, expire, persist, increment
 	Key     string `json:"key"`
 	Value   string `json:"value"`   // that a write sets: unique in the history
+	By      int64  `json:"by"`      // that an increment adds
 	IfMatch string `json:"ifMatch"` // the etag that a cas or a release asks for
 	If      string `json:"if"`      // nx, xx, gt or lt, of an expire
-	TTLMs   int64  `json:"ttlMs"`   // of an expire, or a write; 0 is none
+	TTLMs   int64  `json:"ttlMs"`   // of an expire, or a write, or a counter that an increment makes; 0 is none
 	KeepTTL bool   `json:"keepTtl"` // of a put
 	Invoke  int64  `json:"invoke"`
 	Return  int64  `json:"return"`
@@ -35,7 +36,7 @@ type Call struct {
 
 // Answer is what a call was told.
 type Answer struct {
-	Value     string `json:"value"`
+	Value     string `json:"value"` // of a counter what an increment has made of it
 	Etag      string `json:"etag"`
 	ExpiresAt int64  `json:"expiresAt"` // epoch milliseconds; 0 is never
 	Refused   bool   `json:"refused"`   // an expire's condition did not hold, though the entry was there
@@ -45,7 +46,9 @@ func (c *Call) sets() bool { return c.Op == "put" || c.Op == "create" || c.Op ==
 
 func (c *Call) deletes() bool { return c.Op == "delete" || c.Op == "release" }
 
-func (c *Call) reads() bool { return c.Op == "get" || c.Op == "head" || c.Op == "ttl" }
+func (c *Call) reads() bool {
+	return c.Op == "get" || c.Op == "head" || c.Op == "ttl" || c.Op == "peek"
+}
 
 // mayChange tells whether it has changed its entry, or may have.
 func (c *Call) mayChange() bool {
@@ -75,12 +78,17 @@ type History struct {
 	// Etags by value, and the reverse, as answers have told them.
 	Etags  map[string]string
 	Values map[string]string
+	// Whether it is a counter that is incremented: its values are nobody's own.
+	counts bool
 }
 
 // NewHistory learns what the answers tell of the writes.
 func NewHistory(calls []*Call) *History {
 	h := &History{Calls: calls, Etags: map[string]string{}, Values: map[string]string{}}
 	seen := map[string]int64{}
+	for _, c := range calls {
+		h.counts = h.counts || c.Op == "increment"
+	}
 	for _, c := range calls {
 		c.end = c.Return
 		if c.Outcome == "unknown" {
@@ -89,7 +97,9 @@ func NewHistory(calls []*Call) *History {
 		if c.Outcome != "ok" || !c.Held {
 			continue
 		}
-		if c.Op == "get" {
+		if c.Op == "increment" {
+			h.learn(c.Got.Value, c.Got.Etag)
+		} else if c.Op == "get" && !h.counts {
 			h.learn(c.Got.Value, c.Got.Etag)
 			if at, ok := seen[c.Got.Value]; !ok || c.Return < at {
 				seen[c.Got.Value] = c.Return

@@ -44,7 +44,8 @@ func (h *History) Model() porcupine.Model {
 func (h *History) Operations() []porcupine.Operation {
 	var operations []porcupine.Operation
 	for _, c := range h.Calls {
-		if c.Outcome == "ok" || c.mayChange() {
+		// What a replica has is not of the time at which it is asked.
+		if c.Op != "peek" && (c.Outcome == "ok" || c.mayChange()) {
 			operations = append(operations, porcupine.Operation{
 				ClientId: c.Client, Input: c, Call: c.Invoke, Output: c, Return: c.end,
 			})
@@ -106,6 +107,8 @@ func (h *History) step(s State, c *Call) []State {
 			return gone
 		}
 		return persist(live)
+	case "increment":
+		return told(c, add(c, live, gone))
 	}
 	panic("unknown operation " + c.Op)
 }
@@ -129,6 +132,8 @@ func (h *History) unknown(s State, c *Call, live, gone []State) []State {
 		next = expire(live, c)
 	case "persist":
 		next = persist(live)
+	case "increment":
+		next = add(c, live, gone)
 	}
 	if len(next) == 0 {
 		return []State{s}

@@ -1,4 +1,4 @@
-// The server as a child process, over a cluster or another database.
+// The server in the foreground of a terminal, as `npm start` and `npm run dev` run it: over a cluster or another database.
 
 import { join } from "node:path";
 import { readTokens } from "../../src/auth/source.ts";
