@@ -33,7 +33,7 @@ export async function runShell(line: string, variables: Record<string, string>, 
 }
 
 /** What an import printed with `--json`. */
-export interface Imported {
+interface Imported {
   imported: number;
   /** Where an export goes on, if it was cut off. */
   cursor?: string;
