@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 import { serveWorkerd } from "../workerd.ts";
@@ -14,7 +15,7 @@ import type { Surroundings } from "./cases.ts";
 import type { Outcomes } from "./suite.ts";
 
 const BUNDLE = "suite.js";
-const DENO = join(import.meta.dirname, "../../node_modules/deno/bin.cjs");
+const DENO = fileURLToPath(import.meta.resolve("deno/bin.cjs"));
 /** Debian's package `chromium` has it. */
 export const CHROMIUM = Bun.which("chromium");
 
