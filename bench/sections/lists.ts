@@ -90,6 +90,8 @@ export async function lists(rig: Rig, keys = KEYS): Promise<Findings> {
     ]);
     return listings;
   });
+  // Other sections begin with as many shards as this one did.
+  await rig.open();
   const phases = [alone, during, splitting];
   const through = splitting.listings.filter(({ begunMs, endedMs }) => begunMs < splitMs && splitMs < endedMs);
   const bars = judge(phases, through);
