@@ -11,7 +11,7 @@ export type Order = (typeof ORDERS)[number];
 export const PAGE = 1_000;
 
 /** Pages are compared by where they are in a listing: in which of so many equal parts. */
-const PARTS = 10;
+export const PARTS = 10;
 
 /** Before a page is asked for again. */
 const RETRY_MS = 100;
@@ -76,8 +76,7 @@ export async function listAll(options: ListingOptions): Promise<Listing> {
 }
 
 /** The median of a page in each part of the listing, from its beginning to its end. */
-export function pagesByPart({ pagesMs }: Listing): number[] {
-  const size = Math.ceil(pagesMs.length / PARTS);
-  const parts = Array.from({ length: PARTS }, (_, i) => pagesMs.slice(i * size, (i + 1) * size));
-  return parts.filter(({ length }) => length > 0).map(median);
+export function pagesByPart(pagesMs: number[]): number[] {
+  const at = (part: number) => Math.floor((part * pagesMs.length) / PARTS);
+  return Array.from({ length: PARTS }, (_, i) => median(pagesMs.slice(at(i), at(i + 1))));
 }

@@ -11,7 +11,7 @@ import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, type Bar, barTable, none } from "../bars.ts";
 import { memoryMb } from "../cpu.ts";
 import { fillRows } from "../fill.ts";
-import { type Listing, listAll, ORDERS, type Order, PAGE, pagesByPart } from "../listing.ts";
+import { type Listing, listAll, ORDERS, type Order, PAGE, PARTS, pagesByPart } from "../listing.ts";
 import type { LoadResult } from "../load/run.ts";
 import { runLoad } from "../load/run.ts";
 import { sum } from "../load/tally.ts";
@@ -90,6 +90,8 @@ export async function lists(rig: Rig, keys = KEYS): Promise<Findings> {
     ]);
     return listings;
   });
+  // Other sections begin with as many shards as this one did.
+  await rig.open();
   const phases = [alone, during, splitting];
   const through = splitting.listings.filter(({ begunMs, endedMs }) => begunMs < splitMs && splitMs < endedMs);
   const bars = judge(phases, through);
@@ -208,7 +210,7 @@ function count(listings: Listing[], order: Order): number {
 }
 
 function growth(listing: Listing): number {
-  const [first = Number.NaN, ...others] = pagesByPart(listing);
+  const [first = Number.NaN, ...others] = pagesByPart(listing.pagesMs);
   return Math.max(...others) / first;
 }
 
@@ -221,7 +223,7 @@ function withoutPages({ listings, memoryMb, ...phase }: Phase) {
     ...{ ...phase, memoryMb: { first: memoryMb[0], most: most(memoryMb) } },
     listings: listings.map(({ pagesMs, ...listing }) => ({
       ...{ ...listing, pages: pagesMs.length, p50Ms: median(pagesMs), slowestMs: Math.max(...pagesMs) },
-      byPartMs: pagesByPart({ ...listing, pagesMs }),
+      byPartMs: pagesByPart(pagesMs),
     })),
   };
 }
@@ -239,9 +241,8 @@ function listingTable(phases: Phase[]): string {
 }
 
 function partTable(listings: Listing[]): string {
-  const rows = listings.map((listing) => [`by ${listing.order}`, ...pagesByPart(listing).map(figure)]);
-  const parts = Math.max(...rows.map(({ length }) => length - 1));
-  return table(["Tenth", ...Array.from({ length: parts }, (_, i) => String(i + 1))], rows);
+  const rows = listings.map((listing) => [`by ${listing.order}`, ...pagesByPart(listing.pagesMs).map(figure)]);
+  return table(["Tenth", ...Array.from({ length: PARTS }, (_, i) => String(i + 1))], rows);
 }
 
 function memoryTable(phases: Phase[]): string {
