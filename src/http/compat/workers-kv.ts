@@ -7,8 +7,10 @@ import { LIST_ENTRIES, METADATA_BYTES, TTL_MS } from "../../limits.ts";
 import type { EntryInfo, EntryKey, Store } from "../../store/store.ts";
 import { Batch } from "../batch.ts";
 import type { Outcome } from "../batched.ts";
+import { byteParametersOf } from "../bytes.ts";
 import type { ProblemCode } from "../codes.ts";
 import { cursorOf, restOf } from "../cursor.ts";
+import { validated } from "../expiry.ts";
 import { boundsOf, listPage } from "../list.ts";
 import { keyIn } from "../path.ts";
 import { Problem } from "../problem.ts";
@@ -42,6 +44,13 @@ export function namedEntry(request: Request, namespace: string, segment: string)
   const key = keyIn(request, namespace, segment);
   if (!isUtf8(key)) throw new Problem("invalid_key", "A key is text in UTF-8 here.");
   return key;
+}
+
+/** A request's parameters as the schema's, each of which may be left out. Throws a 400 as the native calls do. */
+export function parametersOf<T>(request: Request, schema: z.ZodType<T>): T {
+  // As most requests are.
+  if (!request.url.includes("?")) return {} as T;
+  return validated(schema, byteParametersOf(request), "invalid_parameter");
 }
 
 /** An expiry as the native calls take it. A time to live wins over an instant; neither may be over. */

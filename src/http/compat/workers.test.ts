@@ -56,7 +56,7 @@ function send(
   return new Promise<{ status: number; head: string; body: Buffer }>((resolve, reject) => {
     const socket = connect(Number(server.port), "127.0.0.1", () => socket.write(Buffer.concat([head, content])));
     const chunks: Buffer[] = [];
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("error", reject);
     socket.on("close", () => {
       const answer = Buffer.concat(chunks);
