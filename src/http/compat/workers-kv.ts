@@ -18,7 +18,7 @@ import type { Rights } from "../rights.ts";
 import type { InterfaceOptions } from "./interface.ts";
 
 /** Keys that one call reads at most, as Cloudflare has it. */
-export const BULK_READ_KEYS = 100;
+const BULK_READ_KEYS = 100;
 
 /** Seconds as both interfaces take them, down to the milliseconds that the store keeps. */
 const SECONDS = /^\d{1,12}(?:\.\d{1,3}0*)?$/;

@@ -53,7 +53,7 @@ const listQuery = z.strictObject({
 });
 const bulkQuery = bulkRead.extend({ cacheTtl: z.string().optional() });
 
-export interface WorkersOptions extends InterfaceOptions {
+interface WorkersOptions extends InterfaceOptions {
   /** Whether the runtime makes text of a header's field as UTF-8, as on Workers; else each byte is a character. */
   decodesHeaders?: boolean;
 }
