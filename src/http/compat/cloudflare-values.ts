@@ -7,6 +7,7 @@ import { type BodyOptions, receive } from "../body.ts";
 import { DEFAULT_CONTENT_TYPE, metadataDocument, metadataText, requireContentType } from "../content.ts";
 import { contentTypeOf, newExpiry } from "../entry.ts";
 import { noQuery } from "../expiry.ts";
+import { pageLimit } from "../list.ts";
 import type { Handler } from "../operation.ts";
 import { Problem } from "../problem.ts";
 import { success } from "./cloudflare-envelope.ts";
@@ -20,7 +21,6 @@ import {
   listNames,
   metadataFrom,
   namedEntry,
-  pageLimit,
   parametersOf,
 } from "./workers-kv.ts";
 
@@ -30,7 +30,11 @@ const FORM = /^multipart\/form-data\b/i;
 
 const NO_SUCH_KEY = new Problem("not_found", "get: 'key not found'");
 
-const keysQuery = z.strictObject({ prefix: z.string().optional(), limit: pageLimit, cursor: z.string().optional() });
+const keysQuery = z.strictObject({
+  prefix: z.string().optional(),
+  limit: pageLimit.optional(),
+  cursor: z.string().optional(),
+});
 const putQuery = z.strictObject(expirationParameters);
 
 export function valueCalls(store: Store, options: InterfaceOptions): Interface["calls"] {

@@ -9,6 +9,7 @@ import { Batch } from "../batch.ts";
 import type { Outcome } from "../batched.ts";
 import { byteParametersOf } from "../bytes.ts";
 import type { ProblemCode } from "../codes.ts";
+import { isJson } from "../content.ts";
 import { cursorOf, restOf } from "../cursor.ts";
 import { validated } from "../expiry.ts";
 import { boundsOf, listPage } from "../list.ts";
@@ -80,14 +81,6 @@ export function metadataFrom(bytes: Buffer): string | null {
   }
   return text.trim() === "null" ? null : text;
 }
-
-/** How many names a page has, in a query string. */
-export const pageLimit = z
-  .string()
-  .regex(/^\d{1,4}$/, "must be a whole number")
-  .transform(Number)
-  .pipe(z.number().min(1).max(LIST_ENTRIES))
-  .optional();
 
 interface PageQuery {
   /** Bytes as characters (latin1), as `byteParametersOf` gives them. */
@@ -164,14 +157,5 @@ function typed(text: string, type: "text" | "json"): unknown {
     return JSON.parse(text);
   } catch {
     throw new Problem("invalid_value", "The value of one of the keys is not JSON.");
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }

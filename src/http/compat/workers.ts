@@ -11,6 +11,7 @@ import { DEFAULT_CONTENT_TYPE, metadataField } from "../content.ts";
 import { contentTypeOf, newExpiry } from "../entry.ts";
 import { noQuery, validated } from "../expiry.ts";
 import { parseJson } from "../json.ts";
+import { pageLimit } from "../list.ts";
 import type { Handler } from "../operation.ts";
 import { namespaceIn, rawPath } from "../path.ts";
 import { NOT_FOUND, Problem, problemAnswer } from "../problem.ts";
@@ -23,7 +24,6 @@ import {
   listNames,
   metadataFrom,
   namedEntry,
-  pageLimit,
   parametersOf,
   readMany,
 } from "./workers-kv.ts";
@@ -48,7 +48,7 @@ const putQuery = z.strictObject({ ...encoded, ...expirationParameters });
 const deleteQuery = z.strictObject(encoded);
 const listQuery = z.strictObject({
   prefix: z.string().optional(),
-  key_count_limit: pageLimit,
+  key_count_limit: pageLimit.optional(),
   cursor: z.string().optional(),
 });
 const bulkQuery = bulkRead.extend({ cacheTtl: z.string().optional() });
