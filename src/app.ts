@@ -24,13 +24,7 @@ import { type Handler, openPaths, type Route, serve } from "./http/operation.ts"
 import { ENTRIES_PATH, ENTRY_PARTS, keyOf, rawPath } from "./http/path.ts";
 import { Problem, problemAnswer, problemOf } from "./http/problem.ts";
 import { ALL_RIGHTS } from "./http/rights.ts";
-import {
-  requireExactParts,
-  requireExactPath,
-  requireHost,
-  requireUnrepairedPath,
-  type SentParts,
-} from "./http/target.ts";
+import { requireExactPath, requireHost, requireUnrepairedPath, type SentParts } from "./http/target.ts";
 import { ttlCalls } from "./http/ttl.ts";
 import { StoreError } from "./store/error.ts";
 import type { Store } from "./store/store.ts";
@@ -106,9 +100,9 @@ export function createApp(store: Store, options: AppOptions): App {
     return handle(raw, authorize && !open.has(rawPath(raw)) ? authorize(raw, NATIVE_CLAIMS) : ALL_RIGHTS);
   };
   const door: Door = {
-    admit: (request, path, claims) => {
+    admit: (request, requireExact, claims) => {
       requireHost(request, onlyLoopback);
-      requireExactParts(request, path, partsOf && { parts: partsOf(request) });
+      requireExact(request, partsOf && { parts: partsOf(request) });
       return authorize ? authorize(request, claims) : ALL_RIGHTS;
     },
     problemOf: failure,

@@ -36,6 +36,9 @@ describe("the SDK", () => {
     expect(new Uint8Array(await (await values.get("bytes", at)).arrayBuffer())).toEqual(bytes);
     expect(await metadata.get("foo/b:ar %ü", at)).toEqual({ a: "日本", b: ["1"] });
     expect(await metadata.get("bytes", at)).toEqual({ n: 1 });
+    const largest = "é".repeat(511);
+    await values.update("bytes", { ...at, value: "v", metadata: JSON.stringify(largest) });
+    expect(await metadata.get("bytes", at)).toBe(largest);
     await Bun.sleep(1_500);
     const gone = await values.get("foo/b:ar %ü", at).catch((error) => error);
     expect([gone.status, gone.errors[0].code]).toEqual([404, 10_009]);
@@ -157,7 +160,8 @@ describe("wrangler", () => {
   });
 
   test("makes, lists and deletes namespaces, and is told that none can be renamed", async () => {
-    expect(await kv("namespace", "create", title)).toContain(title);
+    expect(await kv("namespace", "create", `${title} new`)).toContain(`${title}--20new`);
+    await kv("key", "put", "k", "v", namespace, "--remote");
     expect(JSON.parse(await kv("namespace", "list"))).toContainEqual({ id: title, title, supports_url_encoding: true });
     const renamed = await kv("namespace", "rename", "--new-name=other", namespace).catch(
       (error) => error.stdout + error,

@@ -8,18 +8,16 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { call, targets } from "./targets.ts";
-import { serveWorkerd, WRANGLER } from "./workerd.ts";
+import { serveWorkerd, startWorkerd, WRANGLER } from "./workerd.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 const WORKER = join(import.meta.dirname, "compat/worker.js");
-const { host } = new URL(targets.vitess.url);
-
-/** A block of a document in that language, with this server's address and another namespace. */
-function block(document: string, language: string, namespace: string): string {
+/** A block of a document in that language, with a server's address and another namespace. */
+function block(document: string, language: string, url: string, namespace: string): string {
   const text = readFileSync(join(PROJECT, document), "utf8");
   const [, found] = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(text) ?? [];
   if (!found) throw new Error(`${document} has no block in ${language}`);
-  return found.replaceAll("localhost:8787", host).replaceAll('"demo"', JSON.stringify(namespace));
+  return found.replaceAll("localhost:8787", new URL(url).host).replaceAll('"demo"', JSON.stringify(namespace));
 }
 
 function scratch(): string {
@@ -28,8 +26,19 @@ function scratch(): string {
   return dir;
 }
 
-test("on workerd, as README.md configures it", async () => {
-  const [services, bindings] = block("README.md", "capnp", `workerd${Date.now()}`).split(/^(?=bindings)/m);
+test("on workerd, as README.md configures it", () => runOnWorkerd(targets.vitess.url));
+
+test("on workerd, over our own Worker", async () => {
+  const server = await startWorkerd(targets.vitess.databaseUrl);
+  try {
+    await runOnWorkerd(server.url);
+  } finally {
+    await server.stop();
+  }
+});
+
+async function runOnWorkerd(url: string) {
+  const [services, bindings] = block("README.md", "capnp", url, `workerd${Date.now()}`).split(/^(?=bindings)/m);
   const worker = await serveWorkerd(
     scratch(),
     `
@@ -45,14 +54,17 @@ const worker :Workerd.Worker = (
   } finally {
     await worker.stop();
   }
-});
+}
 
 test("in `wrangler dev`, as the interfaces' document configures it", async () => {
   const dir = scratch();
   const document = "src/http/compat/README.md";
   const plugin = join(dir, "vitess-kv.mjs");
-  writeFileSync(plugin, block(document, "js", ""));
-  const toml = block(document, "toml", `wrangler${Date.now()}`).replaceAll("/path/to/vitess-kv.mjs", plugin);
+  writeFileSync(plugin, block(document, "js", targets.vitess.url, ""));
+  const toml = block(document, "toml", targets.vitess.url, `wrangler${Date.now()}`).replaceAll(
+    "/path/to/vitess-kv.mjs",
+    plugin,
+  );
   writeFileSync(
     join(dir, "wrangler.toml"),
     `name = "w"\nmain = "worker.js"\ncompatibility_date = "2026-04-21"\n${toml}`,

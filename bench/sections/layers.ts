@@ -58,6 +58,11 @@ export async function layers({ options, signal }: Rig): Promise<Findings> {
   };
 }
 
+/** The path of the keys in our own API, and how others name the same. */
+const OWN = "/v1/kv/bench/";
+const CLOUDFLARE = "/client/v4/accounts/any/storage/kv/namespaces/bench/values/";
+const BOUND = { "KV-Namespace": "bench" };
+
 /** Each makes CALLS calls. */
 function makeLayers(): Record<string, () => unknown> {
   const names = Array.from({ length: CALLS }, (_, i) => `key${String(i).padStart(4, "0")}`);
@@ -94,6 +99,12 @@ function makeLayers(): Record<string, () => unknown> {
     "a Request, PUT, made for the rows below": () => urls.map(put),
     'Hono with one route that answers "ok", GET': inTurn((url) => ok.fetch(new Request(url))),
     "the app over a store that does nothing, GET": inTurn((url) => app.fetch(new Request(url))),
+    "the same through Cloudflare's REST API, GET": inTurn((url) =>
+      app.fetch(new Request(url.replace(OWN, CLOUDFLARE))),
+    ),
+    "the same through the binding env.KV, GET": inTurn((url) =>
+      app.fetch(new Request(url.replace(OWN, "/"), { headers: BOUND })),
+    ),
     "the app over a store that does nothing, PUT": inTurn((url) => app.fetch(put(url))),
     "batching over a table that does nothing, gets at once": atOnce((key) => batching.get(key)),
     "batching over a table that does nothing, puts at once": atOnce((key) => batching.put(key, entry)),

@@ -29,7 +29,7 @@ export const NATIVE_CLAIMS: Claims = {
   namespaceOf: (request) => (rawPath(request).startsWith(ENTRIES_PATH) ? namespaceOf(request) : undefined),
 };
 
-export type Authorize = (request: Request, claims: Claims) => Rights;
+type Authorize = (request: Request, claims: Claims) => Rights;
 
 /**
  * Throws a 401 or a 403 unless a request has a token that is among those that are valid at the time, and allows it.

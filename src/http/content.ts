@@ -40,7 +40,7 @@ export function metadataDocument(metadata: string | null): unknown {
   return metadata === null ? null : JSON.parse(metadata);
 }
 
-function isJson(text: string): boolean {
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

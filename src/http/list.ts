@@ -35,7 +35,8 @@ const DELETED = 10_000;
 
 const bytes = z.string().max(KEY_BYTES, `must be at most ${KEY_BYTES} bytes`);
 const switched = z.enum(["true", "false"]).transform((text) => text === "true");
-const limit = z
+/** How many entries a page has, in a query string. */
+export const pageLimit = z
   .string()
   .regex(/^\d{1,4}$/, "must be a whole number")
   .transform(Number)
@@ -53,7 +54,7 @@ const listQuery = z.strictObject({
     .min(1)
     .optional()
     .describe("Keys that have the same text up to it, behind the prefix, are one item of `prefixes`."),
-  limit: limit
+  limit: pageLimit
     .optional()
     .describe(`Most entries and prefixes of a page: 1 to ${LIST_ENTRIES}, ${DEFAULT_LIMIT} by default.`),
   cursor,

@@ -58,22 +58,20 @@ export function requireUnrepairedPath(request: { url: string }) {
 }
 
 /**
- * The same of a request to another interface, at a path with `:name` for each part. `sent` is undefined where nothing but
- * the URL is known.
+ * Makes what throws a 400 unless the URL of a request to another interface is what was sent. `pattern` is its path, with
+ * `:name` for each part; `sent` is undefined where nothing but the URL is known.
  */
-export function requireExactParts(
-  request: { url: string },
-  pattern: string,
-  sent: { parts: SentParts | undefined } | undefined,
-) {
-  const path = rawPath(request);
-  if (isRepaired(path)) throw REPAIRED_PATH;
-  if (!sent || MALFORMED.test(path)) return;
-  const { parts = {} } = sent;
-  const segments = path.split("/");
-  const names = pattern.split("/");
-  const isExact = names.every((name, i) => !name.startsWith(":") || isSame(segments[i], parts[name.slice(1)]));
-  if (!isExact || Object.keys(parts).length > names.filter((name) => name.startsWith(":")).length) throw REPAIRED_PATH;
+export function exactParts(pattern: string) {
+  const names = pattern.split("/").flatMap((name, i) => (name.startsWith(":") ? [{ name: name.slice(1), i }] : []));
+  return (request: { url: string }, sent: { parts: SentParts | undefined } | undefined) => {
+    const path = rawPath(request);
+    if (isRepaired(path)) throw REPAIRED_PATH;
+    if (!sent || MALFORMED.test(path)) return;
+    const { parts = {} } = sent;
+    const segments = path.split("/");
+    const isExact = names.every(({ name, i }) => isSame(segments[i], parts[name]));
+    if (!isExact || Object.keys(parts).length > names.length) throw REPAIRED_PATH;
+  };
 }
 
 /** Throws a 400 where a request has no host that could be one, or several; with `onlyLoopback` unless it is this machine. */

@@ -5,7 +5,7 @@ import { BATCH_BODY_BYTES } from "../../limits.ts";
 import type { Store } from "../../store/store.ts";
 import { Batch } from "../batch.ts";
 import { documentBody, receive } from "../body.ts";
-import { byteParametersOf, bytesOf } from "../bytes.ts";
+import { bytesOf } from "../bytes.ts";
 import { metadataText } from "../content.ts";
 import { instantOf } from "../expiry.ts";
 import { parseJson } from "../json.ts";
@@ -17,7 +17,7 @@ import { noQuery, validated } from "../validation.ts";
 import { failure, success } from "./cloudflare-envelope.ts";
 import { namespaceOf, PATHS } from "./cloudflare-paths.ts";
 import type { Interface, InterfaceOptions } from "./interface.ts";
-import { bulkRead, expirationFields, expiryFieldsOf, readMany, wellFormed } from "./workers-kv.ts";
+import { bulkRead, expirationFields, expiryFieldsOf, parametersOf, readMany, wellFormed } from "./workers-kv.ts";
 
 /** Keys that one call writes or deletes at most, as Cloudflare has it. */
 const BULK_KEYS = 10_000;
@@ -36,7 +36,7 @@ export function bulkCalls(store: Store, options: InterfaceOptions): Interface["c
   const body = documentBody(BATCH_BODY_BYTES, options);
 
   async function documentIn<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
-    validated(noQuery, byteParametersOf(request), "invalid_parameter");
+    parametersOf(request, noQuery);
     return receive(request, body, (bytes) => validated(schema, parseJson(bytes), "invalid_batch"));
   }
 

@@ -4,7 +4,6 @@ import { z } from "zod";
 import { NAMESPACE_PATTERN } from "../../limits.ts";
 import type { ListRest, Store } from "../../store/store.ts";
 import { documentBody, receive } from "../body.ts";
-import { byteParametersOf } from "../bytes.ts";
 import { groupedPage } from "../groups.ts";
 import { parseJson } from "../json.ts";
 import { boundsOf, deleteSome, listPage } from "../list.ts";
@@ -16,7 +15,7 @@ import { failure, success, TITLE_EXISTS } from "./cloudflare-envelope.ts";
 import { namespaceOf, PATHS } from "./cloudflare-paths.ts";
 import { idOf, titleOf } from "./cloudflare-titles.ts";
 import type { Interface, InterfaceOptions } from "./interface.ts";
-import { wellFormed } from "./workers-kv.ts";
+import { parametersOf, wellFormed } from "./workers-kv.ts";
 
 /** Namespaces that are looked for: each that a page skips costs a read of every shard. */
 const WALKED = 2_000;
@@ -29,8 +28,8 @@ const whole = z
   .regex(/^[1-9]\d{0,5}$/, "must be a whole number from 1 on")
   .transform(Number);
 const listQuery = z.strictObject({
-  page: whole.default(1),
-  per_page: whole.pipe(z.number().max(1_000)).default(20),
+  page: whole.optional(),
+  per_page: whole.pipe(z.number().max(1_000)).optional(),
   order: z.enum(["id", "title"]).optional(),
   direction: z.enum(["asc", "desc"]).optional(),
 });
@@ -41,7 +40,7 @@ export function namespaceCalls(store: Store, options: InterfaceOptions): Interfa
 
   /** The id of the namespace that has the title in a request's body. */
   async function titledId(request: Request): Promise<string> {
-    validated(noQuery, byteParametersOf(request), "invalid_parameter");
+    parametersOf(request, noQuery);
     const { title, jurisdiction } = await receive(request, body, (bytes) =>
       validated(titled, parseJson(bytes), "invalid_parameter"),
     );
@@ -66,9 +65,8 @@ export function namespaceCalls(store: Store, options: InterfaceOptions): Interfa
   return {
     [PATHS.namespaces]: {
       GET: async (request) => {
-        const query = validated(listQuery, byteParametersOf(request), "invalid_parameter");
-        const { page, per_page } = query;
-        const ids = await firstNamespaces(store, request, page * per_page, query.direction === "desc");
+        const { page = 1, per_page = 20, direction } = parametersOf(request, listQuery);
+        const ids = await firstNamespaces(store, request, page * per_page, direction === "desc");
         const shown = ids.slice((page - 1) * per_page, page * per_page);
         return success(request, shown.map(describe), { page, per_page, count: shown.length });
       },
@@ -77,7 +75,7 @@ export function namespaceCalls(store: Store, options: InterfaceOptions): Interfa
     [PATHS.namespace]: {
       GET: (request) => {
         const id = namespaceOf(request);
-        validated(noQuery, byteParametersOf(request), "invalid_parameter");
+        parametersOf(request, noQuery);
         return success(request, describe(id));
       },
       PUT: async (request) => {
@@ -87,7 +85,7 @@ export function namespaceCalls(store: Store, options: InterfaceOptions): Interfa
       },
       DELETE: async (request) => {
         const id = namespaceOf(request);
-        validated(noQuery, byteParametersOf(request), "invalid_parameter");
+        parametersOf(request, noQuery);
         if (await deleteAll(store, request, id)) return success(request, {});
         const message = "Many keys were deleted, and some are left; ask again.";
         return failure(request, { status: 503, code: 503, message }, { headers: { "Retry-After": "1" } });

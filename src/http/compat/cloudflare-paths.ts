@@ -31,9 +31,10 @@ export function namespaceOf(request: Request): string {
   return namespaceIn(partOf(request, ID_PART));
 }
 
-/** What stands for a key, still encoded. */
-export function nameOf(request: Request): string {
-  return partOf(request, NAME_PART);
+/** The namespace, and what stands for a key, still encoded. */
+export function entryPartsOf(request: Request): { namespace: string; name: string } {
+  const parts = rawPath(request).split("/");
+  return { namespace: namespaceIn(parts[ID_PART] ?? ""), name: parts[NAME_PART] ?? "" };
 }
 
 function partOf(request: Request, index: number): string {

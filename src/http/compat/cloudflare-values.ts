@@ -4,14 +4,14 @@ import { z } from "zod";
 import type { NewEntry, Store } from "../../store/store.ts";
 import { answer } from "../answer.ts";
 import { type BodyOptions, receive } from "../body.ts";
-import { byteParametersOf } from "../bytes.ts";
 import { DEFAULT_CONTENT_TYPE, metadataDocument, metadataText, requireContentType } from "../content.ts";
 import { contentTypeOf, newExpiry } from "../entry.ts";
+import { pageLimit } from "../list.ts";
 import type { Handler } from "../operation.ts";
 import { Problem } from "../problem.ts";
-import { noQuery, validated } from "../validation.ts";
+import { noQuery } from "../validation.ts";
 import { success } from "./cloudflare-envelope.ts";
-import { nameOf, namespaceOf, PATHS } from "./cloudflare-paths.ts";
+import { entryPartsOf, namespaceOf, PATHS } from "./cloudflare-paths.ts";
 import { documentOf, type Field, formFields } from "./form.ts";
 import type { Interface, InterfaceOptions } from "./interface.ts";
 import {
@@ -21,7 +21,7 @@ import {
   listNames,
   metadataFrom,
   namedEntry,
-  pageLimit,
+  parametersOf,
 } from "./workers-kv.ts";
 
 /** Of a form, beside its value: its metadata, and the lines between its parts. */
@@ -30,7 +30,11 @@ const FORM = /^multipart\/form-data\b/i;
 
 const NO_SUCH_KEY = new Problem("not_found", "get: 'key not found'");
 
-const keysQuery = z.strictObject({ prefix: z.string().optional(), limit: pageLimit, cursor: z.string().optional() });
+const keysQuery = z.strictObject({
+  prefix: z.string().optional(),
+  limit: pageLimit.optional(),
+  cursor: z.string().optional(),
+});
 const putQuery = z.strictObject(expirationParameters);
 
 export function valueCalls(store: Store, options: InterfaceOptions): Interface["calls"] {
@@ -40,7 +44,7 @@ export function valueCalls(store: Store, options: InterfaceOptions): Interface["
 
   const getValue: Handler = async (request) => {
     const key = entryOf(request);
-    validated(noQuery, byteParametersOf(request), "invalid_parameter");
+    parametersOf(request, noQuery);
     const entry = await store.get(key, request.signal);
     if (!entry) throw NO_SUCH_KEY;
     const { value, expiry } = entry;
@@ -49,7 +53,7 @@ export function valueCalls(store: Store, options: InterfaceOptions): Interface["
 
   const putValue: Handler = async (request) => {
     const key = entryOf(request);
-    const query = validated(putQuery, byteParametersOf(request), "invalid_parameter");
+    const query = parametersOf(request, putQuery);
     const expiry = newExpiry(expiryFieldsOf(query), false, {}, options.ttlJitter ?? 0);
     const contentType = contentTypeOf(request.headers);
     if (FORM.test(contentType)) {
@@ -72,7 +76,7 @@ export function valueCalls(store: Store, options: InterfaceOptions): Interface["
       PUT: putValue,
       DELETE: async (request) => {
         const key = entryOf(request);
-        validated(noQuery, byteParametersOf(request), "invalid_parameter");
+        parametersOf(request, noQuery);
         await store.delete(key, undefined, request.signal);
         return success(request, {});
       },
@@ -80,7 +84,7 @@ export function valueCalls(store: Store, options: InterfaceOptions): Interface["
     [PATHS.metadata]: {
       GET: async (request) => {
         const key = entryOf(request);
-        validated(noQuery, byteParametersOf(request), "invalid_parameter");
+        parametersOf(request, noQuery);
         const entry = await store.head(key, request.signal);
         if (!entry) throw NO_SUCH_KEY;
         return success(request, metadataDocument(entry.metadata));
@@ -89,7 +93,7 @@ export function valueCalls(store: Store, options: InterfaceOptions): Interface["
     [PATHS.keys]: {
       GET: async (request) => {
         const namespace = namespaceOf(request);
-        const query = validated(keysQuery, byteParametersOf(request), "invalid_parameter");
+        const query = parametersOf(request, keysQuery);
         const { names, cursor } = await listNames(store, request, namespace, query);
         const keys = names.map(({ metadata, ...name }) => ({
           ...name,
@@ -105,7 +109,8 @@ export function valueCalls(store: Store, options: InterfaceOptions): Interface["
 const VALUE_HEADERS = { "Content-Type": DEFAULT_CONTENT_TYPE, "Cache-Control": "no-cache, no-transform" };
 
 function entryOf(request: Request) {
-  return namedEntry(request, namespaceOf(request), nameOf(request));
+  const { namespace, name } = entryPartsOf(request);
+  return namedEntry(request, namespace, name);
 }
 
 /** A value with its metadata, which comes as JSON in a field of its own or in a field for each of its leaves. */

@@ -8,6 +8,7 @@ import type { ReceiveOptions } from "../body.ts";
 import type { Handler } from "../operation.ts";
 import { Problem } from "../problem.ts";
 import type { Rights } from "../rights.ts";
+import { exactParts } from "../target.ts";
 
 export interface Interface {
   claims: Claims;
@@ -24,7 +25,7 @@ export interface InterfaceOptions extends OperationOptions, ReceiveOptions {
 /** What is before every such interface. */
 export interface Door {
   /** Throws a Problem for a request that is not what was sent, or that is not let in. */
-  admit: (request: Request, path: string, claims: Claims) => Rights;
+  admit: (request: Request, requireExact: ReturnType<typeof exactParts>, claims: Claims) => Rights;
   /** What is answered where something failed so; the log is told. */
   problemOf: (error: unknown, request: Request, requestId?: string) => Problem;
 }
@@ -34,13 +35,14 @@ const NO_SUCH_ROUTE = new Problem("no_such_route");
 /** What answers every request at a path of an interface, which may be one that it does not have. */
 export function translated({ claims, calls, refusal }: Interface, path: string, door: Door) {
   const methods = calls[path];
+  const requireExact = exactParts(path);
   const allow = methods && Object.keys(methods).join(", ");
   const refused = allow
     ? new Problem("method_not_allowed", `This resource takes ${allow}.`, { Allow: allow })
     : NO_SUCH_ROUTE;
   return async (request: Request): Promise<Response> => {
     try {
-      const rights = door.admit(request, path, claims);
+      const rights = door.admit(request, requireExact, claims);
       const handle = methods?.[request.method === "HEAD" ? "GET" : request.method];
       if (!handle) throw refused;
       return await handle(request, rights);

@@ -7,12 +7,15 @@ import { LIST_ENTRIES, METADATA_BYTES, TTL_MS } from "../../limits.ts";
 import type { EntryInfo, EntryKey, Store } from "../../store/store.ts";
 import { Batch } from "../batch.ts";
 import type { Outcome } from "../batched.ts";
+import { byteParametersOf } from "../bytes.ts";
 import type { ProblemCode } from "../codes.ts";
+import { isJson } from "../content.ts";
 import { cursorOf, restOf } from "../cursor.ts";
 import { boundsOf, listPage } from "../list.ts";
 import { keyIn } from "../path.ts";
 import { Problem } from "../problem.ts";
 import type { Rights } from "../rights.ts";
+import { validated } from "../validation.ts";
 import type { InterfaceOptions } from "./interface.ts";
 
 /** Keys that one call reads at most, as Cloudflare has it. */
@@ -44,6 +47,13 @@ export function namedEntry(request: Request, namespace: string, segment: string)
   return key;
 }
 
+/** A request's parameters as the schema's, each of which may be left out. Throws a 400 as the native calls do. */
+export function parametersOf<T>(request: Request, schema: z.ZodType<T>): T {
+  // As most requests are.
+  if (!request.url.includes("?")) return {} as T;
+  return validated(schema, byteParametersOf(request), "invalid_parameter");
+}
+
 /** An expiry as the native calls take it. A time to live wins over an instant; neither may be over. */
 export function expiryFieldsOf({ expiration, expiration_ttl }: Expiration): { ttl_ms?: number; expires_at?: number } {
   if (expiration_ttl !== undefined) {
@@ -71,14 +81,6 @@ export function metadataFrom(bytes: Buffer): string | null {
   }
   return text.trim() === "null" ? null : text;
 }
-
-/** How many names a page has, in a query string. */
-export const pageLimit = z
-  .string()
-  .regex(/^\d{1,4}$/, "must be a whole number")
-  .transform(Number)
-  .pipe(z.number().min(1).max(LIST_ENTRIES))
-  .optional();
 
 interface PageQuery {
   /** Bytes as characters (latin1), as `byteParametersOf` gives them. */
@@ -155,14 +157,5 @@ function typed(text: string, type: "text" | "json"): unknown {
     return JSON.parse(text);
   } catch {
     throw new Problem("invalid_value", "The value of one of the keys is not JSON.");
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }

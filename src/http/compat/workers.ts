@@ -7,10 +7,10 @@ import type { Store } from "../../store/store.ts";
 import { answer, jsonAnswer } from "../answer.ts";
 import { bearerToken } from "../auth.ts";
 import { type BodyOptions, documentBody, receive } from "../body.ts";
-import { byteParametersOf } from "../bytes.ts";
 import { DEFAULT_CONTENT_TYPE, metadataField } from "../content.ts";
 import { contentTypeOf, newExpiry } from "../entry.ts";
 import { parseJson } from "../json.ts";
+import { pageLimit } from "../list.ts";
 import type { Handler } from "../operation.ts";
 import { namespaceIn, rawPath } from "../path.ts";
 import { NOT_FOUND, Problem, problemAnswer } from "../problem.ts";
@@ -24,7 +24,7 @@ import {
   listNames,
   metadataFrom,
   namedEntry,
-  pageLimit,
+  parametersOf,
   readMany,
 } from "./workers-kv.ts";
 
@@ -41,17 +41,19 @@ export const ENTRY = "/:name";
 const encoded = { urlencoded: z.literal("true").optional() };
 /** Nothing is cached, so it has no effect. */
 const cached = { cache_ttl: z.string().regex(/^\d+$/, "must be seconds").optional() };
+/** Of most requests for an entry, all that there is. */
+const PLAIN_QUERY = "?urlencoded=true";
 const getQuery = z.strictObject({ ...encoded, ...cached });
 const putQuery = z.strictObject({ ...encoded, ...expirationParameters });
 const deleteQuery = z.strictObject(encoded);
 const listQuery = z.strictObject({
   prefix: z.string().optional(),
-  key_count_limit: pageLimit,
+  key_count_limit: pageLimit.optional(),
   cursor: z.string().optional(),
 });
 const bulkQuery = bulkRead.extend({ cacheTtl: z.string().optional() });
 
-export interface WorkersOptions extends InterfaceOptions {
+interface WorkersOptions extends InterfaceOptions {
   /** Whether the runtime makes text of a header's field as UTF-8, as on Workers; else each byte is a character. */
   decodesHeaders?: boolean;
 }
@@ -76,7 +78,7 @@ export function workersBinding(store: Store, options: WorkersOptions): Interface
 
   const get: Handler = async (request) => {
     const key = entryOf(request);
-    validated(getQuery, byteParametersOf(request), "invalid_parameter");
+    entryParametersOf(request, getQuery);
     const entry = await store.get(key, request.signal);
     if (!entry) return problemAnswer(request, NOT_FOUND);
     const { value, metadata } = entry;
@@ -90,7 +92,7 @@ export function workersBinding(store: Store, options: WorkersOptions): Interface
 
   const put: Handler = async (request) => {
     const key = entryOf(request);
-    const query = validated(putQuery, byteParametersOf(request), "invalid_parameter");
+    const query = entryParametersOf(request, putQuery);
     const expiry = newExpiry(expiryFieldsOf(query), false, {}, options.ttlJitter ?? 0);
     const contentType = contentTypeOf(request.headers);
     const field = request.headers.get(METADATA_HEADER);
@@ -109,7 +111,7 @@ export function workersBinding(store: Store, options: WorkersOptions): Interface
         PUT: put,
         DELETE: async (request) => {
           const key = entryOf(request);
-          validated(deleteQuery, byteParametersOf(request), "invalid_parameter");
+          entryParametersOf(request, deleteQuery);
           await store.delete(key, undefined, request.signal);
           return answer(request, 204, {});
         },
@@ -117,7 +119,7 @@ export function workersBinding(store: Store, options: WorkersOptions): Interface
       [LIST]: {
         GET: async (request) => {
           const namespace = namespaceOf(request);
-          const query = validated(listQuery, byteParametersOf(request), "invalid_parameter");
+          const query = parametersOf(request, listQuery);
           const { names, cursor } = await listNames(store, request, namespace, {
             ...query,
             limit: query.key_count_limit,
@@ -130,7 +132,7 @@ export function workersBinding(store: Store, options: WorkersOptions): Interface
       [BULK_READ]: {
         POST: async (request, rights) => {
           const namespace = namespaceOf(request);
-          validated(noQuery, byteParametersOf(request), "invalid_parameter");
+          parametersOf(request, noQuery);
           requireRight(rights, "read");
           const { cacheTtl: _, ...query } = await receive(request, bulkBody, (bytes) =>
             validated(bulkQuery, parseJson(bytes), "invalid_batch"),
@@ -153,6 +155,12 @@ function namespaceOf({ headers }: Request): string {
   const namespace = headers.get(NAMESPACE_HEADER);
   if (namespace !== null) return namespaceIn(namespace);
   throw new Problem("invalid_namespace", `The configuration of the binding adds no header ${NAMESPACE_HEADER}.`);
+}
+
+function entryParametersOf<T>(request: Request, schema: z.ZodType<T>): T {
+  const { url } = request;
+  const isPlain = url.endsWith(PLAIN_QUERY) && url.indexOf("?") === url.length - PLAIN_QUERY.length;
+  return isPlain ? ({} as T) : parametersOf(request, schema);
 }
 
 function entryOf(request: Request) {
