@@ -6,9 +6,10 @@ import { routePath } from "hono/route";
 import type { Logger } from "pino";
 import type { Tokens } from "./auth/tokens.ts";
 import { requestIdOf } from "./http/answer.ts";
-import { authorizer } from "./http/auth.ts";
+import { authorizer, type Claims, NATIVE_CLAIMS } from "./http/auth.ts";
 import { batchCalls } from "./http/batch.ts";
 import type { Reserve } from "./http/body.ts";
+import { REDIS_PATH, redisInterface } from "./http/compat/redis/redis.ts";
 import { allowOrigins } from "./http/cors.ts";
 import { docsCalls } from "./http/docs.ts";
 import { entryCalls } from "./http/entry.ts";
@@ -83,17 +84,24 @@ export function createApp(store: Store, options: AppOptions): App {
     ...[...listCalls(store), ...batchCalls(store, { ...options, problemOf: failure })],
     ...[...healthCalls(store, options), ...docsCalls()],
   ];
-  const authorize = tokens && authorizer(tokens, openPaths(calls, isolated));
+  const open = openPaths(calls, isolated);
+  const authorize = tokens && authorizer(tokens);
   // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
   const authorized = (handle: Handler) => (c: Context) => {
     const { raw } = c.req;
     requireHost(raw, onlyLoopback);
     if (partsOf) requireExactPath(raw, partsOf(raw));
     else requireUnrepairedPath(raw);
-    return handle(raw, authorize ? authorize(raw) : ALL_RIGHTS);
+    return handle(raw, authorize && !open.has(rawPath(raw)) ? authorize(raw, NATIVE_CLAIMS) : ALL_RIGHTS);
   };
   const route: Route = (path, handle) => app.all(path, authorized(handle));
   serve(route, calls);
+  const admit = (request: Request, claims: Claims) => {
+    requireHost(request, onlyLoopback);
+    return authorize ? authorize(request, claims) : ALL_RIGHTS;
+  };
+  const redis = redisInterface(store, { ...options, admit, problemOf: failure });
+  for (const path of [`${REDIS_PATH}:ns`, `${REDIS_PATH}:ns/*`]) app.all(path, (c) => redis(c.req.raw));
   app.notFound(authorized(nowhere));
   app.onError((error, { req: { raw } }) => failed(error, raw));
 

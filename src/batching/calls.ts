@@ -2,14 +2,12 @@
 
 import type { Range } from "../database/statements.ts";
 import type { Reads, Scanned } from "../database/table.ts";
-import { COUNTER_BYTES } from "../store/counter.ts";
 import type { Answer, Write } from "../store/decide.ts";
 import {
   type Caller,
   type Consistency,
   type EntryKey,
   type ExpireResult,
-  type IncrementResult,
   keyName,
   type ListPage,
   type Store,
@@ -57,9 +55,8 @@ export function storeOver(way: Way): Store {
     delete: (key, ifMatch, caller) => change<boolean>(key, { kind: "delete", ifMatch }, caller),
     expire: (key, expiry, condition = {}, caller) =>
       change<ExpireResult>(key, { kind: "expire", expiry, condition }, caller),
-    increment: (key, increment, caller) => {
-      const write = { kind: "increment", version: newVersion(), increment } as const;
-      return change<IncrementResult>(key, write, caller, COUNTER_BYTES);
+    update: (key, update, caller) => {
+      return change(key, { kind: "update", version: newVersion(), update }, caller, update.bytes);
     },
     persist: (key, caller) => change<boolean>(key, { kind: "persist" }, caller),
     list: (query, caller) => {

@@ -10,9 +10,10 @@
 
 import type { Change, Put, StoredRow } from "../database/statements.ts";
 import type { Known, Table } from "../database/table.ts";
+import { BATCH_BYTES, BATCH_READ_BYTES } from "../limits.ts";
 import { type Answer, decide, isBlind, isLive, type Row, type Write } from "../store/decide.ts";
 import { StoreError } from "../store/error.ts";
-import type { EntryKey } from "../store/store.ts";
+import type { Content } from "../store/store.ts";
 import { newRevision, type Revision, versionOf } from "../store/version.ts";
 import { afterFailure, type Batch, DONE, isUnknown, type Rest, together, type Waiting } from "./batch.ts";
 
@@ -51,17 +52,15 @@ class WriteBatch {
       if (calls.every(({ write, tried }) => write.kind === "look" && !tried)) return "look";
       const isAllBlind = calls.every(({ write, tried }) => isBlind(write) && !tried);
       if (isAllBlind) return calls.at(-1)?.write.kind;
-      // Whose rows need to be known with their values.
-      return calls.some(({ write }) => write.kind === "increment") ? "increment" : undefined;
+      return valueBytesOf(calls);
     });
-    const ways = [
-      [kinds.get("put"), this.putAll],
-      [kinds.get("delete"), this.deleteAll],
-      [kinds.get("look"), this.lookAtAll],
-      [kinds.get("increment"), this.countAll],
-      [kinds.get(undefined), this.decideAll],
-    ] as const;
-    return together(await Promise.all(ways.map(([groups, way]) => (groups ? way.call(this, groups) : DONE))));
+    const rests = Array.from(kinds, ([kind, groups]) => {
+      if (kind === "put") return this.putAll(groups);
+      if (kind === "delete") return this.deleteAll(groups);
+      if (kind === "look") return this.lookAtAll(groups);
+      return this.decideAll(groups, kind as number | undefined);
+    });
+    return together(await Promise.all(rests));
   }
 
   private putAll(groups: WriteCall[][]) {
@@ -106,26 +105,30 @@ class WriteBatch {
     return DONE;
   }
 
-  private decideAll(groups: WriteCall[][]) {
-    return this.decideOn(groups, (keys) => this.table.known(keys, this.deadline));
-  }
-
-  private countAll(groups: WriteCall[][]) {
-    return this.decideOn(groups, (keys) => this.table.counters(keys, this.deadline));
-  }
-
-  private async decideOn(groups: WriteCall[][], find: (keys: EntryKey[]) => Promise<Known>): Promise<Rest<WriteCall>> {
+  /** Decides on rows that are read with so many bytes of their values, or without them. */
+  private async decideAll(groups: WriteCall[][], valueBytes: number | undefined): Promise<Rest<WriteCall>> {
+    const share = Math.floor(BATCH_READ_BYTES / groups.length);
+    const isCut = valueBytes !== undefined && valueBytes > share;
     let known: Known;
     try {
-      known = await find(keysOf(groups));
+      // One byte more tells a value that was cut off from one that just fits.
+      known = await this.table.known(keysOf(groups), isCut ? share + 1 : valueBytes, this.deadline);
     } catch (error) {
       return this.afterFailure(groups.flat(), error);
     }
-    const plans = groups.flatMap((calls) => planOf(calls, known) ?? []);
+    const isLarge = ([first]: WriteCall[]) =>
+      isCut && groups.length > 1 && (known.rows.get((first as WriteCall).id)?.content?.value.length ?? 0) > share;
+    const { large = [], fitting = [] } = Object.groupBy(groups, (calls) => (isLarge(calls) ? "large" : "fitting"));
+    const rest: WriteCall[] = [];
+    const plans = fitting.flatMap((calls) => planOf(calls, known, rest) ?? []);
     const kinds = Map.groupBy(plans, ({ change: { guard, content } }) =>
       guard === null ? "create" : content ? "replace" : "touch",
     );
-    return together(await Promise.all(Array.from(kinds.values(), (each) => this.make(each))));
+    const parts = [...kinds.values()].flatMap(inParts);
+    const rests = await Promise.all(parts.map((each) => this.make(each)));
+    // One after the other, because each fills a statement.
+    for (const calls of large) rests.push(await this.decideAll([calls], valueBytes));
+    return together([...rests, { again: rest, failed: false }]);
   }
 
   /** Makes changes of one kind. */
@@ -163,18 +166,30 @@ class WriteBatch {
   }
 }
 
-/** Decides the writes of a key and answers those that change nothing; undefined if none does. */
-function planOf(calls: WriteCall[], { rows, clockMs }: Known): Plan | undefined {
+/**
+ * Decides the writes of a key and answers those that change nothing; undefined if none does. Those for which no room is
+ * left become part of the rest: each update of a value makes a new one.
+ */
+function planOf(calls: WriteCall[], { rows, clockMs }: Known, rest: WriteCall[]): Plan | undefined {
   const [{ key, id }] = calls as [WriteCall];
   const stored = rows.get(id);
-  const pending = calls.filter((waiting) => !waiting.call.isOver && !settle(waiting, stored?.revision));
   const before = stored ? rowOf(stored) : null;
   let row = before;
-  const answers = pending.map(({ write }) => {
-    const decision = decide(row, write, clockMs);
+  let madeBytes = 0;
+  const pending: WriteCall[] = [];
+  const answers: Answer[] = [];
+  for (const waiting of calls) {
+    if (waiting.call.isOver || settle(waiting, stored?.revision)) continue;
+    if (madeBytes > BATCH_BYTES && waiting.guardInDoubt === undefined) {
+      rest.push(waiting);
+      continue;
+    }
+    const decision = decide(row, waiting.write, clockMs);
+    if (waiting.write.kind === "update" && decision.row !== row) madeBytes += valueLength(decision.row?.content);
     row = decision.row;
-    return decision.answer;
-  });
+    pending.push(waiting);
+    answers.push(decision.answer);
+  }
   // Where an earlier attempt may still come, a revision of one's own keeps it from doing so.
   if (row === before && pending.every(({ guardInDoubt }) => guardInDoubt === undefined)) {
     for (const [i, { call }] of pending.entries()) call.resolve(answers[i] as Answer);
@@ -211,6 +226,36 @@ function settle({ call, tried, guardInDoubt }: WriteCall, revision: Revision | u
   else if (guardInDoubt === undefined || guardInDoubt === revision) return false;
   else call.reject(new StoreError("outcome_unknown", "the row has been changed since"));
   return true;
+}
+
+/** How much of their key's value writes look at; undefined where they look at no content. */
+function valueBytesOf(calls: WriteCall[]): number | undefined {
+  let most: number | undefined;
+  for (const { write } of calls) {
+    if (write.kind === "update" && write.update.valueBytes !== undefined)
+      most = Math.max(most ?? 0, write.update.valueBytes);
+  }
+  return most;
+}
+
+/** Each fits a statement, or is a plan alone: what updates make of values was not known when they were admitted. */
+function inParts(plans: Plan[]): Plan[][] {
+  const parts: Plan[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const plan of plans) {
+    const more = valueLength(plan.change.content);
+    if (bytes + more > BATCH_BYTES) {
+      parts.push([]);
+      bytes = 0;
+    }
+    bytes += more;
+    parts.at(-1)?.push(plan);
+  }
+  return parts;
+}
+
+function valueLength(content: Content | undefined): number {
+  return content?.value.length ?? 0;
 }
 
 function keysOf(groups: WriteCall[][]) {

@@ -5,7 +5,6 @@
 //
 // Time. SYSDATE, unlike NOW, is read when a row is judged: in an UPDATE or DELETE while its lock is held.
 
-import { COUNTER_BYTES } from "../store/counter.ts";
 import type { Content, EntryKey, NewExpiry } from "../store/store.ts";
 import type { Revision } from "../store/version.ts";
 
@@ -33,7 +32,7 @@ export interface Put {
 export interface StoredRow {
   revision: Revision;
   expiresAtMs: number | null;
-  /** Where it was asked for, with no more of the value than a counter may have, and a byte that tells of more. */
+  /** Where it was asked for, with so much of the value as was. */
   content?: Content;
 }
 
@@ -98,11 +97,11 @@ export function selectRows(keys: EntryKey[]): Statement {
   return read("find", rows, keys, [], ` UNION ALL SELECT NULL, NULL, NULL, ${CLOCK}`);
 }
 
-/** The same with what a counter may be. */
-export function selectCounters(keys: EntryKey[]): Statement {
-  const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, content_type, metadata, LEFT(value, ${COUNTER_BYTES + 1}) AS value, NULL AS clock FROM entries`;
+/** The same with their contents, with at most so many bytes of each value. */
+export function selectContents(keys: EntryKey[], valueBytes: number): Statement {
+  const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, content_type, metadata, LEFT(value, ?) AS value, NULL AS clock FROM entries`;
   const clock = ` UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, ${CLOCK}`;
-  return read("find_counters", rows, keys, [], clock);
+  return read("find_contents", rows, keys, [valueBytes], clock);
 }
 
 /** With locks, so as to wait for writers that are still at work. */

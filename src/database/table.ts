@@ -85,16 +85,10 @@ export class Table {
     return scanned.toSorted((a, b) => (range.reverse ? Buffer.compare(b.key, a.key) : Buffer.compare(a.key, b.key)));
   }
 
-  known(keys: EntryKey[], deadline: number): Promise<Known> {
-    return this.knownBy(statements.selectRows(keys), deadline);
-  }
-
-  /** With their contents, as far as they may be counters. */
-  counters(keys: EntryKey[], deadline: number): Promise<Known> {
-    return this.knownBy(statements.selectCounters(keys), deadline);
-  }
-
-  private async knownBy(statement: Statement, deadline: number): Promise<Known> {
+  /** With `valueBytes` also contents, with so much of their values. */
+  async known(keys: EntryKey[], valueBytes: number | undefined, deadline: number): Promise<Known> {
+    const statement =
+      valueBytes === undefined ? statements.selectRows(keys) : statements.selectContents(keys, valueBytes);
     const rows = await this.run<Rows>(statement, deadline);
     const clock = rows.pop();
     // There are two clocks then, and each is good for its own rows only.

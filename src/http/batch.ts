@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { BATCH_BODY_BYTES, BATCH_HELD_BYTES, BATCH_OPERATIONS } from "../limits.ts";
-import { type EntryKey, keyName, type Store } from "../store/store.ts";
+import type { EntryKey, Store } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
 import { type Operation, type OperationOptions, type Outcome, operation, perform, problemOutcome } from "./batched.ts";
 import { documentBody, type ReceiveOptions, receive } from "./body.ts";
@@ -14,6 +14,7 @@ import { callsOf, type Handler, type Operations } from "./operation.ts";
 import { namespaceOf, requireKey } from "./path.ts";
 import { Problem } from "./problem.ts";
 import { type Rights, requireRight } from "./rights.ts";
+import { Turns } from "./turns.ts";
 
 const document = z.strictObject({
   operations: z.array(z.unknown()).min(1).max(BATCH_OPERATIONS, `are at most ${BATCH_OPERATIONS}`),
@@ -67,16 +68,8 @@ export function batchCalls(store: Store, options: BatchOptions) {
   return callsOf(operations, { batch: handle });
 }
 
-/** What has been begun on one key, all of it reads or all of it writes. */
-interface Turn {
-  reads: boolean;
-  /** What has to happen before it. */
-  after: Promise<unknown> | undefined;
-  outcomes: Promise<Outcome>[];
-}
-
 class Batch {
-  private readonly turns = new Map<string, Turn>();
+  private readonly turns = new Turns();
   private bytesLeft = BATCH_BODY_BYTES;
 
   constructor(
@@ -105,7 +98,9 @@ class Batch {
       const reads = fields.op === "get" || fields.op === "head";
       requireRight(this.rights, reads ? "read" : "write");
       if (this.bytesLeft <= 0 && fields.op === "get") throw ANSWER_TOO_LARGE;
-      return await this.inTurn(key, reads, () => perform(this.store, key, fields, this.options, this.request.signal));
+      return await this.turns.inTurn(key, reads, () =>
+        perform(this.store, key, fields, this.options, this.request.signal),
+      );
     } catch (error) {
       return problemOutcome(error instanceof Problem ? error : this.options.problemOf(error, this.request));
     }
@@ -115,19 +110,6 @@ class Batch {
     const key = bytesOf(fields.key, fields.key_base64, "key");
     if (!key) throw new Problem("invalid_key", "An operation has a key, or a key_base64.");
     return requireKey(this.namespace, key.toString("latin1"));
-  }
-
-  /** Reads of a key see what the batch has written before, and nothing of what it writes later. */
-  private inTurn(key: EntryKey, reads: boolean, work: () => Promise<Outcome>): Promise<Outcome> {
-    const name = keyName(key);
-    let turn = this.turns.get(name);
-    if (!turn || turn.reads !== reads) {
-      turn = { reads, after: turn && Promise.allSettled(turn.outcomes), outcomes: [] };
-      this.turns.set(name, turn);
-    }
-    const outcome = turn.after ? turn.after.then(work) : work();
-    turn.outcomes.push(outcome);
-    return outcome;
   }
 
   /** The outcome, unless its value is one too many. */

@@ -12,14 +12,13 @@ import {
   type ExpireResult,
   type ExpiryTime,
   following,
-  type Increment,
-  type IncrementResult,
   keyName,
   type ListedEntry,
   type ListPage,
   type ListQuery,
   type NewEntry,
   type Store,
+  type Update,
 } from "./store.ts";
 import { newVersion, type Version } from "./version.ts";
 
@@ -62,9 +61,9 @@ export class ModelStore implements Store {
     return this.call("persist", caller, () => this.write(key, { kind: "persist" }) as boolean);
   }
 
-  increment(key: EntryKey, increment: Increment, caller?: Caller): Promise<IncrementResult> {
-    const write = { kind: "increment", version: newVersion(), increment } as const;
-    return this.call("increment", caller, () => this.write(key, write) as IncrementResult);
+  update<A>(key: EntryKey, update: Update<A>, caller?: Caller): Promise<A> {
+    const write = { kind: "update", version: newVersion(), update } as const;
+    return this.call("update", caller, () => this.write(key, write) as A);
   }
 
   /** In the order of keys, whichever is asked for. */
