@@ -1,8 +1,12 @@
 // Clients of Redis over REST, unmodified, against the real servers: only the address is another.
 
 import { describe, expect, test } from "bun:test";
+import { Lock } from "@upstash/lock";
+import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
 import { createClient } from "@vercel/kv";
+import { Hono } from "hono";
+import { RedisStore, rateLimiter } from "hono-rate-limiter";
 import { createStorage } from "unstorage";
 import upstashDriver from "unstorage/drivers/upstash";
 import { targets } from "./targets.ts";
@@ -60,7 +64,7 @@ describe.each([
     expect([await redis.type("n"), await redis.type("k")]).toEqual(["string", "none"]);
     expect(await redis.del("n", "f", "k")).toBe(2);
     expect(await redis.ping()).toBe("PONG");
-    expect(redis.hset("h", { a: 1 })).rejects.toThrow("unknown command");
+    expect(redis.lpush("h", 1)).rejects.toThrow("unknown command");
   });
 });
 
@@ -150,4 +154,95 @@ test("large values are changed beside small ones", async () => {
   expect(await Promise.all(Array.from({ length: 12 }, (_, i) => redis.getrange(`k${i}`, -2, -1)))).toEqual(
     Array.from({ length: 12 }, (_, i) => (i % 2 ? "xy" : "ly")),
   );
+});
+
+describe("@upstash/ratelimit", () => {
+  const LIMIT = 20;
+  const CALLS = 60;
+  test.each([
+    ["fixedWindow", Ratelimit.fixedWindow(LIMIT, "1 h")],
+    ["slidingWindow", Ratelimit.slidingWindow(LIMIT, "1 h")],
+    ["tokenBucket", Ratelimit.tokenBucket(LIMIT, "1 h", LIMIT)],
+  ])("%s lets exactly as many pass as it may, from many clients at once", async (_, limiter) => {
+    const url = freshUrl();
+    const limiters = Array.from({ length: 6 }, () => {
+      return new Ratelimit({ redis: new Redis(options(url)), limiter, ephemeralCache: false, analytics: false });
+    });
+    const results = await Promise.all(Array.from({ length: CALLS }, (_, i) => limiters[i % 6]?.limit("user")));
+    expect(results.filter((each) => each?.success)).toHaveLength(LIMIT);
+    expect((await limiters[0]?.getRemaining("user"))?.remaining).toBeLessThanOrEqual(0);
+    // Another's are another's.
+    expect((await limiters[0]?.limit("another"))?.success).toBe(true);
+  });
+
+  test("a limit that is set while it runs", async () => {
+    const redis = new Redis(options());
+    const ratelimit = new Ratelimit({
+      ...{ redis, limiter: Ratelimit.slidingWindow(LIMIT, "1 h"), ephemeralCache: false as const },
+      dynamicLimits: true,
+    });
+    await ratelimit.setDynamicLimit({ limit: 2 });
+    const results = [await ratelimit.limit("u"), await ratelimit.limit("u"), await ratelimit.limit("u")];
+    expect(results.map(({ success, limit }) => [success, limit])).toEqual([
+      [true, 2],
+      [true, 2],
+      [false, 2],
+    ]);
+  });
+});
+
+test("@upstash/lock: one holder at a time, for as long as its lease", async () => {
+  const redis = new Redis(options());
+  const retry = { attempts: 1, delay: 10 };
+  const [one, other] = [0, 1].map(() => new Lock({ id: "lock", redis, lease: 60_000, retry })) as [Lock, Lock];
+  expect(await one.acquire()).toBe(true);
+  expect(await other.acquire()).toBe(false);
+  expect(await one.getStatus()).toBe("ACQUIRED");
+  expect(await one.extend(60_000)).toBe(true);
+  expect(await redis.pttl("lock")).toBeGreaterThan(100_000);
+  expect(await other.release()).toBe(false);
+  expect(await one.release()).toBe(true);
+  expect(await other.acquire()).toBe(true);
+});
+
+test("hono-rate-limiter", async () => {
+  const LIMIT = 5;
+  const client = new Redis(options());
+  const app = new Hono();
+  const store = new RedisStore({ client });
+  app.use(rateLimiter({ windowMs: 3_600_000, limit: LIMIT, store, keyGenerator: () => "user" }));
+  app.get("/", (c) => c.text("ok"));
+  const answers = await Promise.all(Array.from({ length: 12 }, () => app.request("/")));
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(LIMIT);
+  expect(answers.filter(({ status }) => status === 429)).toHaveLength(12 - LIMIT);
+  await store.resetKey("user");
+  expect((await app.request("/")).status).toBe(200);
+});
+
+test("a script that one server was told is known to the others", async () => {
+  const namespace = new URL(freshUrl()).pathname;
+  const at = (base: string) => new Redis(options(new URL(namespace, base).href));
+  const source = `return KEYS[1] .. ARGV[1] -- ${crypto.randomUUID()}`;
+  const sha = await at(targets.worker.url).scriptLoad(source);
+  expect(await at(targets.vitess.url).evalsha(sha, ["k"], ["v"])).toBe("kv");
+  expect(at(targets.vitess.url).evalsha("0".repeat(40), ["k"], ["v"])).rejects.toThrow("NOSCRIPT");
+});
+
+test("a transaction and MSET: of one key they happen, of several nothing does", async () => {
+  const redis = new Redis(options());
+  const transaction = redis.multi().set("k", 1).incr("k").append("k", "!").get("k").strlen("k");
+  expect(await transaction.exec<unknown[]>()).toEqual(["OK", 2, 2, "2!", 2]);
+  expect(await redis.mset({ m: 1 })).toBe("OK");
+  expect(redis.multi().set("a", 1).set("b", 1).exec()).rejects.toThrow("CROSSSLOT");
+  expect(redis.mset({ a: 1, b: 1 })).rejects.toThrow("CROSSSLOT");
+  expect(await redis.exists("a", "b")).toBe(0);
+});
+
+test("a script that never ends is stopped, and changes nothing", async () => {
+  const redis = new Redis(options());
+  await redis.set("k", "before");
+  const endless = redis.eval("redis.call('SET', KEYS[1], 'after') while true do end", ["k"], []);
+  expect(endless).rejects.toThrow("a script may take");
+  await endless.catch(() => {});
+  expect(await redis.get<string>("k")).toBe("before");
 });

@@ -2,9 +2,9 @@
 
 import { type EntryKey, keyName } from "../store/store.ts";
 
-/** What has been begun on one key, all of it reads or all of it writes. */
+/** What has been begun on one key: reads, writes, or one thing that is about other keys too. */
 interface Turn {
-  reads: boolean;
+  kind: "reads" | "writes" | "alone";
   /** What has to happen before it. */
   after: Promise<unknown> | undefined;
   begun: Promise<unknown>[];
@@ -17,12 +17,21 @@ export class Turns {
   inTurn<T>(key: EntryKey, reads: boolean, work: () => Promise<T>): Promise<T> {
     const name = keyName(key);
     let turn = this.turns.get(name);
-    if (!turn || turn.reads !== reads) {
-      turn = { reads, after: turn && Promise.allSettled(turn.begun), begun: [] };
+    const kind = reads ? "reads" : "writes";
+    if (turn?.kind !== kind) {
+      turn = { kind, after: turn && Promise.allSettled(turn.begun), begun: [] };
       this.turns.set(name, turn);
     }
     const outcome = turn.after ? turn.after.then(work) : work();
     turn.begun.push(outcome);
+    return outcome;
+  }
+
+  /** What is about several keys: after all that was begun on any of them, and before all that comes. */
+  inTurns<T>(keys: EntryKey[], work: () => Promise<T>): Promise<T> {
+    const begun = keys.flatMap((key) => this.turns.get(keyName(key))?.begun ?? []);
+    const outcome = begun.length > 0 ? Promise.allSettled(begun).then(work) : work();
+    for (const key of keys) this.turns.set(keyName(key), { kind: "alone", after: undefined, begun: [outcome] });
     return outcome;
   }
 }

@@ -8,6 +8,7 @@ import { LONG_DOUBLE_BYTES, parseLongDouble, sum, textOfLongDouble } from "./lon
 import { NOT_AN_INTEGER, RedisError, type Reply } from "./reply.ts";
 import type { Plan } from "./step.ts";
 import { contentAfter } from "./strings.ts";
+import { deciding, textIn } from "./values.ts";
 
 const OVERFLOW = new RedisError("ERR increment or decrement would overflow");
 const NO_NEGATIVE = new RedisError("ERR decrement would overflow");
@@ -34,27 +35,26 @@ export const COUNTERS: Record<string, Command> = {
 };
 
 function add(key: Buffer | undefined, by: bigint, context: Context): Plan {
-  const { apply, ...rest } = incrementing({ by, initial: 0n });
-  const update: Update<Reply> = {
-    ...rest,
-    apply: (found, at) => {
-      const { entry, answer } = apply(found, at);
-      return { entry, answer: answer.outcome === "set" ? answer.value : REFUSALS[answer.outcome] };
-    },
+  const { apply, bytes, valueBytes } = incrementing({ by, initial: 0n });
+  const decided: Update<Reply>["apply"] = (found, at) => {
+    textIn(found?.content);
+    const { entry, answer } = apply(found, at);
+    return { entry, answer: answer.outcome === "set" ? answer.value : REFUSALS[answer.outcome] };
   };
+  const update = deciding(bytes, decided, valueBytes);
   return { steps: [{ kind: "update", key: keyOf(key as Buffer, context), update }] };
 }
 
 function addFloat(key: Buffer, by: Buffer, context: Context): Plan {
   const amount = parseLongDouble(by);
   const apply: Update<Reply>["apply"] = (found) => {
-    const before = parseLongDouble(found?.content?.value ?? Buffer.from("0"));
-    if (!before || !amount) return { entry: found, answer: NOT_A_FLOAT };
+    const before = parseLongDouble(textIn(found?.content)?.value ?? Buffer.from("0"));
+    if (!before || !amount) throw NOT_A_FLOAT;
     const after = sum(before, amount);
-    if (after === "infinite") return { entry: found, answer: NOT_FINITE };
+    if (after === "infinite") throw NOT_FINITE;
     const value = Buffer.from(textOfLongDouble(after));
     return { entry: { content: contentAfter(found, value), expiresAtMs: found?.expiresAtMs ?? null }, answer: value };
   };
-  const update = { apply, valueBytes: LONG_DOUBLE_BYTES + 1, bytes: LONG_DOUBLE_BYTES };
+  const update = deciding(LONG_DOUBLE_BYTES, apply, LONG_DOUBLE_BYTES + 1);
   return { steps: [{ kind: "update", key: keyOf(key, context), update }] };
 }

@@ -6,11 +6,12 @@ import { type Context, expiryOf, integer, keyOf, type Unit, word } from "./argum
 import type { Command } from "./command.ts";
 import { RedisError, type Reply, Status } from "./reply.ts";
 import type { Info, Plan, Step } from "./step.ts";
+import { isHash } from "./values.ts";
 
 const MANY: Command["args"] = [1, Number.POSITIVE_INFINITY];
 const GT_AND_LT = new RedisError("ERR GT and LT options at the same time are not compatible");
 const NX_AND_OTHERS = new RedisError("ERR NX and XX, GT or LT options at the same time are not compatible");
-const [STRING, NONE] = [new Status("string"), new Status("none")];
+const [STRING, HASH, NONE] = [new Status("string"), new Status("hash"), new Status("none")];
 
 /** What the TTL commands answer of a key that is not there, and of one that never expires. */
 const [ABSENT, FOREVER] = [-2, -1];
@@ -26,7 +27,7 @@ const removes: Command = {
 
 export const KEYS: Record<string, Command> = {
   ...{ DEL: removes, UNLINK: removes, EXISTS: exists, TOUCH: exists },
-  TYPE: look((info) => (info ? STRING : NONE)),
+  TYPE: look((info) => (!info ? NONE : isHash(info) ? HASH : STRING)),
   TTL: look(expiring(({ ttlMs }) => Math.floor((ttlMs + 500) / 1000))),
   PTTL: look(expiring(({ ttlMs }) => ttlMs)),
   EXPIRETIME: look(expiring(({ atMs }) => Math.floor((atMs + 500) / 1000))),

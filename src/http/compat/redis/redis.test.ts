@@ -82,7 +82,7 @@ describe("a command", () => {
   });
 
   test("that is not there, or has a key that can't be, is told without what it was given", async () => {
-    expect(await error("HSET", "secret", "f", "v")).toBe("ERR unknown command 'HSET', with args beginning with: ");
+    expect(await error("LPUSH", "secret", "v")).toBe("ERR unknown command 'LPUSH', with args beginning with: ");
     for (const key of ["", ".", "..", "k".repeat(513)])
       expect(await error("GET", key)).toStartWith("ERR a key is 1 to 512");
   });

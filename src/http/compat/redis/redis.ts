@@ -67,8 +67,10 @@ async function respond(request: Request, { parts }: Target, body: Buffer, run: R
   const encoding: Encoding = request.headers.get("Upstash-Encoding") === "base64" ? "base64" : "text";
   const [first] = parts;
   const isBody = first === undefined;
-  if (request.method === "POST" && parts.length === 1 && first?.toString() === "pipeline") {
-    const replies = await run.all(commandsIn(body));
+  const many = parts.length === 1 && request.method === "POST" ? String(first) : "";
+  if (many === "pipeline" || many === "multi-exec") {
+    const commands = commandsIn(body);
+    const replies = await (many === "pipeline" ? run.all(commands) : run.transaction(commands));
     return jsonAnswer(request, 200, `[${replies.map((reply) => documentOf(reply, encoding)).join(",")}]`, run);
   }
   const command = isBody ? commandIn(body) : [...parts, ...(body.length > 0 ? [body] : []), ...queryArguments(request)];

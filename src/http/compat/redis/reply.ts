@@ -10,6 +10,9 @@ export const OK = new Status("OK");
 /** An error of the protocol: its first word, in capitals, is its kind. */
 export class RedisError extends Error {}
 
+/** What is no command of ours, or has not as many arguments as it must: a transaction that holds it does not happen. */
+export class NoCommand extends RedisError {}
+
 export type Reply = null | number | bigint | Buffer | Status | RedisError | Reply[];
 
 export type Encoding = "base64" | "text";

@@ -5,9 +5,11 @@ import type { Caller, Store } from "../../../store/store.ts";
 import type { Rights } from "../../rights.ts";
 import { Turns } from "../../turns.ts";
 import type { Context } from "./arguments.ts";
-import { planOf } from "./commands.ts";
+import { planOf, prepare } from "./commands.ts";
+import { execute } from "./program.ts";
 import { bytesOf, RedisError, type Reply } from "./reply.ts";
 import { joined, type Plan, perform, reads, type Step, together } from "./step.ts";
+import { transactionOf } from "./transaction.ts";
 
 /** A value that a write answers can't be asked for again: fewer of these are held than of those that are read. */
 const WRITTEN_WEIGHT = 16;
@@ -39,6 +41,7 @@ export class Run {
   ) {}
 
   async all(commands: Buffer[][]): Promise<Reply[]> {
+    await prepare(commands, this.store, this.options.caller);
     const replies: Reply[] = [];
     const held = Math.max(1, Math.floor(BATCH_HELD_BYTES / this.options.maxValueBytes));
     for (const part of inParts(
@@ -50,12 +53,19 @@ export class Run {
     return replies;
   }
 
+  /** All or none of the commands. Throws a RedisError where none happens. */
+  async transaction(commands: Buffer[][]): Promise<Reply[]> {
+    const transaction = transactionOf(commands, this.options);
+    for (const plan of transaction.plans) requireRights(plan, this.options.rights, "exec");
+    this.hasWritten = true;
+    return (await execute(this.store, transaction, this.options.caller)) as Reply[];
+  }
+
   private plan(command: Buffer[]): Planned {
     try {
       const plan = planOf(command, this.options);
-      requireRights(plan, this.options.rights, command[0]);
-      const weight = "steps" in plan ? plan.steps.reduce((sum, step) => sum + weightOf(step), 0) : 0;
-      return { plan, weight };
+      requireRights(plan, this.options.rights, String(command[0]));
+      return { plan, weight: weightOf(plan) };
     } catch (error) {
       return { plan: error instanceof RedisError ? error : this.options.errorOf(error), weight: 0 };
     }
@@ -80,6 +90,12 @@ export class Run {
     try {
       if ("reply" in plan) return plan.reply;
       if ("walk" in plan) return await plan.walk(this.store, this.options.caller);
+      if ("exclusive" in plan) {
+        this.hasWritten = true;
+        const reply = await this.turns.inTurns(plan.keys, () => plan.exclusive(this.store, this.options.caller));
+        this.bytesLeft -= bytesOf(reply);
+        return reply;
+      }
       const isWrite = plan.steps.some((step) => !reads(step));
       this.hasWritten ||= isWrite;
       const replies: Reply[] = [];
@@ -95,6 +111,7 @@ export class Run {
       }
       return joined(plan, replies);
     } catch (error) {
+      if (error instanceof RedisError) return error;
       return this.options.errorOf(error);
     }
   }
@@ -109,7 +126,12 @@ export class Run {
   }
 }
 
-function weightOf(step: Step): number {
+function weightOf(plan: Plan): number {
+  if ("exclusive" in plan) return plan.keys.length > 0 ? WRITTEN_WEIGHT : 0;
+  return "steps" in plan ? plan.steps.reduce((sum, step) => sum + weightOfStep(step), 0) : 0;
+}
+
+function weightOfStep(step: Step): number {
   if (step.kind === "get") return 1;
   return step.kind === "update" && step.answersValue ? WRITTEN_WEIGHT : 0;
 }
@@ -129,12 +151,13 @@ function inParts(commands: Planned[], held: number): Planned[][] {
   return parts;
 }
 
-function requireRights(plan: Plan, rights: Rights, name: Buffer | undefined) {
+function requireRights(plan: Plan, rights: Rights, name: string) {
   if ("reply" in plan) return;
   const steps = "steps" in plan ? plan.steps : [];
-  const needsRead =
-    "walk" in plan || steps.some((step) => reads(step) || (step.kind === "update" && step.answersValue));
-  const needsWrite = steps.some((step) => !reads(step));
+  const isExclusive = "exclusive" in plan;
+  const tells = (step: Step) => reads(step) || (step.kind === "update" && step.answersValue === true);
+  const needsRead = isExclusive || "walk" in plan || steps.some(tells);
+  const needsWrite = isExclusive || steps.some((step) => !reads(step));
   if ((!needsRead || rights.has("read")) && (!needsWrite || rights.has("write"))) return;
-  throw new RedisError(`NOPERM this token has no permissions to run the '${String(name).toLowerCase()}' command`);
+  throw new RedisError(`NOPERM this token has no permissions to run the '${name.toLowerCase()}' command`);
 }

@@ -2,16 +2,17 @@
 
 import { StoreError } from "../../../store/error.ts";
 import type { Caller, Condition, EntryKey, NewEntry, Store, Update } from "../../../store/store.ts";
-import type { Reply } from "./reply.ts";
+import { RedisError, type Reply } from "./reply.ts";
 
 /** What a command sees of an entry besides its value. */
 export interface Info {
   valueBytes: number;
+  contentType: string;
   expiry: { atMs: number; ttlMs: number } | null;
 }
 
 export type Step = { key: EntryKey } & (
-  | { kind: "get"; reply: (entry: { value: Buffer } | null) => Reply }
+  | { kind: "get"; reply: (entry: { value: Buffer; contentType: string } | null) => Reply }
   | { kind: "head"; reply: (info: Info | null) => Reply }
   | { kind: "put"; entry: NewEntry; condition?: Condition; reply: (isDone: boolean) => Reply }
   /** `answersValue` where its reply can be the value that was there. */
@@ -23,6 +24,8 @@ export type Plan =
   | { steps: Step[]; join?: (replies: Reply[]) => Reply }
   /** What looks at the whole namespace. */
   | { walk: (store: Store, caller: Caller) => Promise<Reply> }
+  /** What is done to several keys together. */
+  | { keys: EntryKey[]; exclusive: (store: Store, caller: Caller) => Promise<Reply> }
   | { reply: Reply };
 
 export function reads({ kind }: Step): boolean {
@@ -34,14 +37,24 @@ export function joined({ join }: { join?: (replies: Reply[]) => Reply }, replies
   return join ? join(replies) : (replies[0] as Reply);
 }
 
+/** A reply, or the RedisError that is thrown in its place. */
+export function answered(reply: () => Reply): Reply {
+  try {
+    return reply();
+  } catch (error) {
+    if (error instanceof RedisError) return error;
+    throw error;
+  }
+}
+
 /** Has the store do it. */
 export async function perform(store: Store, step: Step, caller: Caller): Promise<Reply> {
   const { key } = step;
   switch (step.kind) {
     case "get":
-      return step.reply(await store.get(key, caller));
+      return store.get(key, caller).then((entry) => answered(() => step.reply(entry)));
     case "head":
-      return step.reply(await store.head(key, caller));
+      return store.head(key, caller).then((info) => answered(() => step.reply(info)));
     case "put":
       return step.reply((await store.put(key, step.entry, step.condition, caller)) !== null);
     case "update":

@@ -7,12 +7,11 @@ import { type Context, integer, isUnit, keyOf, positiveExpiry, type Unit, word }
 import type { Command } from "./command.ts";
 import { OK, RedisError, type Reply, SYNTAX_ERROR, TOO_LARGE } from "./reply.ts";
 import type { Plan, Step } from "./step.ts";
+import { deciding, isHash, textIn } from "./values.ts";
 
 type Bytes = readonly Buffer[];
 
 const OUT_OF_RANGE = new RedisError("ERR offset is out of range");
-/** An update that looks at the value looks at all of it. */
-const WHOLE = Number.POSITIVE_INFINITY;
 
 export const STRINGS: Record<string, Command> = {
   GET: {
@@ -22,20 +21,27 @@ export const STRINGS: Record<string, Command> = {
   MGET: {
     args: [1, Number.POSITIVE_INFINITY],
     plan: (keys, context) => ({
-      steps: keys.map((key) => ({ kind: "get", key: keyOf(key, context), reply: valueIn })),
+      steps: keys.map((key) => ({
+        ...{ kind: "get", key: keyOf(key, context) },
+        reply: (entry) => (isHash(entry) ? null : valueIn(entry)),
+      })),
       join: (replies) => replies,
     }),
   },
   STRLEN: {
     args: [1, 1],
     plan: ([key], context) =>
-      one({ kind: "head", key: keyOf(key as Buffer, context), reply: (info) => info?.valueBytes ?? 0 }),
+      one({ kind: "head", key: keyOf(key as Buffer, context), reply: (info) => textIn(info)?.valueBytes ?? 0 }),
   },
   GETRANGE: {
     args: [3, 3],
     plan: ([key, start, end], context) => {
       const range = [integer(start as Buffer), integer(end as Buffer)] as const;
-      return one({ kind: "get", key: keyOf(key as Buffer, context), reply: (entry) => part(entry?.value, ...range) });
+      return one({
+        kind: "get",
+        key: keyOf(key as Buffer, context),
+        reply: (entry) => part(textIn(entry)?.value, ...range),
+      });
     },
   },
   SET: { args: [2, Number.POSITIVE_INFINITY], plan: set },
@@ -49,18 +55,18 @@ export const STRINGS: Record<string, Command> = {
     args: [2, 2],
     plan: ([key, value], context) => {
       const content = newContent(value as Buffer, context);
-      const apply: Update<Reply>["apply"] = (found) => ({
+      const update = deciding(content.value.length, (found) => ({
         entry: { content, expiresAtMs: null },
-        answer: found?.content?.value ?? null,
-      });
-      return one(exchange(key, context, { apply, valueBytes: WHOLE, bytes: content.value.length }));
+        answer: valueIn(found?.content),
+      }));
+      return one(exchange(key, context, update));
     },
   },
   GETDEL: {
     args: [1, 1],
     plan: ([key], context) => {
-      const apply: Update<Reply>["apply"] = (found) => ({ entry: null, answer: found?.content?.value ?? null });
-      return one(exchange(key, context, { apply, valueBytes: WHOLE, bytes: 0 }));
+      const update = deciding(0, (found) => ({ entry: null, answer: valueIn(found?.content) }));
+      return one(exchange(key, context, update));
     },
   },
   GETEX: { args: [1, Number.POSITIVE_INFINITY], plan: getEx },
@@ -100,8 +106,8 @@ function exchange(key: Buffer | undefined, context: Context, update: Update<Repl
   return { kind: "update", key: keyOf(key as Buffer, context), update, answersValue: true };
 }
 
-function valueIn(entry: { value: Buffer } | null): Reply {
-  return entry ? entry.value : null;
+function valueIn(entry: { value: Buffer; contentType: string } | null | undefined): Buffer | null {
+  return textIn(entry)?.value ?? null;
 }
 
 /** A value that another has to have room for. */
@@ -122,19 +128,14 @@ export function contentAfter(found: EntryState | null, value: Buffer): Content {
 
 /** Answers the new length; a value that is left as it is, is not written, nor made where there is none. */
 function changed(key: Buffer, bytes: number, context: Context, change: (before: Buffer) => Buffer): Plan {
-  const apply: Update<Reply>["apply"] = (found) => {
-    const before = found?.content?.value ?? Buffer.alloc(0);
-    let after: Buffer;
-    try {
-      after = requireFit(change(before), context);
-    } catch (error) {
-      return { entry: found, answer: error as RedisError };
-    }
+  const update = deciding(bytes, (found) => {
+    const before = valueIn(found?.content) ?? Buffer.alloc(0);
+    const after = requireFit(change(before), context);
     if (after === before) return { entry: found, answer: before.length };
     const expiresAtMs = found?.expiresAtMs ?? null;
     return { entry: { content: contentAfter(found, after), expiresAtMs }, answer: after.length };
-  };
-  return one({ kind: "update", key: keyOf(key, context), update: { apply, valueBytes: WHOLE, bytes } });
+  });
+  return one({ kind: "update", key: keyOf(key, context), update });
 }
 
 function put(
@@ -209,14 +210,14 @@ function set([key, value, ...args]: Buffer[], context: Context): Plan {
 /** SET that has to see what was there. */
 function setAndLook(key: Buffer, value: Buffer, expiry: NewExpiry, options: Options, context: Context): Plan {
   const content = newContent(value, context);
-  const apply: Update<Reply>["apply"] = (found, { nowMs }) => {
-    const before = found?.content?.value ?? null;
+  const update = deciding(content.value.length, (found, { nowMs }) => {
+    // Without GET, a hash is a value like any other that is not the one that is compared.
+    const before = options.get ? valueIn(found?.content) : (found?.content?.value ?? null);
     if (!holds(options, before)) return { entry: found, answer: options.get ? before : null };
     const kept = found?.expiresAtMs ?? null;
     const expiresAtMs = expiry === "keep" ? kept : expiry === "never" ? null : instantOf(expiry, nowMs);
     return { entry: { content, expiresAtMs }, answer: options.get ? before : OK };
-  };
-  const update = { apply, valueBytes: WHOLE, bytes: content.value.length };
+  });
   return one({ kind: "update", key: keyOf(key, context), update, answersValue: options.get });
 }
 
@@ -233,13 +234,13 @@ function getEx([key, ...args]: Buffer[], context: Context): Plan {
   if (!unit) return one({ kind: "get", key: id, reply: valueIn });
   // Of a key that is not there, Redis does not say that the time is wrong.
   const expiry = time && checked(() => positiveExpiry(time, unit as Unit, "getex"));
-  const apply: Update<Reply>["apply"] = (found, { nowMs }) => {
+  const update = deciding(0, (found, { nowMs }) => {
     if (!found) return { entry: null, answer: null };
-    if (expiry instanceof RedisError) return { entry: found, answer: expiry };
-    const expiresAtMs = expiry ? instantOf(expiry, nowMs) : null;
-    return { entry: { content: found.content, expiresAtMs }, answer: found.content?.value ?? null };
-  };
-  return one(exchange(key, context, { apply, valueBytes: WHOLE, bytes: 0 }));
+    const answer = valueIn(found.content);
+    if (expiry instanceof RedisError) throw expiry;
+    return { entry: { content: found.content, expiresAtMs: expiry ? instantOf(expiry, nowMs) : null }, answer };
+  });
+  return one(exchange(key, context, update));
 }
 
 function checked(expiry: () => ExpiryTime): ExpiryTime | RedisError {

@@ -8,6 +8,7 @@ import type { Command } from "./command.ts";
 import { literalPrefix, matchesGlob } from "./glob.ts";
 import { RedisError, type Reply, Status, SYNTAX_ERROR } from "./reply.ts";
 import type { Plan } from "./step.ts";
+import { isHash } from "./values.ts";
 
 const DEFAULT_COUNT = 10n;
 /** Pages that DBSIZE reads at most; a larger namespace is not counted. */
@@ -49,13 +50,13 @@ function keyIn({ key }: ListedEntry, namespace: string): Buffer {
 function scan([from, ...args]: Buffer[], { namespace }: Context): Plan {
   let count = DEFAULT_COUNT;
   let pattern = Buffer.from("*");
-  let isString = true;
+  let type: string | undefined;
   for (let i = 0; i < args.length; i += 2) {
     const [option, argument] = [word(args[i]), args[i + 1]];
     if (!argument) throw SYNTAX_ERROR;
     if (option === "COUNT") count = integer(argument);
     else if (option === "MATCH") pattern = argument as Buffer<ArrayBuffer>;
-    else if (option === "TYPE") isString = word(argument) === "STRING";
+    else if (option === "TYPE") type = word(argument);
     else throw SYNTAX_ERROR;
     if (count < 1n) throw SYNTAX_ERROR;
   }
@@ -72,8 +73,9 @@ function scan([from, ...args]: Buffer[], { namespace }: Context): Plan {
           throw error;
         });
       const keys = page.entries
+        .filter((entry) => type === undefined || type === (isHash(entry) ? "HASH" : "STRING"))
         .map((entry) => keyIn(entry, namespace))
-        .filter((key) => isString && matchesGlob(pattern, key));
+        .filter((key) => matchesGlob(pattern, key));
       return [Buffer.from(page.rest ? cursorOf(query, page.rest) : START), keys];
     },
   };
