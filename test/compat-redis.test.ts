@@ -9,7 +9,7 @@ import { Hono } from "hono";
 import { RedisStore, rateLimiter } from "hono-rate-limiter";
 import { createStorage } from "unstorage";
 import upstashDriver from "unstorage/drivers/upstash";
-import { targets } from "./targets.ts";
+import { call, targets } from "./targets.ts";
 
 let namespaces = 0;
 /** A namespace that no other test uses. */
@@ -203,6 +203,29 @@ test("@upstash/lock: one holder at a time, for as long as its lease", async () =
   expect(await other.release()).toBe(false);
   expect(await one.release()).toBe(true);
   expect(await other.acquire()).toBe(true);
+});
+
+test("a limiter on one hot key, from 200 connections and from the Worker too, lets no more pass than its limit", async () => {
+  const [CONNECTIONS, CALLS, LIMIT] = [200, 5, 333];
+  const source =
+    "local n = tonumber(redis.call('GET', KEYS[1]) or 0) if n >= tonumber(ARGV[1]) then return 0 end redis.call('INCR', KEYS[1]) if n == 0 then redis.call('PEXPIRE', KEYS[1], 3600000) end return 1";
+  const { pathname } = new URL(freshUrl());
+  const body = JSON.stringify(["EVAL", source, 1, "hot", LIMIT]);
+  const limit = async (base: string) => {
+    const answer = await call(new URL(pathname, base).href, { method: "POST", body });
+    return ((await answer.json()) as { result: number }).result;
+  };
+  const connection = async (base: string, calls: number) => {
+    const passed: number[] = [];
+    for (let i = 0; i < calls; i++) passed.push(await limit(base));
+    return passed;
+  };
+  const results = await Promise.all([
+    ...Array.from({ length: CONNECTIONS }, () => connection(targets.vitess.url, CALLS)),
+    connection(targets.worker.url, 10),
+  ]);
+  expect(results.flat()).toHaveLength(CONNECTIONS * CALLS + 10);
+  expect(results.flat().filter((each) => each === 1)).toHaveLength(LIMIT);
 });
 
 test("hono-rate-limiter", async () => {

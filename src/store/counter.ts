@@ -8,7 +8,7 @@ const MAX = 2n ** 63n - 1n;
 /** As Redis takes a number: no sign that says nothing, no leading zeros, no spaces. */
 const INTEGER = /^(?:0|-?[1-9]\d*)$/;
 /** Of the longest, with its sign. */
-export const COUNTER_BYTES = 20;
+const COUNTER_BYTES = 20;
 const COUNTER_CONTENT_TYPE = "text/plain";
 
 /** Adds to a counter, which is made if it is not there. */

@@ -116,7 +116,7 @@ const words = (...parts: fc.Arbitrary<string | string[]>[]) => fc.tuple(...parts
 const name = (command: string) => fc.constantFrom(command, command.toLowerCase());
 const keys = fc.array(key, { minLength: 1, maxLength: 4 });
 
-export const command: fc.Arbitrary<string[]> = fc.oneof(
+const command: fc.Arbitrary<string[]> = fc.oneof(
   { weight: 3, arbitrary: words(name("GET"), key) },
   { weight: 6, arbitrary: words(name("SET"), key, text, setOptions) },
   words(name("SETNX"), key, text),

@@ -31,6 +31,8 @@ export async function prepare(commands: Buffer[][], store: Store, caller: Caller
   const scripted = commands.filter(([name]) => SCRIPT_COMMANDS.has(nameOf(name)));
   if (scripted.length === 0) return;
   if (!withScripts) {
+    // Its other parts need this one whole, and Bun begins to run modules in no order of theirs.
+    await import("fengari/src/defs.js");
     const { scriptCommands } = await import("./eval.ts");
     const callable = (words: Buffer[], context: Context) => planIn(COMMANDS, words, context);
     withScripts = new Map([...COMMANDS, ...Object.entries(scriptCommands(callable))]);

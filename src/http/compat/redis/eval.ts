@@ -3,7 +3,7 @@
 import type { Context } from "./arguments.ts";
 import { integer, keyOf, word } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { execute, type Program, type Rows } from "./program.ts";
+import { execute, type Program, type Rows, requireHeld } from "./program.ts";
 import { RedisError, type Reply } from "./reply.ts";
 import { type Loaded, Scripts } from "./scripts.ts";
 import type { Plan } from "./step.ts";
@@ -67,7 +67,10 @@ function programOf(
 ): Program {
   const [keys, args] = [rest.slice(0, count), rest.slice(count)];
   return {
-    keys: keys.filter((key) => key.length > 0).map((key) => keyOf(key, context)),
+    keys: requireHeld(
+      keys.filter((key) => key.length > 0).map((key) => keyOf(key, context)),
+      context,
+    ),
     bytes: args.reduce((sum, each) => sum + each.length, 0),
     run: (rows) => machine.run(script, keys, args, (words) => perform(words, rows, context, planOf)),
   };

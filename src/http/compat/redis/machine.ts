@@ -1,8 +1,6 @@
 // A machine that runs scripts: Lua without anything that reaches outside, and with bounds on steps, bytes and time. What a
 // script gets at is the same for every run, and it can change none of it.
 
-// Before its other parts, which need this one whole.
-import "fengari/src/defs.js";
 import { createHash } from "node:crypto";
 import * as lauxlib from "fengari/src/lauxlib.js";
 import { luaopen_base } from "fengari/src/lbaselib.js";

@@ -3,6 +3,7 @@
 // A program may read several keys, each at an instant of its own, and change one, as one update of it: what it reads there
 // is what is there when its change is made. Of which it will be, a run on what all of its keys hold tells before.
 
+import { BATCH_HELD_BYTES } from "../../../limits.ts";
 import { decide, isLive, type Row } from "../../../store/decide.ts";
 import { StoreError } from "../../../store/error.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type Update,
 } from "../../../store/store.ts";
 import { newVersion, type Version } from "../../../store/version.ts";
+import type { Context } from "./arguments.ts";
 import { RedisError, type Reply } from "./reply.ts";
 import { answered, type Info, joined, type Plan, type Step } from "./step.ts";
 
@@ -28,6 +30,7 @@ export interface Program {
 }
 
 const ATTEMPTS = 5;
+const TOO_MANY_KEYS = new RedisError("ERR a script or transaction has more keys than may be held in memory at once");
 const UNDECLARED = new RedisError("ERR Script attempted to access a non local key in a cluster node");
 const SEVERAL_KEYS = new RedisError(
   "CROSSSLOT scripts and transactions may change one key, and several keys together never; nothing was changed",
@@ -101,6 +104,12 @@ export class Rows {
       }
     }
   }
+}
+
+/** Throws a RedisError for more keys than there is memory for, each with the largest value. */
+export function requireHeld(keys: EntryKey[], { maxValueBytes }: Context): EntryKey[] {
+  if (keys.length * maxValueBytes > BATCH_HELD_BYTES && keys.length > 1) throw TOO_MANY_KEYS;
+  return keys;
 }
 
 /** Runs a program, and has the store change what that changes. Throws a RedisError where nothing is changed. */

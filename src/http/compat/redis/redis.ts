@@ -75,23 +75,24 @@ async function respond(request: Request, { parts }: Target, body: Buffer, run: R
   }
   const command = isBody ? commandIn(body) : [...parts, ...(body.length > 0 ? [body] : []), ...queryArguments(request)];
   const [reply] = (await run.all([command])) as [Reply];
-  const status = reply instanceof CommandError ? reply.status : reply instanceof RedisError ? 400 : 200;
-  return jsonAnswer(request, status, documentOf(reply, encoding), run);
+  if (reply instanceof StoreRefusal) return errorAnswer(request, reply, reply.status, reply.headers);
+  return jsonAnswer(request, reply instanceof RedisError ? 400 : 200, documentOf(reply, encoding), run);
 }
 
-/** One that is no command's own. */
-class CommandError extends RedisError {
-  constructor(
-    message: string,
-    readonly status: number,
-  ) {
-    super(message);
+/** An error that is no command's own. */
+class StoreRefusal extends RedisError {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+
+  constructor({ code, detail, status, headers }: Problem) {
+    super(`${code === "forbidden" ? "NOPERM" : "ERR"} ${detail}`);
+    this.status = status;
+    this.headers = headers;
   }
 }
 
-function errorOf({ code, detail, status }: Problem): RedisError {
-  if (code === "unauthorized") return WRONG_TOKEN;
-  return new CommandError(`${code === "forbidden" ? "NOPERM" : "ERR"} ${detail}`, status);
+function errorOf(problem: Problem): RedisError {
+  return problem.code === "unauthorized" ? WRONG_TOKEN : new StoreRefusal(problem);
 }
 
 function jsonAnswer(request: Request, status: number, document: string, { hasWritten }: Run): Response {

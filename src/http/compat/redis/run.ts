@@ -127,7 +127,7 @@ export class Run {
 }
 
 function weightOf(plan: Plan): number {
-  if ("exclusive" in plan) return plan.keys.length > 0 ? WRITTEN_WEIGHT : 0;
+  if ("exclusive" in plan) return plan.keys.length > 0 ? Math.max(WRITTEN_WEIGHT, plan.keys.length) : 0;
   return "steps" in plan ? plan.steps.reduce((sum, step) => sum + weightOfStep(step), 0) : 0;
 }
 

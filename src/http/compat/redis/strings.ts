@@ -21,10 +21,9 @@ export const STRINGS: Record<string, Command> = {
   MGET: {
     args: [1, Number.POSITIVE_INFINITY],
     plan: (keys, context) => ({
-      steps: keys.map((key) => ({
-        ...{ kind: "get", key: keyOf(key, context) },
-        reply: (entry) => (isHash(entry) ? null : valueIn(entry)),
-      })),
+      steps: keys.map((key): Step => {
+        return { kind: "get", key: keyOf(key, context), reply: (entry) => (isHash(entry) ? null : valueIn(entry)) };
+      }),
       join: (replies) => replies,
     }),
   },
@@ -111,7 +110,7 @@ function valueIn(entry: { value: Buffer; contentType: string } | null | undefine
 }
 
 /** A value that another has to have room for. */
-export function requireFit(value: Buffer, { maxValueBytes }: Context): Buffer {
+function requireFit(value: Buffer, { maxValueBytes }: Context): Buffer {
   if (value.length > maxValueBytes) throw TOO_LARGE;
   return value;
 }

@@ -1,10 +1,9 @@
 // Commands that set several keys together.
 
-import type { EntryKey } from "../../../store/store.ts";
 import type { Context } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { KEYS } from "./keys.ts";
-import { execute, type Rows } from "./program.ts";
+import { execute, type Rows, requireHeld } from "./program.ts";
 import { NoCommand, OK, type Reply } from "./reply.ts";
 import type { Plan, Step } from "./step.ts";
 import { STRINGS } from "./strings.ts";
@@ -31,7 +30,10 @@ function together(name: string, args: Buffer[], context: Context, holds: (rows: 
   const sets = Array.from({ length: args.length / 2 }, (_, i) => {
     return (STRINGS.SET as Command).plan(args.slice(2 * i, 2 * i + 2), context) as { steps: [Step] };
   });
-  const keys: EntryKey[] = sets.map(({ steps: [{ key }] }) => key);
+  const keys = requireHeld(
+    sets.map(({ steps: [{ key }] }) => key),
+    context,
+  );
   const run = (rows: Rows) => {
     if (!holds(rows)) return 0;
     for (const set of sets) rows.perform(set);

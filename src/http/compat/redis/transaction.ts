@@ -2,7 +2,7 @@
 
 import type { Context } from "./arguments.ts";
 import { planOf } from "./commands.ts";
-import type { Program } from "./program.ts";
+import { type Program, requireHeld } from "./program.ts";
 import { NoCommand, RedisError, type Reply } from "./reply.ts";
 import { answered, type Plan } from "./step.ts";
 
@@ -26,10 +26,13 @@ export function transactionOf(commands: Buffer[][], context: Context): Transacti
       return error;
     }
   });
-  const plans = planned.filter((plan) => !(plan instanceof RedisError));
+  const plans = planned.filter((plan): plan is Plan => !(plan instanceof RedisError));
   return {
     plans,
-    keys: plans.flatMap((plan) => ("steps" in plan ? plan.steps.map(({ key }) => key) : [])),
+    keys: requireHeld(
+      plans.flatMap((plan) => ("steps" in plan ? plan.steps.map(({ key }) => key) : [])),
+      context,
+    ),
     bytes: commands.flat().reduce((sum, each) => sum + each.length, 0),
     run: (rows) =>
       planned.map((plan): Reply => (plan instanceof RedisError ? plan : answered(() => rows.perform(plan)))),
