@@ -9,6 +9,7 @@ import { Hono } from "hono";
 import { RedisStore, rateLimiter } from "hono-rate-limiter";
 import { createStorage } from "unstorage";
 import upstashDriver from "unstorage/drivers/upstash";
+import { startServer } from "../vitess/run/server-process.ts";
 import { call, targets } from "./targets.ts";
 
 let namespaces = 0;
@@ -64,7 +65,7 @@ describe.each([
     expect([await redis.type("n"), await redis.type("k")]).toEqual(["string", "none"]);
     expect(await redis.del("n", "f", "k")).toBe(2);
     expect(await redis.ping()).toBe("PONG");
-    expect(redis.lpush("h", 1)).rejects.toThrow("unknown command");
+    await expect(redis.lpush("h", 1)).rejects.toThrow("unknown command");
   });
 });
 
@@ -248,24 +249,81 @@ test("a script that one server was told is known to the others", async () => {
   const source = `return KEYS[1] .. ARGV[1] -- ${crypto.randomUUID()}`;
   const sha = await at(targets.worker.url).scriptLoad(source);
   expect(await at(targets.vitess.url).evalsha(sha, ["k"], ["v"])).toBe("kv");
-  expect(at(targets.vitess.url).evalsha("0".repeat(40), ["k"], ["v"])).rejects.toThrow("NOSCRIPT");
+  await expect(at(targets.vitess.url).evalsha("0".repeat(40), ["k"], ["v"])).rejects.toThrow("NOSCRIPT");
 });
 
-test("a transaction and MSET: of one key they happen, of several nothing does", async () => {
+/** Names of so many keys of one namespace that one shard has, and of one that another has. */
+async function keysOfShards(redis: Redis, count: number): Promise<{ near: string[]; far: string }> {
+  const near = ["k0"];
+  let far: string | undefined;
+  for (let i = 1; near.length < count || far === undefined; i++) {
+    const name = `k${i}`;
+    const isNear = await redis.mset({ k0: 0, [name]: 0 }).then(
+      () => true,
+      () => false,
+    );
+    if (isNear) near.push(name);
+    else far ??= name;
+  }
+  await redis.del(...near);
+  return { near, far };
+}
+
+test("transactions and MSET: all of it happens, or nothing does", async () => {
   const redis = new Redis(options());
   const transaction = redis.multi().set("k", 1).incr("k").append("k", "!").get("k").strlen("k");
   expect(await transaction.exec<unknown[]>()).toEqual(["OK", 2, 2, "2!", 2]);
-  expect(await redis.mset({ m: 1 })).toBe("OK");
-  expect(redis.multi().set("a", 1).set("b", 1).exec()).rejects.toThrow("CROSSSLOT");
-  expect(redis.mset({ a: 1, b: 1 })).rejects.toThrow("CROSSSLOT");
-  expect(await redis.exists("a", "b")).toBe(0);
+  const {
+    near: [a, b, c],
+    far,
+  } = (await keysOfShards(redis, 3)) as { near: [string, string, string]; far: string };
+  expect(await redis.mset({ [a]: 1, [b]: 2 })).toBe("OK");
+  expect(await redis.msetnx({ [b]: 3, [c]: 3 })).toBe(0);
+  expect(await redis.mget<unknown[]>(a, b, c)).toEqual([1, 2, null]);
+  expect(await redis.multi().incr(a).del(b).set(c, 3, { px: 60_000 }).expire(a, 60).pttl(c).exec<unknown[]>()).toEqual([
+    ...[2, 1, "OK", 1, 60_000],
+  ]);
+  expect(await redis.mget<unknown[]>(a, b, c)).toEqual([2, null, 3]);
+  expect(await redis.ttl(a)).toBeWithin(50, 61);
+  await expect(redis.multi().set(a, 1).set(far, 1).exec()).rejects.toThrow("CROSSSLOT");
+  await expect(redis.mset({ [a]: 1, [far]: 1 })).rejects.toThrow("CROSSSLOT");
+  expect(await redis.mget<unknown[]>(a, far)).toEqual([2, null]);
+});
+
+test("transfers between keys of one shard, by two servers at once: nobody ever sees another sum", async () => {
+  const other = await startServer({ DATABASE_URL: targets.vitess.databaseUrl, KV_SWEEP: "false" });
+  try {
+    const { pathname } = new URL(freshUrl());
+    const servers = [targets.vitess.url, other.url].map((base) => new Redis(options(new URL(pathname, base).href)));
+    const [first] = servers as [Redis, Redis];
+    const { near } = await keysOfShards(first, 4);
+    await first.mset(Object.fromEntries(near.map((key) => [key, 100])));
+    const transfer =
+      "local n = tonumber(ARGV[1]) if tonumber(redis.call('GET', KEYS[1])) < n then return 0 end redis.call('DECRBY', KEYS[1], n) redis.call('INCRBY', KEYS[2], n) return 1";
+    const total = "local n = 0 for _, key in ipairs(KEYS) do n = n + redis.call('GET', key) end return n";
+    const work = async (redis: Redis, seed: number) => {
+      for (let i = 0; i < 25; i++) {
+        const [from, to] = [near[(seed + i) % 4], near[(seed * 3 + i * 2 + 1) % 4]] as [string, string];
+        if (from !== to) await redis.eval(transfer, [from, to], [((seed + i) % 30) + 1]);
+        else expect(await redis.eval(total, near, [])).toBe(400);
+        // A single write of a key has its place among them.
+        if (i % 5 === 0) await redis.expire(from, 1_000);
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, (_, i) => work(servers[i % 2] as Redis, i)));
+    const left = await first.mget<number[]>(...near);
+    expect(left.reduce((sum, each) => sum + each, 0)).toBe(400);
+    expect(left.every((each) => each >= 0)).toBe(true);
+  } finally {
+    await other.stop();
+  }
 });
 
 test("a script that never ends is stopped, and changes nothing", async () => {
   const redis = new Redis(options());
   await redis.set("k", "before");
   const endless = redis.eval("redis.call('SET', KEYS[1], 'after') while true do end", ["k"], []);
-  expect(endless).rejects.toThrow("a script may take");
+  await expect(endless).rejects.toThrow("a script may take");
   await endless.catch(() => {});
   expect(await redis.get<string>("k")).toBe("before");
 });

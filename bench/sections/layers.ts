@@ -117,6 +117,7 @@ function stubStore(entry: Entry): Store {
     delete: async () => true,
     expire: async () => ({ outcome: "absent" }),
     persist: async () => false,
+    transact: async () => null,
     update: async (_, { apply }) => apply(null, { nowMs: 0, version: entry.version }).answer,
     list: async () => ({ entries: [], rest: null }),
     ping: async () => {},

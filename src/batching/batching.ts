@@ -15,13 +15,14 @@ import type { Reads, Table } from "../database/table.ts";
 import { LARGE_BATCH_ROWS } from "../limits.ts";
 import type { Consistency, EntryKey, Store } from "../store/store.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
+import type { WriteCall } from "./attempts.ts";
 import type { Batch, Rest, Waiting } from "./batch.ts";
 import { storeOver } from "./calls.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Lane } from "./lane.ts";
 import { applyReads, lookFor, type ReadCall } from "./reads.ts";
 import { applyScan, type ScanCall } from "./scans.ts";
-import { applyWrites, type WriteCall } from "./writes.ts";
+import { applyWrites } from "./writes.ts";
 
 export interface BatchingOptions extends AdmissionOptions {
   /** Batches of reads of a kind, and of writes, under way at once in a shard. */
@@ -123,6 +124,7 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
     admit: (bytes, caller) => admission.admit(bytes, caller),
     read: (kind, read, consistency) => lanesOf(read.key, consistency)[kind].add(read as never),
     write: (write) => lanesOf(write.key).writes.add(write),
+    shardOf: shards.shardOf,
     scan: (shard, scan, consistency) => lanesAt(shard, consistency).scans.add(scan),
     shards: shards.all,
     idOf: shards.idOf,

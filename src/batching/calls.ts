@@ -11,13 +11,14 @@ import {
   keyName,
   type ListPage,
   type Store,
+  type Transaction,
 } from "../store/store.ts";
 import { newVersion, type Version } from "../store/version.ts";
+import type { WriteCall } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { pageOf, type Scans } from "./lists.ts";
 import type { ReadCall } from "./reads.ts";
 import type { ScanCall } from "./scans.ts";
-import type { WriteCall } from "./writes.ts";
 
 /** A way that calls take. */
 export interface Way {
@@ -25,6 +26,8 @@ export interface Way {
   admit<R>(bytes: number, caller?: Caller): Call<R>;
   read<K extends keyof Reads>(kind: K, read: ReadCall<Reads[K]>, consistency?: Consistency): void;
   write(waiting: WriteCall): void;
+  /** Which shard has a key; without it several keys can't be changed together. */
+  shardOf?: (key: EntryKey) => string;
   scan(shard: string, scan: ScanCall, consistency?: Consistency): void;
   shards: Scans["shards"];
   idOf?: Scans["idOf"];
@@ -57,6 +60,15 @@ export function storeOver(way: Way): Store {
       change<ExpireResult>(key, { kind: "expire", expiry, condition }, caller),
     update: (key, update, caller) => {
       return change(key, { kind: "update", version: newVersion(), update }, caller, update.bytes);
+    },
+    transact: async <A>(keys: EntryKey[], transaction: Transaction<A>, caller?: Caller) => {
+      const { shardOf } = way;
+      const [key] = keys;
+      if (!key || !shardOf || keys.some((each) => shardOf(each) !== shardOf(key))) return null;
+      const bytes = keys.reduce((sum, { length }) => sum + length, transaction.bytes);
+      const call = way.admit<Answer>(bytes, caller);
+      way.write({ key, id: keyName(key), write: { kind: "transact", transaction, keys }, call });
+      return { answer: (await call.promise) as A };
     },
     persist: (key, caller) => change<boolean>(key, { kind: "persist" }, caller),
     list: (query, caller) => {

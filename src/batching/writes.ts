@@ -8,26 +8,17 @@
 // Every attempt leaves a revision of its own in the row. Whoever finds one that it has tried to leave there knows that
 // this attempt has happened, be its answer lost or wrong.
 
-import type { Change, Put, StoredRow } from "../database/statements.ts";
+import type { Change, Put } from "../database/statements.ts";
 import type { Known, Table } from "../database/table.ts";
 import { BATCH_BYTES, BATCH_READ_BYTES } from "../limits.ts";
-import { type Answer, decide, isBlind, isLive, type Row, type Write } from "../store/decide.ts";
-import { StoreError } from "../store/error.ts";
-import type { Content } from "../store/store.ts";
-import { newRevision, type Revision, versionOf } from "../store/version.ts";
-import { afterFailure, type Batch, DONE, isUnknown, type Rest, together, type Waiting } from "./batch.ts";
+import { type Answer, decide, isBlind, isLive, type Write } from "../store/decide.ts";
+import { newRevision } from "../store/version.ts";
+import { attempt, rowOf, settle, settleAll, undone, valueLength, type WriteCall } from "./attempts.ts";
+import { afterFailure, type Batch, DONE, isUnknown, type Rest, together } from "./batch.ts";
+import { applyTogether, type Connected, partition } from "./together.ts";
 
-export interface WriteCall extends Waiting<Answer> {
-  write: Write;
-  /** The attempts that it was part of: the revision that the row would have, and the answer to give then. */
-  tried?: { revision: Revision; answer: Answer }[];
-  /**
-   * The revision that guarded an attempt whose outcome is unknown. While the row has it, the attempt has not happened,
-   * and is harmless beside another with the same guard: only one of them can. When the row has neither this nor a
-   * revision that was tried, nobody can tell.
-   */
-  guardInDoubt?: Revision;
-}
+/** Transactions of several keys under way at once. */
+const TOGETHER_AT_ONCE = 4;
 
 /** The writes of one key with what they come to. */
 interface Plan {
@@ -48,9 +39,10 @@ class WriteBatch {
   ) {}
 
   async apply(batch: Batch<WriteCall>): Promise<Rest<WriteCall>> {
-    const kinds = Map.groupBy(batch.values(), (calls) => {
+    const { separate, connected } = partition(batch);
+    const kinds = Map.groupBy(separate, (calls) => {
       if (calls.every(({ write, tried }) => write.kind === "look" && !tried)) return "look";
-      const isAllBlind = calls.every(({ write, tried }) => isBlind(write) && !tried);
+      const isAllBlind = calls.every(({ write, tried }) => isBlind(write as Write) && !tried);
       if (isAllBlind) return calls.at(-1)?.write.kind;
       return valueBytesOf(calls);
     });
@@ -60,7 +52,7 @@ class WriteBatch {
       if (kind === "look") return this.lookAtAll(groups);
       return this.decideAll(groups, kind as number | undefined);
     });
-    return together(await Promise.all(rests));
+    return together(await Promise.all([...rests, this.decideTogether(connected)]));
   }
 
   private putAll(groups: WriteCall[][]) {
@@ -101,7 +93,7 @@ class WriteBatch {
       if (!isUnknown(error) || !(await wasDone())) return this.afterFailure(calls, error);
     }
     // The others have happened just before the last, unseen.
-    for (const { write, call } of calls) call.resolve(decide(null, write, 0).answer);
+    for (const { write, call } of calls) call.resolve(decide(null, write as Write, 0).answer);
     return DONE;
   }
 
@@ -131,15 +123,26 @@ class WriteBatch {
     return together([...rests, { again: rest, failed: false }]);
   }
 
+  /** Each is a transaction of its own, of which there are only so many at once as there are other statements. */
+  private async decideTogether(connected: Connected[]): Promise<Rest<WriteCall>> {
+    const rests: Rest<WriteCall>[] = [];
+    const left = [...connected];
+    const work = async () => {
+      for (let next = left.pop(); next; next = left.pop()) {
+        const { calls } = next;
+        const done = applyTogether(this.table, next, this.deadline);
+        rests.push(await done.catch((error) => this.afterFailure(calls, error)));
+      }
+    };
+    await Promise.all(Array.from({ length: TOGETHER_AT_ONCE }, work));
+    return together(rests);
+  }
+
   /** Makes changes of one kind. */
   private async make(plans: Plan[]): Promise<Rest<WriteCall>> {
     const calls = plans.flatMap((plan) => plan.calls);
     for (const plan of plans) {
-      for (const [i, waiting] of plan.calls.entries()) {
-        waiting.tried ??= [];
-        waiting.tried.push({ revision: plan.change.revision, answer: plan.answers[i] as Answer });
-        waiting.call.mayHappen = true;
-      }
+      for (const [i, waiting] of plan.calls.entries()) attempt(waiting, plan.change.revision, plan.answers[i]);
     }
     const changes = plans.map(({ change }) => change);
     try {
@@ -147,7 +150,7 @@ class WriteBatch {
       return { again: settleAll(calls, revisions), failed: false };
     } catch (error) {
       if (!isUnknown(error)) {
-        for (const { call, guardInDoubt } of calls) call.mayHappen = guardInDoubt !== undefined;
+        calls.forEach(undone);
         return this.afterFailure(calls, error);
       }
       if (changes[0]?.guard !== null) {
@@ -184,7 +187,7 @@ function planOf(calls: WriteCall[], { rows, clockMs }: Known, rest: WriteCall[])
       rest.push(waiting);
       continue;
     }
-    const decision = decide(row, waiting.write, clockMs);
+    const decision = decide(row, waiting.write as Write, clockMs);
     if (waiting.write.kind === "update" && decision.row !== row) madeBytes += valueLength(decision.row?.content);
     row = decision.row;
     pending.push(waiting);
@@ -202,30 +205,6 @@ function planOf(calls: WriteCall[], { rows, clockMs }: Known, rest: WriteCall[])
   // What was read stays, and may be a part of what is there.
   const content = row?.content === before?.content ? undefined : row?.content;
   return { calls: pending, answers, change: { key, guard, revision, expiresAtMs, content } };
-}
-
-function rowOf({ revision, expiresAtMs, content }: StoredRow): Row | null {
-  const version = versionOf(revision);
-  return version === null ? null : { version, expiresAtMs, content };
-}
-
-/** Settles the calls whose rows show what became of them, and returns the others, which have not happened. */
-function settleAll(calls: WriteCall[], revisions: Map<string, Revision>): WriteCall[] {
-  return calls.filter((waiting) => {
-    const revision = revisions.get(waiting.id);
-    if (revision !== undefined && settle(waiting, revision)) return false;
-    waiting.call.mayHappen = waiting.guardInDoubt !== undefined;
-    return true;
-  });
-}
-
-/** Settles a call if the row's revision says what became of it, or says that nobody can tell. */
-function settle({ call, tried, guardInDoubt }: WriteCall, revision: Revision | undefined): boolean {
-  const attempt = tried?.find((each) => each.revision === revision);
-  if (attempt) call.resolve(attempt.answer);
-  else if (guardInDoubt === undefined || guardInDoubt === revision) return false;
-  else call.reject(new StoreError("outcome_unknown", "the row has been changed since"));
-  return true;
 }
 
 /** How much of their key's value writes look at; undefined where they look at no content. */
@@ -252,10 +231,6 @@ function inParts(plans: Plan[]): Plan[][] {
     parts.at(-1)?.push(plan);
   }
   return parts;
-}
-
-function valueLength(content: Content | undefined): number {
-  return content?.value.length ?? 0;
 }
 
 function keysOf(groups: WriteCall[][]) {

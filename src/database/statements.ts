@@ -182,6 +182,37 @@ export function update(changes: Change[]): Statement {
   return packet(name, sql, params, changes);
 }
 
+/**
+ * Rows that are all written or none. One statement locks them in the order of their keys, whether they are there or not;
+ * a row whose guard does not hold does not get its revision, and then the second statement fails, before the commit.
+ */
+export function replaceTogether(changes: Change[]): Statement {
+  const params: unknown[] = [];
+  for (const { key, guard, revision, expiresAtMs, content } of changes) {
+    params.push(key, guard && bytesOf(guard.revision), guard?.expiresAtMs ?? null, guard?.lives ?? false);
+    params.push(bytesOf(revision), expiresAtMs, content !== undefined);
+    pushContent(params, content ?? { contentType: "", metadata: null, value: Buffer.alloc(0) });
+  }
+  const rows = changes.map(() => "ROW(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(", ");
+  const holds = `entries.version = fresh.guard AND entries.expires_at <=> fresh.expiry AND ${notLate("fresh.lives")}`;
+  // MySQL assigns from left to right: what stands behind the version goes by whether that was taken.
+  const isTaken = "entries.version = fresh.version";
+  const contents = ["content_type", "metadata", "value"].map((column) => {
+    return `${column} = IF(${isTaken} AND fresh.fills, fresh.${column}, entries.${column})`;
+  });
+  const assignments = [
+    `version = IF(${holds}, fresh.version, entries.version)`,
+    `expires_at = IF(${isTaken}, fresh.expires_at, entries.expires_at)`,
+    ...contents,
+  ];
+  // A row that is there no more is not made again: it gets a revision that nobody asks for.
+  const write = `INSERT INTO entries ${COLUMNS} SELECT id, IF(guard IS NULL, version, guard), expires_at, content_type, metadata, value FROM (VALUES ${rows}) AS fresh (id, guard, expiry, lives, version, expires_at, fills, content_type, metadata, value) ON DUPLICATE KEY UPDATE ${assignments.join(", ")}`;
+  const pairs = changes.map(() => "(?, ?)").join(", ");
+  const check = `SELECT EXP(IF(COUNT(*) = ${changes.length}, 0, 1000)) AS complete FROM entries WHERE (\`key\`, version) IN (${pairs})`;
+  for (const { key, revision } of changes) params.push(key, bytesOf(revision));
+  return { name: "replace_together", sql: `BEGIN; ${write}; ${check}; COMMIT`, params, writes: true, commitAt: 3 };
+}
+
 /** Whether what was alive when its row was read still is while the row is locked. */
 function notLate(lives: string): string {
   return `(entries.expires_at IS NULL OR NOT ${lives} OR entries.expires_at > ${CLOCK})`;

@@ -41,6 +41,8 @@ export interface Known {
 const LOOK_AGAIN_MS = [0, 50, 200, 500];
 
 const DUPLICATE_KEY = "ER_DUP_ENTRY";
+/** What `replaceTogether` fails with where a guard does not hold. */
+const OUT_OF_RANGE = "ER_DATA_OUT_OF_RANGE";
 
 export class Table {
   constructor(
@@ -139,6 +141,20 @@ export class Table {
       return (await this.run<Written>(statement, deadline, database)).affectedRows > 0 ? made : new Map();
     } catch (error) {
       if (error instanceof StoreError && error.reason.startsWith(DUPLICATE_KEY)) return new Map();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes all of the changes, or none where a guard does not hold, and says whether they were made. Each is guarded; one
+   * that is guarded by null has a content.
+   */
+  async changeTogether(changes: Change[], deadline: number): Promise<boolean> {
+    try {
+      await this.run(statements.replaceTogether(inOrder(changes)), deadline);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreError && error.reason.startsWith(OUT_OF_RANGE)) return false;
       throw error;
     }
   }

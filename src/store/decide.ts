@@ -78,14 +78,18 @@ function expire(row: Row | null, write: Write & { kind: "expire" }, nowMs: numbe
   return { row: { ...row, expiresAtMs: atMs }, answer: { outcome: "set", ...expiryAt(atMs, nowMs) } };
 }
 
-/** The version stays with the value. */
 function update(row: Row | null, { version, update }: Write & { kind: "update" }, nowMs: number): Decision {
   if (row && !row.content && update.valueBytes !== undefined) throw new Error("the row's content has not been read");
   const { entry, answer } = update.apply(row, { nowMs, version });
-  if (!entry) return { row: null, answer };
+  return { row: leaving(row, entry, version), answer };
+}
+
+/** The row that is left where this entry is to be: the version stays with the value, and any other value gets this one. */
+export function leaving(row: Row | null, entry: EntryState | null, version: Version): Row | null {
+  if (!entry) return null;
   const { content, expiresAtMs } = entry;
-  if (content !== row?.content) return { row: { version, expiresAtMs, content }, answer };
-  return { row: row && expiresAtMs !== row.expiresAtMs ? { ...row, expiresAtMs } : row, answer };
+  if (content !== row?.content) return { version, expiresAtMs, content };
+  return row && expiresAtMs !== row.expiresAtMs ? { ...row, expiresAtMs } : row;
 }
 
 /** As Redis's EXPIRE has it: no expiry is infinitely far away. */

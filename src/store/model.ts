@@ -1,7 +1,7 @@
 // For tests that need no database: a store that is the pure decision behind a Map. It promises nothing, and no server uses
 // it.
 
-import { type Answer, decide, isLive, type Row, type Write } from "./decide.ts";
+import { type Answer, decide, isLive, leaving, type Row, type Write } from "./decide.ts";
 import {
   type Caller,
   type Condition,
@@ -18,6 +18,7 @@ import {
   type ListQuery,
   type NewEntry,
   type Store,
+  type Transaction,
   type Update,
 } from "./store.ts";
 import { newVersion, type Version } from "./version.ts";
@@ -27,7 +28,11 @@ export const MODEL_NOW_MS = 1_700_000_000_000;
 
 export class ModelStore implements Store {
   /** The clock, in epoch milliseconds, stands still unless a test gives another. */
-  constructor(private readonly clock: () => number = () => MODEL_NOW_MS) {}
+  constructor(
+    private readonly clock: () => number = () => MODEL_NOW_MS,
+    /** Keys of several shards can't be changed together. */
+    private readonly shardOf: (key: EntryKey) => string = () => "",
+  ) {}
 
   private readonly rows = new Map<string, Row | null>();
   /** What was asked of it, in order. */
@@ -66,6 +71,17 @@ export class ModelStore implements Store {
     return this.call("update", caller, () => this.write(key, write) as A);
   }
 
+  transact<A>(keys: EntryKey[], { apply }: Transaction<A>, caller?: Caller): Promise<{ answer: A } | null> {
+    return this.call("transact", caller, () => {
+      if (new Set(keys.map(this.shardOf)).size > 1) return null;
+      const found = keys.map((key) => this.live(keyName(key)));
+      const { entries, answer } = apply(found, this.clock());
+      for (const [i, key] of keys.entries()) {
+        this.rows.set(keyName(key), leaving(found[i] ?? null, entries[i] ?? null, newVersion()));
+      }
+      return { answer };
+    });
+  }
   /** In the order of keys, whichever is asked for. */
   list({ start, end, reverse, limit, valueBytes = Infinity, rest }: ListQuery, caller?: Caller): Promise<ListPage> {
     return this.call("list", caller, () => {
@@ -107,6 +123,10 @@ export class ModelStore implements Store {
     return "version" in info ? (info as EntryInfo) : null;
   }
 
+  private live(name: string): Row | null {
+    const row = this.rows.get(name);
+    return row && isLive(row, this.clock()) ? row : null;
+  }
   private async call<T>(method: keyof Store, caller: Caller | undefined, work: () => T): Promise<T> {
     this.calls.push({ method, caller });
     await this.gate;

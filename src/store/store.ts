@@ -94,6 +94,12 @@ export interface Update<A> {
   bytes: number;
 }
 
+/** A change of several entries together, as `Update` is of one; each is given with its whole value. */
+export interface Transaction<A> {
+  apply(found: (EntryState | null)[], nowMs: number): { entries: (EntryState | null)[]; answer: A };
+  bytes: number;
+}
+
 export interface UpdateTime {
   /** Epoch milliseconds by the clock of the shard's primary. */
   nowMs: number;
@@ -208,6 +214,12 @@ export interface Store {
 
   /** Changes the entry, or makes or removes it, as the update decides on what is there. */
   update<A>(key: EntryKey, update: Update<A>, caller?: Caller): Promise<A>;
+  /**
+   * Changes several entries together, of different keys: all of it happens at one instant, or nothing. Only where one
+   * shard has all of them; elsewhere, or in a store that can't, nothing happens and null is returned. In no order with
+   * writes that are called in the same turn.
+   */
+  transact<A>(keys: EntryKey[], transaction: Transaction<A>, caller?: Caller): Promise<{ answer: A } | null>;
   /**
    * Live entries of a range. No snapshot: each row is read at some instant of the call. What is there throughout a
    * listing is in exactly one of its pages, also while shards are split and merged. Throws a RangeError for a rest that

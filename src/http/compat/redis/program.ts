@@ -1,7 +1,9 @@
-// Programs: commands that happen together, as one change of one key. Scripts, transactions, and MSET.
+// Programs: commands that happen together. Scripts, transactions, and MSET.
 //
-// A program may read several keys, each at an instant of its own, and change one, as one update of it: what it reads there
-// is what is there when its change is made. Of which it will be, a run on what all of its keys hold tells before.
+// Where one shard has all keys of a program, it happens at one instant. Where several have them, it may read all of its
+// keys and change those of one shard: these are changed at one instant, in which they are what the program has read, and
+// of the others each was what it has read at an instant shortly before. Which keys it changes, a run on what all of them
+// hold tells before.
 
 import { BATCH_HELD_BYTES } from "../../../limits.ts";
 import { decide, isLive, type Row } from "../../../store/decide.ts";
@@ -32,8 +34,8 @@ export interface Program {
 const ATTEMPTS = 5;
 const TOO_MANY_KEYS = new RedisError("ERR a script or transaction has more keys than may be held in memory at once");
 const UNDECLARED = new RedisError("ERR Script attempted to access a non local key in a cluster node");
-const SEVERAL_KEYS = new RedisError(
-  "CROSSSLOT scripts and transactions may change one key, and several keys together never; nothing was changed",
+const SEVERAL_SHARDS = new RedisError(
+  "CROSSSLOT Keys that are changed together must be in one shard; nothing was changed",
 );
 const NOT_ALLOWED = new RedisError("ERR This Redis command is not allowed from script or transaction");
 /** Answered by an update whose program would now change another key. */
@@ -115,25 +117,34 @@ export function requireHeld(keys: EntryKey[], { maxValueBytes }: Context): Entry
 /** Runs a program, and has the store change what that changes. Throws a RedisError where nothing is changed. */
 export async function execute(store: Store, program: Program, caller: Caller): Promise<Reply> {
   const keys = [...new Map(program.keys.map((key) => [keyName(key), key])).values()];
+  const [only, ...more] = keys;
+  if (!only || more.length > 0) {
+    // Where one shard has all of them, nothing is in between.
+    const done = await store.transact(keys, together(changing(program, keys, keys, new Map()), program), caller);
+    if (done) return settled(done.answer);
+    return executeApart(store, program, keys, caller);
+  }
+  return settled(await store.update(only, alone(changing(program, keys, keys, new Map()), program), caller));
+}
+
+/** The same where its keys are in several shards: those that are changed must be in one. */
+async function executeApart(store: Store, program: Program, keys: EntryKey[], caller: Caller): Promise<Reply> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const rows = new Map<string, Row | null>();
-    let [target] = keys;
-    if (keys.length !== 1) {
-      const entries = await Promise.all(keys.map((key) => store.get(key, caller)));
-      const nowMs = Math.max(...entries.map(nowOf));
-      for (const [i, key] of keys.entries()) rows.set(keyName(key), rowOf(entries[i] as Entry | null));
-      const trial = rowsOf(keys, rows, Number.isFinite(nowMs) ? nowMs : Date.now(), newVersion());
-      const reply = program.run(trial);
-      const [changed, ...more] = trial.changed();
-      if (changed === undefined) return reply;
-      if (more.length > 0) throw SEVERAL_KEYS;
-      target = keys.find((key) => keyName(key) === changed);
-    }
-    const reply = await store.update(target as EntryKey, updateOf(program, keys, target as EntryKey, rows), caller);
-    if (reply !== MOVED) {
-      if (reply instanceof Failure) throw reply.error;
-      return reply;
-    }
+    const entries = await Promise.all(keys.map((key) => store.get(key, caller)));
+    const found = new Map(keys.map((key, i) => [keyName(key), rowOf(entries[i] ?? null)]));
+    const nowMs = Math.max(...entries.map(nowOf));
+    const trial = rowsOf(keys, found, Number.isFinite(nowMs) ? nowMs : Date.now(), newVersion());
+    const reply = program.run(trial);
+    const changed = new Set(trial.changed());
+    if (changed.size === 0) return reply;
+    const targets = keys.filter((key) => changed.has(keyName(key)));
+    const change = changing(program, keys, targets, found);
+    const done =
+      targets.length === 1
+        ? { answer: await store.update(targets[0] as EntryKey, alone(change, program), caller) }
+        : await store.transact(targets, together(change, program), caller);
+    if (!done) throw SEVERAL_SHARDS;
+    if (done.answer !== MOVED) return settled(done.answer);
   }
   throw new StoreError("unavailable", "the keys that the script reads keep changing");
 }
@@ -145,27 +156,50 @@ class Failure extends RedisError {
   }
 }
 
-/** The program as a change of one of its keys, the others being what they were. */
-function updateOf(
-  program: Program,
-  keys: EntryKey[],
-  target: EntryKey,
-  others: Map<string, Row | null>,
-): Update<Reply> {
+function settled(answer: Reply): Reply {
+  if (answer instanceof Failure) throw answer.error;
+  return answer;
+}
+
+type Change = (
+  found: (EntryState | null)[],
+  nowMs: number,
+  version: Version,
+) => {
+  entries: (EntryState | null)[];
+  answer: Reply;
+};
+
+/** A program as a change of some of its keys, the targets, the others being what they were. */
+function changing(program: Program, keys: EntryKey[], targets: EntryKey[], others: Map<string, Row | null>): Change {
+  const names = new Set(targets.map(keyName));
+  return (found, nowMs, version) => {
+    const known = new Map(others);
+    for (const [i, key] of targets.entries()) known.set(keyName(key), found[i] ? { version, ...found[i] } : null);
+    const rows = rowsOf(keys, known, nowMs, version);
+    try {
+      const answer = program.run(rows);
+      if (!rows.changed().every((name) => names.has(name))) return { entries: found, answer: MOVED };
+      return { entries: targets.map((key, i) => rows.stateAfter(key, found[i] ?? null)), answer };
+    } catch (error) {
+      if (error instanceof RedisError) return { entries: found, answer: new Failure(error) };
+      throw error;
+    }
+  };
+}
+
+function alone(change: Change, { bytes }: Program): Update<Reply> {
   return {
-    ...{ valueBytes: Number.POSITIVE_INFINITY, bytes: program.bytes },
+    ...{ valueBytes: Number.POSITIVE_INFINITY, bytes },
     apply: (found, { nowMs, version }) => {
-      const rows = rowsOf(keys, new Map(others).set(keyName(target), found && { version, ...found }), nowMs, version);
-      try {
-        const answer = program.run(rows);
-        const isElsewhere = rows.changed().some((name) => name !== keyName(target));
-        return isElsewhere ? { entry: found, answer: MOVED } : { entry: rows.stateAfter(target, found), answer };
-      } catch (error) {
-        if (error instanceof RedisError) return { entry: found, answer: new Failure(error) };
-        throw error;
-      }
+      const { entries, answer } = change([found], nowMs, version);
+      return { entry: entries[0] ?? null, answer };
     },
   };
+}
+
+function together(change: Change, { bytes }: Program): Transaction<Reply> {
+  return { bytes, apply: (found, nowMs) => change(found, nowMs, newVersion()) };
 }
 
 function rowsOf(keys: EntryKey[], found: Map<string, Row | null>, nowMs: number, version: Version): Rows {

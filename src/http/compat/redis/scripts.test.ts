@@ -8,7 +8,9 @@ import { ModelStore } from "../../../store/model.ts";
 
 let app: ReturnType<typeof createApp>;
 beforeEach(() => {
-  app = createApp(new ModelStore(() => Date.now()), {
+  // A shard has the keys whose names tell that they are far, and another has the others.
+  const shardOf = (key: Buffer) => (key.includes("far") ? "far" : "near");
+  app = createApp(new ModelStore(() => Date.now(), shardOf), {
     ...{ maxValueBytes: 64 * 1024, bodyTimeoutMs: 1_000, log: pino({ level: "silent" }) },
     ...{ isDraining: () => false, isFull: () => false },
   });
@@ -117,15 +119,26 @@ describe("a script", () => {
     expect(await result("EVAL", "return #KEYS + #ARGV", 0)).toBe(0);
   });
 
-  test("reads several keys and changes one", async () => {
-    await result("SET", "limit", 3);
+  test.each(["limit", "far limit"])("reads several keys and changes one: %s", async (limit) => {
+    await result("SET", limit, 3);
     const source =
       "local n = redis.call('INCR', KEYS[2]) if n > tonumber(redis.call('GET', KEYS[1])) then return -1 end return n";
-    const calls = Array.from({ length: 5 }, () => result("EVAL", source, 2, "limit", "n"));
+    const calls = Array.from({ length: 5 }, () => result("EVAL", source, 2, limit, "n"));
     expect((await Promise.all(calls)).map(Number).toSorted((a, b) => a - b)).toEqual([-1, -1, 1, 2, 3]);
-    const both = "redis.call('SET', KEYS[1], 1) redis.call('SET', KEYS[2], 2)";
-    expect(await error("EVAL", both, 2, "limit", "n")).toStartWith("CROSSSLOT ");
-    expect(await result("MGET", "limit", "n")).toEqual(["3", "5"]);
+    expect(await result("MGET", limit, "n")).toEqual(["3", "5"]);
+  });
+
+  test("changes several keys of one shard, and reads others", async () => {
+    await result("MSET", "a", 1, "b", 2);
+    await result("SET", "far", 10);
+    const source =
+      "for i = 1, 2 do redis.call('INCRBY', KEYS[i], redis.call('GET', KEYS[3])) end return redis.call('GET', KEYS[2])";
+    expect(await result("EVAL", source, 3, "a", "b", "far")).toBe("12");
+    expect(await result("MGET", "a", "b", "far")).toEqual(["11", "12", "10"]);
+    expect(await error("EVAL", source, 3, "a", "far", "b")).toBe(
+      "CROSSSLOT Keys that are changed together must be in one shard; nothing was changed",
+    );
+    expect(await result("MGET", "a", "b", "far")).toEqual(["11", "12", "10"]);
   });
 
   test("is known by its digest once it was run or loaded", async () => {
@@ -206,24 +219,24 @@ describe("a transaction", () => {
     expect(await result("GET", "k")).toBe(null);
   });
 
-  test("of several keys reads, and changes one at most", async () => {
+  test("of several keys happens where one shard has those that it changes", async () => {
     await result("SET", "a", "1");
-    expect(await transact(["GET", "a"], ["SET", "b", "2"], ["MGET", "a", "b"])).toEqual([
+    expect(await transact(["SET", "a", "3"], ["SET", "b", "2"], ["MGET", "a", "b", "far"])).toEqual([
       200,
-      [{ result: "1" }, { result: "OK" }, { result: ["1", "2"] }],
+      [{ result: "OK" }, { result: "OK" }, { result: ["3", "2", null] }],
     ] as never);
-    const [status, { error }] = await transact(["SET", "a", "3"], ["SET", "b", "3"]);
+    const [status, { error }] = await transact(["SET", "a", "4"], ["SET", "far", "4"]);
     expect([status, error]).toEqual([400, expect.stringMatching(/^CROSSSLOT /)]);
-    expect(await result("MGET", "a", "b")).toEqual(["1", "2"]);
+    expect(await result("MGET", "a", "b", "far")).toEqual(["3", "2", null]);
     expect(await transact()).toEqual([200, []] as never);
   });
 });
 
-test("MSET and MSETNX are of one key here", async () => {
-  expect(await result("MSET", "k", "1", "k", "2")).toBe("OK");
-  expect(await result("MSETNX", "k", "3")).toBe(0);
-  expect(await result("MSETNX", "n", "1")).toBe(1);
-  expect(await error("MSET", "a", "1", "b", "2")).toStartWith("CROSSSLOT ");
+test("MSET and MSETNX set all keys or none", async () => {
+  expect(await result("MSET", "k", "1", "k", "2", "l", "3")).toBe("OK");
+  expect(await result("MSETNX", "n", "1", "k", "3")).toBe(0);
+  expect(await result("MSETNX", "n", "1", "m", "1")).toBe(1);
+  expect(await error("MSET", "k", "4", "far", "4")).toStartWith("CROSSSLOT ");
   expect(await error("MSET", "a")).toBe("ERR wrong number of arguments for 'mset' command");
-  expect(await result("MGET", "k", "n", "a")).toEqual(["2", "1", null]);
+  expect(await result("MGET", "k", "l", "n", "m", "far")).toEqual(["2", "3", "1", "1", null]);
 });
