@@ -225,7 +225,7 @@ test("a limiter on one hot key, from 200 connections and from the Worker too, le
     ...Array.from({ length: CONNECTIONS }, () => connection(targets.vitess.url, CALLS)),
     connection(targets.worker.url, 10),
   ]);
-  expect(results.flat()).toHaveLength(CONNECTIONS * CALLS + 10);
+  expect(results.flat().filter((each) => each === 0 || each === 1)).toHaveLength(CONNECTIONS * CALLS + 10);
   expect(results.flat().filter((each) => each === 1)).toHaveLength(LIMIT);
 });
 

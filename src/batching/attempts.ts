@@ -15,6 +15,9 @@ export interface Transact {
   keys: EntryKey[];
 }
 
+/** Answered by a transaction whose keys are in several shards by now. */
+export const SEVERAL_SHARDS = Symbol("several shards");
+
 export interface WriteCall extends Waiting<Answer> {
   write: Write | Transact;
   /** The attempts that it was part of: the revision that the row would have, and the answer to give then. */

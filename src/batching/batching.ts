@@ -79,6 +79,7 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
   /** What replicas don't take goes to the primary: there is nothing that it does not have. */
   function openLanes(shard: string, consistency: Consistency): Lanes {
     const isStrong = consistency === "strong";
+    const isOfShard = (key: EntryKey) => shards.shardOf(key) === shard;
     const table = () => shards.tableAt(shard, isStrong ? "primary" : "replica");
     const { inFlight, batchRows, batchBytes: maxBytes } = options;
     type Sizes = { inFlight: number; maxRows: number };
@@ -108,12 +109,12 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
       infos: reads("infos", full, none),
       writes: lane<WriteCall>(
         { inFlight: inFlight.writes, maxRows: batchRows },
-        (batch, deadline) => applyWrites(table(), batch, deadline),
+        (batch, deadline) => applyWrites(table(), batch, deadline, isOfShard),
         (write) => lanesOf(write.key).writes.add(write),
       ),
       scans: lane<ScanCall>(
         { inFlight: SCANS, maxRows: 1 },
-        (batch, deadline) => applyScan(table(), batch, deadline, (key) => shards.shardOf(key) === shard),
+        (batch, deadline) => applyScan(table(), batch, deadline, isOfShard),
         // Which shards have what is in its range by now, only the whole page can tell.
         ({ call }) => call.resolve(null),
       ),

@@ -14,7 +14,7 @@ import {
   type Transaction,
 } from "../store/store.ts";
 import { newVersion, type Version } from "../store/version.ts";
-import type { WriteCall } from "./attempts.ts";
+import { SEVERAL_SHARDS, type WriteCall } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { pageOf, type Scans } from "./lists.ts";
 import type { ReadCall } from "./reads.ts";
@@ -68,7 +68,8 @@ export function storeOver(way: Way): Store {
       const bytes = keys.reduce((sum, { length }) => sum + length, transaction.bytes);
       const call = way.admit<Answer>(bytes, caller);
       way.write({ key, id: keyName(key), write: { kind: "transact", transaction, keys }, call });
-      return { answer: (await call.promise) as A };
+      const answer = await call.promise;
+      return answer === SEVERAL_SHARDS ? null : { answer: answer as A };
     },
     persist: (key, caller) => change<boolean>(key, { kind: "persist" }, caller),
     list: (query, caller) => {

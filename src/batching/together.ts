@@ -2,16 +2,31 @@
 //
 // The rows of all their keys are read by one statement and the writes decided one after the other. If anything changes, each
 // of the rows gets a new revision, those that are only read as well: so what was read is true when it is committed. All
-// guards hold, or the statement is undone as a whole and the writes are decided again.
+// guards hold, or the statement is undone as a whole and the writes are decided again. A row that is not there can't be
+// guarded, so one without an entry is made first, as a deleted entry leaves it.
 
 import type { Change, StoredRow } from "../database/statements.ts";
 import type { Known, Table } from "../database/table.ts";
 import { BATCH_READ_BYTES, VALUE_BYTES_CEILING } from "../limits.ts";
 import { type Answer, decide, isLive, leaving, type Row } from "../store/decide.ts";
+import { StoreError } from "../store/error.ts";
 import { type EntryKey, keyName } from "../store/store.ts";
 import { newRevision, newVersion, type Revision } from "../store/version.ts";
-import { attempt, rowOf, settle, settleAll, type Transact, undone, valueLength, type WriteCall } from "./attempts.ts";
+import {
+  attempt,
+  rowOf,
+  SEVERAL_SHARDS,
+  settle,
+  settleAll,
+  type Transact,
+  undone,
+  valueLength,
+  type WriteCall,
+} from "./attempts.ts";
 import { type Batch, DONE, isUnknown, type Rest } from "./batch.ts";
+
+/** Whether the shard that a batch is for has a key. */
+export type IsOfShard = (key: EntryKey) => boolean;
 
 /** Writes and their keys. */
 export interface Connected {
@@ -22,12 +37,21 @@ export interface Connected {
 /** What an absent entry's row holds. */
 const NOTHING = { value: Buffer.alloc(0), contentType: "", metadata: null };
 
-/** Parts writes that are only about their key from those that transactions connect. */
-export function partition(batch: Batch<WriteCall>): { separate: WriteCall[][]; connected: Connected[] } {
+/** Parts writes that are only about their key from those that transactions connect, and settles what can't be done here. */
+export function partition(
+  batch: Batch<WriteCall>,
+  isOfShard: IsOfShard,
+): { separate: WriteCall[][]; connected: Connected[] } {
   const sets = new Map<string, Connected>();
   for (const calls of batch.values()) {
-    for (const { write } of calls) {
+    for (const { write, call } of calls) {
       if (write.kind !== "transact") continue;
+      // Shards may have been split since it was called: what another has would be taken for absent here.
+      if (!write.keys.every(isOfShard)) {
+        if (call.mayHappen) call.reject(new StoreError("outcome_unknown", "its keys are in several shards by now"));
+        call.resolve(SEVERAL_SHARDS);
+        continue;
+      }
       const joined: Connected = { calls: [], keys: new Map(write.keys.map((key) => [keyName(key), key])) };
       for (const other of new Set(write.keys.map((key) => sets.get(keyName(key))))) {
         for (const [id, key] of other?.keys ?? []) joined.keys.set(id, key);
@@ -62,6 +86,8 @@ export async function applyTogether(
     for (const [i, { call }] of pending.entries()) call.resolve(answers[i]);
     return DONE;
   }
+  const absent = rows.absent();
+  if (absent.length > 0) return { again: pending, failed: !(await isMade(table, absent, deadline)) };
   const changes = rows.changes();
   const revisions = new Map(changes.map(({ key, revision }) => [keyName(key), revision]));
   for (const [i, waiting] of pending.entries()) attempt(waiting, revisions.get(waiting.id) as Revision, answers[i]);
@@ -74,13 +100,19 @@ export async function applyTogether(
       pending.forEach(undone);
       throw error;
     }
-    if (changes.every(({ guard }) => guard !== null)) {
-      for (const waiting of pending) waiting.guardInDoubt = known.rows.get(waiting.id)?.revision;
-      return { again: pending, failed: true };
-    }
-    const found = await table.lookBack(changes, deadline);
-    for (const { call } of settleAll(pending, found ?? new Map())) call.reject(error);
-    return DONE;
+    for (const waiting of pending) waiting.guardInDoubt = known.rows.get(waiting.id)?.revision;
+    return { again: pending, failed: true };
+  }
+}
+
+/** Makes rows without entries. Where it is not known whether they were made, or another was first, reading tells. */
+async function isMade(table: Table, rows: Change[], deadline: number): Promise<boolean> {
+  try {
+    await table.change(rows, deadline);
+    return true;
+  } catch (error) {
+    if (!isUnknown(error)) throw error;
+    return false;
   }
 }
 
@@ -128,8 +160,16 @@ class Rows {
     return [...this.keys.keys()].some((id) => this.isChanged(id));
   }
 
+  /** Rows without entries for the keys that have no row. */
+  absent(): Change[] {
+    const without = [...this.keys].filter(([id]) => !this.known.rows.has(id));
+    const row = { guard: null, expiresAtMs: this.known.clockMs, content: NOTHING };
+    return without.map(([, key]) => ({ ...row, key, revision: newRevision(null) }));
+  }
+
+  /** Where no key is without a row. */
   changes(): Change[] {
-    return Array.from(this.keys, ([id, key]) => this.changeOf(key, id, this.known.rows.get(id)));
+    return Array.from(this.keys, ([id, key]) => this.changeOf(key, id, this.known.rows.get(id) as StoredRow));
   }
 
   private transact({ transaction, keys }: Transact): Answer {
@@ -149,13 +189,12 @@ class Rows {
     return this.after.get(id) !== this.before.get(id);
   }
 
-  private changeOf(key: EntryKey, id: string, stored: StoredRow | undefined): Change {
+  private changeOf(key: EntryKey, id: string, stored: StoredRow): Change {
     const [before, after] = [this.before.get(id) ?? null, this.after.get(id) ?? null];
     const { clockMs } = this.known;
-    const guard = stored ? { ...stored, lives: before !== null && isLive(before, clockMs) } : null;
-    const expiresAtMs = after ? after.expiresAtMs : Math.min(stored?.expiresAtMs ?? clockMs, clockMs);
-    const isKept = stored !== undefined && after?.content === before?.content;
-    const content = isKept ? undefined : (after?.content ?? NOTHING);
+    const guard = { ...stored, lives: before !== null && isLive(before, clockMs) };
+    const expiresAtMs = after ? after.expiresAtMs : Math.min(stored.expiresAtMs ?? clockMs, clockMs);
+    const content = after?.content === before?.content ? undefined : after?.content;
     return { key, guard, revision: newRevision(after ? after.version : null), expiresAtMs, content };
   }
 }

@@ -15,7 +15,7 @@ import { type Answer, decide, isBlind, isLive, type Write } from "../store/decid
 import { newRevision } from "../store/version.ts";
 import { attempt, rowOf, settle, settleAll, undone, valueLength, type WriteCall } from "./attempts.ts";
 import { afterFailure, type Batch, DONE, isUnknown, type Rest, together } from "./batch.ts";
-import { applyTogether, type Connected, partition } from "./together.ts";
+import { applyTogether, type Connected, type IsOfShard, partition } from "./together.ts";
 
 /** Transactions of several keys under way at once. */
 const TOGETHER_AT_ONCE = 4;
@@ -28,18 +28,24 @@ interface Plan {
 }
 
 /** Settles the writes, or returns them. */
-export function applyWrites(table: Table, batch: Batch<WriteCall>, deadline: number): Promise<Rest<WriteCall>> {
-  return new WriteBatch(table, deadline).apply(batch);
+export function applyWrites(
+  table: Table,
+  batch: Batch<WriteCall>,
+  deadline: number,
+  isOfShard: IsOfShard = () => true,
+): Promise<Rest<WriteCall>> {
+  return new WriteBatch(table, deadline, isOfShard).apply(batch);
 }
 
 class WriteBatch {
   constructor(
     private readonly table: Table,
     private readonly deadline: number,
+    private readonly isOfShard: IsOfShard,
   ) {}
 
   async apply(batch: Batch<WriteCall>): Promise<Rest<WriteCall>> {
-    const { separate, connected } = partition(batch);
+    const { separate, connected } = partition(batch, this.isOfShard);
     const kinds = Map.groupBy(separate, (calls) => {
       if (calls.every(({ write, tried }) => write.kind === "look" && !tried)) return "look";
       const isAllBlind = calls.every(({ write, tried }) => isBlind(write as Write) && !tried);
@@ -52,7 +58,8 @@ class WriteBatch {
       if (kind === "look") return this.lookAtAll(groups);
       return this.decideAll(groups, kind as number | undefined);
     });
-    return together(await Promise.all([...rests, this.decideTogether(connected)]));
+    if (connected.length > 0) rests.push(this.decideTogether(connected));
+    return together(await Promise.all(rests));
   }
 
   private putAll(groups: WriteCall[][]) {

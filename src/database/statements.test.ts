@@ -35,7 +35,7 @@ test.each([
   ["touch, several rows", statements.update([touch, { ...touch, key: b }])],
   ["scan", statements.selectRange({ start: a, end: b, reverse: false, limit: 10 })],
   ["scan from the end", statements.selectRange({ start: a, end: b, reverse: true, limit: 10 })],
-  ["replace together", statements.replaceTogether([create, touch])],
+  ["update together", statements.updateTogether([change, { ...touch, key: b }])],
   ["find contents", statements.selectContents([a, b], 21)],
   ["reclaim", statements.removeExpired([a, b])],
   ["find expired", statements.selectExpired(10, null)],

@@ -62,6 +62,8 @@ const INFO = `version, content_type, metadata, expires_at, ${TTL}`;
 const COLUMNS = "(`key`, version, expires_at, content_type, metadata, value)";
 const REPLACE =
   "AS fresh ON DUPLICATE KEY UPDATE version = fresh.version, expires_at = fresh.expires_at, content_type = fresh.content_type, metadata = fresh.metadata, value = fresh.value";
+/** In place of a content that is left as it is. */
+const NOTHING: Content = { value: Buffer.alloc(0), contentType: "", metadata: null };
 const LEAVE = "ON DUPLICATE KEY UPDATE version = entries.version";
 
 /** Entries, with at most so many bytes of each value. */
@@ -174,43 +176,40 @@ export function update(changes: Change[]): Statement {
     const sql = `UPDATE entries SET ${assignments} WHERE \`key\` = ? AND version = ? AND expires_at <=> ? AND ${notLate("?")}`;
     return { name, sql, params, writes: true };
   }
-  const row = `ROW(?, ?, ?, ?, ${columns.map(() => "?").join(", ")})`;
-  const rows = changes.map(() => row).join(", ");
   const assignments = columns.map((column) => `entries.${column} = fresh.${column}`).join(", ");
-  // The order of the join is the order of locking.
-  const sql = `UPDATE /*+ JOIN_FIXED_ORDER() INDEX(entries PRIMARY) */ (VALUES ${rows}) AS fresh (id, guard, expiry, lives, ${columns.join(", ")}) JOIN entries ON entries.\`key\` = fresh.id AND entries.version = fresh.guard AND entries.expires_at <=> fresh.expiry AND ${notLate("fresh.lives")} SET ${assignments}`;
+  const sql = `${joined(columns, changes.length)} SET ${assignments}`;
   return packet(name, sql, params, changes);
 }
 
 /**
- * Rows that are all written or none. One statement locks them in the order of their keys, whether they are there or not;
- * a row whose guard does not hold does not get its revision, and then the second statement fails, before the commit.
+ * Rows that are all written or none. They must be there as their guards say: a second statement, which looks for what the
+ * first has written, fails before the commit where one was not.
  */
-export function replaceTogether(changes: Change[]): Statement {
+export function updateTogether(changes: Change[]): Statement {
   const params: unknown[] = [];
   for (const { key, guard, revision, expiresAtMs, content } of changes) {
-    params.push(key, guard && bytesOf(guard.revision), guard?.expiresAtMs ?? null, guard?.lives ?? false);
-    params.push(bytesOf(revision), expiresAtMs, content !== undefined);
-    pushContent(params, content ?? { contentType: "", metadata: null, value: Buffer.alloc(0) });
+    const { revision: before, expiresAtMs: expiry, lives } = guard as NonNullable<typeof guard>;
+    params.push(key, bytesOf(before), expiry, lives, bytesOf(revision), expiresAtMs, content !== undefined);
+    pushContent(params, content ?? NOTHING);
   }
-  const rows = changes.map(() => "ROW(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(", ");
-  const holds = `entries.version = fresh.guard AND entries.expires_at <=> fresh.expiry AND ${notLate("fresh.lives")}`;
-  // MySQL assigns from left to right: what stands behind the version goes by whether that was taken.
-  const isTaken = "entries.version = fresh.version";
-  const contents = ["content_type", "metadata", "value"].map((column) => {
-    return `${column} = IF(${isTaken} AND fresh.fills, fresh.${column}, entries.${column})`;
-  });
-  const assignments = [
-    `version = IF(${holds}, fresh.version, entries.version)`,
-    `expires_at = IF(${isTaken}, fresh.expires_at, entries.expires_at)`,
-    ...contents,
-  ];
-  // A row that is there no more is not made again: it gets a revision that nobody asks for.
-  const write = `INSERT INTO entries ${COLUMNS} SELECT id, IF(guard IS NULL, version, guard), expires_at, content_type, metadata, value FROM (VALUES ${rows}) AS fresh (id, guard, expiry, lives, version, expires_at, fills, content_type, metadata, value) ON DUPLICATE KEY UPDATE ${assignments.join(", ")}`;
-  const pairs = changes.map(() => "(?, ?)").join(", ");
-  const check = `SELECT EXP(IF(COUNT(*) = ${changes.length}, 0, 1000)) AS complete FROM entries WHERE (\`key\`, version) IN (${pairs})`;
   for (const { key, revision } of changes) params.push(key, bytesOf(revision));
-  return { name: "replace_together", sql: `BEGIN; ${write}; ${check}; COMMIT`, params, writes: true, commitAt: 3 };
+  const contents = ["content_type", "metadata", "value"];
+  const assignments = [
+    ...["version", "expires_at"].map((column) => `entries.${column} = fresh.${column}`),
+    ...contents.map((column) => `entries.${column} = IF(fresh.fills, fresh.${column}, entries.${column})`),
+  ];
+  const columns = ["version", "expires_at", "fills", ...contents];
+  const write = `${joined(columns, changes.length)} SET ${assignments.join(", ")}`;
+  const pairs = `(?, ?)${", (?, ?)".repeat(changes.length - 1)}`;
+  const check = `SELECT EXP(IF(COUNT(*) = ${changes.length}, 0, 1000)) AS complete FROM entries WHERE (\`key\`, version) IN (${pairs})`;
+  return { name: "update_together", sql: `BEGIN; ${write}; ${check}; COMMIT`, params, writes: true, commitAt: 3 };
+}
+
+/** An update of rows that are there as their guards say; the order of the join is the order of locking. */
+function joined(columns: string[], count: number): string {
+  const row = `ROW(?, ?, ?, ?, ${columns.map(() => "?").join(", ")})`;
+  const rows = `${row}${`, ${row}`.repeat(count - 1)}`;
+  return `UPDATE /*+ JOIN_FIXED_ORDER() INDEX(entries PRIMARY) */ (VALUES ${rows}) AS fresh (id, guard, expiry, lives, ${columns.join(", ")}) JOIN entries ON entries.\`key\` = fresh.id AND entries.version = fresh.guard AND entries.expires_at <=> fresh.expiry AND ${notLate("fresh.lives")}`;
 }
 
 /** Whether what was alive when its row was read still is while the row is locked. */

@@ -41,7 +41,7 @@ export interface Known {
 const LOOK_AGAIN_MS = [0, 50, 200, 500];
 
 const DUPLICATE_KEY = "ER_DUP_ENTRY";
-/** What `replaceTogether` fails with where a guard does not hold. */
+/** What `updateTogether` fails with where a guard does not hold. */
 const OUT_OF_RANGE = "ER_DATA_OUT_OF_RANGE";
 
 export class Table {
@@ -146,12 +146,12 @@ export class Table {
   }
 
   /**
-   * Makes all of the changes, or none where a guard does not hold, and says whether they were made. Each is guarded; one
-   * that is guarded by null has a content.
+   * Makes all of the changes, or none where a guard does not hold, and says whether they were made. Each is guarded by a
+   * revision.
    */
   async changeTogether(changes: Change[], deadline: number): Promise<boolean> {
     try {
-      await this.run(statements.replaceTogether(inOrder(changes)), deadline);
+      await this.run(statements.updateTogether(inOrder(changes)), deadline);
       return true;
     } catch (error) {
       if (error instanceof StoreError && error.reason.startsWith(OUT_OF_RANGE)) return false;

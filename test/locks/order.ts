@@ -34,7 +34,7 @@ const STATEMENTS: [string, NewEntry, Call][] = [
   ["delete", ENTRY, each((store, key) => store.delete(key))],
   ["replace", ENTRY, each((store, key) => store.put(key, ENTRY, { ifMatch: "*" }))],
   ["touch", ENTRY, each((store, key) => store.expire(key, { afterMs: 60_000 }))],
-  ["replace together", ENTRY, ({ store }, keys) => store.transact(keys, REWRITE)],
+  ["update together", ENTRY, ({ store }, keys) => store.transact(keys, REWRITE)],
   // Rows that it takes for absent and that have come meanwhile.
   ["create", ENTRY, ({ entries }, keys) => entries.change(keys.map(creation), later())],
   ["reclaim", EXPIRED, ({ expired }, keys) => expired.reclaim(keys, later())],

@@ -5,7 +5,7 @@
 // of the others each was what it has read at an instant shortly before. Which keys it changes, a run on what all of them
 // hold tells before.
 
-import { BATCH_HELD_BYTES } from "../../../limits.ts";
+import { BATCH_BYTES, BATCH_HELD_BYTES } from "../../../limits.ts";
 import { decide, isLive, type Row } from "../../../store/decide.ts";
 import { StoreError } from "../../../store/error.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type EntryState,
   keyName,
   type Store,
+  type Transaction,
   type Update,
 } from "../../../store/store.ts";
 import { newVersion, type Version } from "../../../store/version.ts";
@@ -38,6 +39,9 @@ const SEVERAL_SHARDS = new RedisError(
   "CROSSSLOT Keys that are changed together must be in one shard; nothing was changed",
 );
 const NOT_ALLOWED = new RedisError("ERR This Redis command is not allowed from script or transaction");
+const TOO_LARGE_TOGETHER = new RedisError(
+  `ERR the values that are changed together have at most ${BATCH_BYTES} bytes; nothing was changed`,
+);
 /** Answered by an update whose program would now change another key. */
 const MOVED = new RedisError("MOVED");
 
@@ -180,12 +184,20 @@ function changing(program: Program, keys: EntryKey[], targets: EntryKey[], other
     try {
       const answer = program.run(rows);
       if (!rows.changed().every((name) => names.has(name))) return { entries: found, answer: MOVED };
-      return { entries: targets.map((key, i) => rows.stateAfter(key, found[i] ?? null)), answer };
+      const entries = targets.map((key, i) => rows.stateAfter(key, found[i] ?? null));
+      requireFit(entries.filter((entry, i) => entry?.content !== found[i]?.content));
+      return { entries, answer };
     } catch (error) {
       if (error instanceof RedisError) return { entries: found, answer: new Failure(error) };
       throw error;
     }
   };
+}
+
+/** Throws a RedisError where values would be written together that no statement can hold. */
+function requireFit(changed: (EntryState | null)[]) {
+  const bytes = changed.reduce((sum, entry) => sum + (entry?.content?.value.length ?? 0), 0);
+  if (changed.length > 1 && bytes > BATCH_BYTES) throw TOO_LARGE_TOGETHER;
 }
 
 function alone(change: Change, { bytes }: Program): Update<Reply> {

@@ -232,6 +232,20 @@ describe("a transaction", () => {
   });
 });
 
+test("values that are too large to be written together are left as they were", async () => {
+  const keys = Array.from({ length: 80 }, (_, i) => `k${i}`);
+  await post(
+    keys.map((key) => ["SET", key, "x".repeat(60_000)]),
+    "ns/pipeline",
+  );
+  const [status, { error }] = await post(
+    keys.map((key) => ["APPEND", key, "y"]),
+    "ns/multi-exec",
+  );
+  expect([status, error]).toEqual([400, expect.stringContaining("changed together have at most")]);
+  expect(await result("STRLEN", "k0")).toBe(60_000);
+});
+
 test("MSET and MSETNX set all keys or none", async () => {
   expect(await result("MSET", "k", "1", "k", "2", "l", "3")).toBe("OK");
   expect(await result("MSETNX", "n", "1", "k", "3")).toBe(0);
