@@ -12,6 +12,7 @@ import type { Reserve } from "./http/body.ts";
 import { cloudflareApi } from "./http/compat/cloudflare.ts";
 import { CLOUDFLARE_PATH } from "./http/compat/cloudflare-paths.ts";
 import { type Door, translated } from "./http/compat/interface.ts";
+import { REDIS_PATH, redisInterface } from "./http/compat/redis/redis.ts";
 import { answeringBinding, isOfBinding, workersBinding } from "./http/compat/workers.ts";
 import { allowOrigins } from "./http/cors.ts";
 import { docsCalls } from "./http/docs.ts";
@@ -121,6 +122,8 @@ export function createApp(store: Store, options: AppOptions): App {
     const answerIt = translated(cloudflare, path, door);
     app.all(path, (c) => answerIt(c.req.raw));
   }
+  const redis = redisInterface(store, { ...options, ...door });
+  for (const path of [`${REDIS_PATH}:ns`, `${REDIS_PATH}:ns/*`]) app.all(path, (c) => redis(c.req.raw));
   const nowhereInCloudflare = translated(cloudflare, CLOUDFLARE_PATH, door);
   app.notFound(
     unlessBound((c) => {

@@ -85,7 +85,7 @@ describe("over Vitess", async () => {
       [row, clock, row, clock],
     ]) {
       const scattered = { execute: async () => rows as never, close: async () => {} };
-      const known = new Table(scattered).known([key("a")], performance.now() + 1_000);
+      const known = new Table(scattered).known([key("a")], undefined, performance.now() + 1_000);
       await expect(known).rejects.toMatchObject({ code: "unavailable" });
     }
   });

@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
+import { incrementing } from "../src/store/counter.ts";
 import { type Answer, decide, isLive, type Row, type Write } from "../src/store/decide.ts";
 import type { ExpireResult, IncrementResult } from "../src/store/store.ts";
 import { newVersion } from "../src/store/version.ts";
@@ -233,11 +234,11 @@ class Conversation {
       }),
     });
     const decided = this.decide(key, {
-      ...{ kind: "increment", version: newVersion() },
-      increment: {
+      ...{ kind: "update", version: newVersion() },
+      update: incrementing({
         ...{ by, initial: 0n, max: bound ?? undefined },
         ...(expiry && { expiry: { atMs: instant(expiry, index) }, renews }),
-      },
+      }),
     }) as IncrementResult;
     const document = (await answer.json()) as { value?: string; etag?: string; code?: string } & TtlAnswer;
     if (decided.outcome !== "set") {

@@ -128,7 +128,8 @@ function stubStore(entry: Entry): Store {
     delete: async () => true,
     expire: async () => ({ outcome: "absent" }),
     persist: async () => false,
-    increment: async () => ({ outcome: "overflow" }),
+    transact: async () => null,
+    update: async (_, { apply }) => apply(null, { nowMs: 0, version: entry.version }).answer,
     list: async () => ({ entries: [], rest: null }),
     ping: async () => {},
   };

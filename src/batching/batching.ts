@@ -15,13 +15,14 @@ import type { Reads, Table } from "../database/table.ts";
 import { LARGE_BATCH_ROWS } from "../limits.ts";
 import type { Consistency, EntryKey, Store } from "../store/store.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
+import type { WriteCall } from "./attempts.ts";
 import type { Batch, Rest, Waiting } from "./batch.ts";
 import { storeOver } from "./calls.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Lane } from "./lane.ts";
 import { applyReads, lookFor, type ReadCall } from "./reads.ts";
 import { applyScan, type ScanCall } from "./scans.ts";
-import { applyWrites, type WriteCall } from "./writes.ts";
+import { applyWrites } from "./writes.ts";
 
 export interface BatchingOptions extends AdmissionOptions {
   /** Batches of reads of a kind, and of writes, under way at once in a shard. */
@@ -78,6 +79,7 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
   /** What replicas don't take goes to the primary: there is nothing that it does not have. */
   function openLanes(shard: string, consistency: Consistency): Lanes {
     const isStrong = consistency === "strong";
+    const isOfShard = (key: EntryKey) => shards.shardOf(key) === shard;
     const table = () => shards.tableAt(shard, isStrong ? "primary" : "replica");
     const { inFlight, batchRows, batchBytes: maxBytes } = options;
     type Sizes = { inFlight: number; maxRows: number };
@@ -107,12 +109,12 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
       infos: reads("infos", full, none),
       writes: lane<WriteCall>(
         { inFlight: inFlight.writes, maxRows: batchRows },
-        (batch, deadline) => applyWrites(table(), batch, deadline),
+        (batch, deadline) => applyWrites(table(), batch, deadline, isOfShard),
         (write) => lanesOf(write.key).writes.add(write),
       ),
       scans: lane<ScanCall>(
         { inFlight: SCANS, maxRows: 1 },
-        (batch, deadline) => applyScan(table(), batch, deadline, (key) => shards.shardOf(key) === shard),
+        (batch, deadline) => applyScan(table(), batch, deadline, isOfShard),
         // Which shards have what is in its range by now, only the whole page can tell.
         ({ call }) => call.resolve(null),
       ),
@@ -123,6 +125,7 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
     admit: (bytes, caller) => admission.admit(bytes, caller),
     read: (kind, read, consistency) => lanesOf(read.key, consistency)[kind].add(read as never),
     write: (write) => lanesOf(write.key).writes.add(write),
+    shardOf: shards.shardOf,
     scan: (shard, scan, consistency) => lanesAt(shard, consistency).scans.add(scan),
     shards: shards.all,
     idOf: shards.idOf,

@@ -2,24 +2,23 @@
 
 import type { Range } from "../database/statements.ts";
 import type { Reads, Scanned } from "../database/table.ts";
-import { COUNTER_BYTES } from "../store/counter.ts";
 import type { Answer, Write } from "../store/decide.ts";
 import {
   type Caller,
   type Consistency,
   type EntryKey,
   type ExpireResult,
-  type IncrementResult,
   keyName,
   type ListPage,
   type Store,
+  type Transaction,
 } from "../store/store.ts";
 import { newVersion, type Version } from "../store/version.ts";
+import { SEVERAL_SHARDS, type WriteCall } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { pageOf, type Scans } from "./lists.ts";
 import type { ReadCall } from "./reads.ts";
 import type { ScanCall } from "./scans.ts";
-import type { WriteCall } from "./writes.ts";
 
 /** A way that calls take. */
 export interface Way {
@@ -27,6 +26,8 @@ export interface Way {
   admit<R>(bytes: number, caller?: Caller): Call<R>;
   read<K extends keyof Reads>(kind: K, read: ReadCall<Reads[K]>, consistency?: Consistency): void;
   write(waiting: WriteCall): void;
+  /** Which shard has a key; without it several keys can't be changed together. */
+  shardOf?: (key: EntryKey) => string;
   scan(shard: string, scan: ScanCall, consistency?: Consistency): void;
   shards: Scans["shards"];
   idOf?: Scans["idOf"];
@@ -57,9 +58,18 @@ export function storeOver(way: Way): Store {
     delete: (key, ifMatch, caller) => change<boolean>(key, { kind: "delete", ifMatch }, caller),
     expire: (key, expiry, condition = {}, caller) =>
       change<ExpireResult>(key, { kind: "expire", expiry, condition }, caller),
-    increment: (key, increment, caller) => {
-      const write = { kind: "increment", version: newVersion(), increment } as const;
-      return change<IncrementResult>(key, write, caller, COUNTER_BYTES);
+    update: (key, update, caller) => {
+      return change(key, { kind: "update", version: newVersion(), update }, caller, update.bytes);
+    },
+    transact: async <A>(keys: EntryKey[], transaction: Transaction<A>, caller?: Caller) => {
+      const { shardOf } = way;
+      const [key] = keys;
+      if (!key || !shardOf || keys.some((each) => shardOf(each) !== shardOf(key))) return null;
+      const bytes = keys.reduce((sum, { length }) => sum + length, transaction.bytes);
+      const call = way.admit<Answer>(bytes, caller);
+      way.write({ key, id: keyName(key), write: { kind: "transact", transaction, keys }, call });
+      const answer = await call.promise;
+      return answer === SEVERAL_SHARDS ? null : { answer: answer as A };
     },
     persist: (key, caller) => change<boolean>(key, { kind: "persist" }, caller),
     list: (query, caller) => {

@@ -7,13 +7,14 @@ import { ONE_SHARD } from "../database/shards.ts";
 import type { Reads, Table } from "../database/table.ts";
 import { DIRECT_READ_ROWS } from "../limits.ts";
 import type { EntryKey, Store } from "../store/store.ts";
+import type { WriteCall } from "./attempts.ts";
 import type { Batch, Rest, Waiting } from "./batch.ts";
 import { Call } from "./call.ts";
 import { storeOver } from "./calls.ts";
 import { retryDelayMs } from "./lane.ts";
 import { applyReads, lookFor, type ReadCall } from "./reads.ts";
 import { applyScan } from "./scans.ts";
-import { applyWrites, type WriteCall } from "./writes.ts";
+import { applyWrites } from "./writes.ts";
 
 /** Every call settles within `deadlineMs`. */
 export function directStore(table: Table, deadlineMs: number): Store {

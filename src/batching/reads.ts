@@ -3,8 +3,8 @@
 import type { Found } from "../database/table.ts";
 import type { Answer } from "../store/decide.ts";
 import type { EntryKey } from "../store/store.ts";
+import type { WriteCall } from "./attempts.ts";
 import { afterFailure, type Batch, DONE, isUnknown, type Rest, type Waiting } from "./batch.ts";
-import type { WriteCall } from "./writes.ts";
 
 export type ReadCall<T> = Waiting<T | null>;
 

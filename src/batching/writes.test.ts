@@ -58,8 +58,8 @@ describe("writes of all kinds", () => {
     await settle();
     expect(table.sent.map(({ name, keys }) => [name, ...keys])).toEqual([
       ["put", "a"],
-      ["delete", "c"],
       ["known", "b"],
+      ["delete", "c"],
     ]);
     table.sent[0]?.end();
     await calls[0];

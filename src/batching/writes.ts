@@ -8,25 +8,17 @@
 // Every attempt leaves a revision of its own in the row. Whoever finds one that it has tried to leave there knows that
 // this attempt has happened, be its answer lost or wrong.
 
-import type { Change, Put, StoredRow } from "../database/statements.ts";
+import type { Change, Put } from "../database/statements.ts";
 import type { Known, Table } from "../database/table.ts";
-import { type Answer, decide, isBlind, isLive, type Row, type Write } from "../store/decide.ts";
-import { StoreError } from "../store/error.ts";
-import type { EntryKey } from "../store/store.ts";
-import { newRevision, type Revision, versionOf } from "../store/version.ts";
-import { afterFailure, type Batch, DONE, isUnknown, type Rest, together, type Waiting } from "./batch.ts";
+import { BATCH_BYTES, BATCH_READ_BYTES } from "../limits.ts";
+import { type Answer, decide, isBlind, isLive, type Write } from "../store/decide.ts";
+import { newRevision } from "../store/version.ts";
+import { attempt, rowOf, settle, settleAll, undone, valueLength, type WriteCall } from "./attempts.ts";
+import { afterFailure, type Batch, DONE, isUnknown, type Rest, together } from "./batch.ts";
+import { applyTogether, type Connected, type IsOfShard, partition } from "./together.ts";
 
-export interface WriteCall extends Waiting<Answer> {
-  write: Write;
-  /** The attempts that it was part of: the revision that the row would have, and the answer to give then. */
-  tried?: { revision: Revision; answer: Answer }[];
-  /**
-   * The revision that guarded an attempt whose outcome is unknown. While the row has it, the attempt has not happened,
-   * and is harmless beside another with the same guard: only one of them can. When the row has neither this nor a
-   * revision that was tried, nobody can tell.
-   */
-  guardInDoubt?: Revision;
-}
+/** Transactions of several keys under way at once. */
+const TOGETHER_AT_ONCE = 4;
 
 /** The writes of one key with what they come to. */
 interface Plan {
@@ -36,32 +28,38 @@ interface Plan {
 }
 
 /** Settles the writes, or returns them. */
-export function applyWrites(table: Table, batch: Batch<WriteCall>, deadline: number): Promise<Rest<WriteCall>> {
-  return new WriteBatch(table, deadline).apply(batch);
+export function applyWrites(
+  table: Table,
+  batch: Batch<WriteCall>,
+  deadline: number,
+  isOfShard: IsOfShard = () => true,
+): Promise<Rest<WriteCall>> {
+  return new WriteBatch(table, deadline, isOfShard).apply(batch);
 }
 
 class WriteBatch {
   constructor(
     private readonly table: Table,
     private readonly deadline: number,
+    private readonly isOfShard: IsOfShard,
   ) {}
 
   async apply(batch: Batch<WriteCall>): Promise<Rest<WriteCall>> {
-    const kinds = Map.groupBy(batch.values(), (calls) => {
+    const { separate, connected } = partition(batch, this.isOfShard);
+    const kinds = Map.groupBy(separate, (calls) => {
       if (calls.every(({ write, tried }) => write.kind === "look" && !tried)) return "look";
-      const isAllBlind = calls.every(({ write, tried }) => isBlind(write) && !tried);
+      const isAllBlind = calls.every(({ write, tried }) => isBlind(write as Write) && !tried);
       if (isAllBlind) return calls.at(-1)?.write.kind;
-      // Whose rows need to be known with their values.
-      return calls.some(({ write }) => write.kind === "increment") ? "increment" : undefined;
+      return valueBytesOf(calls);
     });
-    const ways = [
-      [kinds.get("put"), this.putAll],
-      [kinds.get("delete"), this.deleteAll],
-      [kinds.get("look"), this.lookAtAll],
-      [kinds.get("increment"), this.countAll],
-      [kinds.get(undefined), this.decideAll],
-    ] as const;
-    return together(await Promise.all(ways.map(([groups, way]) => (groups ? way.call(this, groups) : DONE))));
+    const rests = Array.from(kinds, ([kind, groups]) => {
+      if (kind === "put") return this.putAll(groups);
+      if (kind === "delete") return this.deleteAll(groups);
+      if (kind === "look") return this.lookAtAll(groups);
+      return this.decideAll(groups, kind as number | undefined);
+    });
+    if (connected.length > 0) rests.push(this.decideTogether(connected));
+    return together(await Promise.all(rests));
   }
 
   private putAll(groups: WriteCall[][]) {
@@ -102,41 +100,56 @@ class WriteBatch {
       if (!isUnknown(error) || !(await wasDone())) return this.afterFailure(calls, error);
     }
     // The others have happened just before the last, unseen.
-    for (const { write, call } of calls) call.resolve(decide(null, write, 0).answer);
+    for (const { write, call } of calls) call.resolve(decide(null, write as Write, 0).answer);
     return DONE;
   }
 
-  private decideAll(groups: WriteCall[][]) {
-    return this.decideOn(groups, (keys) => this.table.known(keys, this.deadline));
-  }
-
-  private countAll(groups: WriteCall[][]) {
-    return this.decideOn(groups, (keys) => this.table.counters(keys, this.deadline));
-  }
-
-  private async decideOn(groups: WriteCall[][], find: (keys: EntryKey[]) => Promise<Known>): Promise<Rest<WriteCall>> {
+  /** Decides on rows that are read with so many bytes of their values, or without them. */
+  private async decideAll(groups: WriteCall[][], valueBytes: number | undefined): Promise<Rest<WriteCall>> {
+    const share = Math.floor(BATCH_READ_BYTES / groups.length);
+    const isCut = valueBytes !== undefined && valueBytes > share;
     let known: Known;
     try {
-      known = await find(keysOf(groups));
+      // One byte more tells a value that was cut off from one that just fits.
+      known = await this.table.known(keysOf(groups), isCut ? share + 1 : valueBytes, this.deadline);
     } catch (error) {
       return this.afterFailure(groups.flat(), error);
     }
-    const plans = groups.flatMap((calls) => planOf(calls, known) ?? []);
+    const isLarge = ([first]: WriteCall[]) =>
+      isCut && groups.length > 1 && (known.rows.get((first as WriteCall).id)?.content?.value.length ?? 0) > share;
+    const { large = [], fitting = [] } = Object.groupBy(groups, (calls) => (isLarge(calls) ? "large" : "fitting"));
+    const rest: WriteCall[] = [];
+    const plans = fitting.flatMap((calls) => planOf(calls, known, rest) ?? []);
     const kinds = Map.groupBy(plans, ({ change: { guard, content } }) =>
       guard === null ? "create" : content ? "replace" : "touch",
     );
-    return together(await Promise.all(Array.from(kinds.values(), (each) => this.make(each))));
+    const parts = [...kinds.values()].flatMap(inParts);
+    const rests = await Promise.all(parts.map((each) => this.make(each)));
+    // One after the other, because each fills a statement.
+    for (const calls of large) rests.push(await this.decideAll([calls], valueBytes));
+    return together([...rests, { again: rest, failed: false }]);
+  }
+
+  /** Each is a transaction of its own, of which there are only so many at once as there are other statements. */
+  private async decideTogether(connected: Connected[]): Promise<Rest<WriteCall>> {
+    const rests: Rest<WriteCall>[] = [];
+    const left = [...connected];
+    const work = async () => {
+      for (let next = left.pop(); next; next = left.pop()) {
+        const { calls } = next;
+        const done = applyTogether(this.table, next, this.deadline);
+        rests.push(await done.catch((error) => this.afterFailure(calls, error)));
+      }
+    };
+    await Promise.all(Array.from({ length: TOGETHER_AT_ONCE }, work));
+    return together(rests);
   }
 
   /** Makes changes of one kind. */
   private async make(plans: Plan[]): Promise<Rest<WriteCall>> {
     const calls = plans.flatMap((plan) => plan.calls);
     for (const plan of plans) {
-      for (const [i, waiting] of plan.calls.entries()) {
-        waiting.tried ??= [];
-        waiting.tried.push({ revision: plan.change.revision, answer: plan.answers[i] as Answer });
-        waiting.call.mayHappen = true;
-      }
+      for (const [i, waiting] of plan.calls.entries()) attempt(waiting, plan.change.revision, plan.answers[i]);
     }
     const changes = plans.map(({ change }) => change);
     try {
@@ -144,7 +157,7 @@ class WriteBatch {
       return { again: settleAll(calls, revisions), failed: false };
     } catch (error) {
       if (!isUnknown(error)) {
-        for (const { call, guardInDoubt } of calls) call.mayHappen = guardInDoubt !== undefined;
+        calls.forEach(undone);
         return this.afterFailure(calls, error);
       }
       if (changes[0]?.guard !== null) {
@@ -163,18 +176,30 @@ class WriteBatch {
   }
 }
 
-/** Decides the writes of a key and answers those that change nothing; undefined if none does. */
-function planOf(calls: WriteCall[], { rows, clockMs }: Known): Plan | undefined {
+/**
+ * Decides the writes of a key and answers those that change nothing; undefined if none does. Those for which no room is
+ * left become part of the rest: each update of a value makes a new one.
+ */
+function planOf(calls: WriteCall[], { rows, clockMs }: Known, rest: WriteCall[]): Plan | undefined {
   const [{ key, id }] = calls as [WriteCall];
   const stored = rows.get(id);
-  const pending = calls.filter((waiting) => !waiting.call.isOver && !settle(waiting, stored?.revision));
   const before = stored ? rowOf(stored) : null;
   let row = before;
-  const answers = pending.map(({ write }) => {
-    const decision = decide(row, write, clockMs);
+  let madeBytes = 0;
+  const pending: WriteCall[] = [];
+  const answers: Answer[] = [];
+  for (const waiting of calls) {
+    if (waiting.call.isOver || settle(waiting, stored?.revision)) continue;
+    if (madeBytes > BATCH_BYTES && waiting.guardInDoubt === undefined) {
+      rest.push(waiting);
+      continue;
+    }
+    const decision = decide(row, waiting.write as Write, clockMs);
+    if (waiting.write.kind === "update" && decision.row !== row) madeBytes += valueLength(decision.row?.content);
     row = decision.row;
-    return decision.answer;
-  });
+    pending.push(waiting);
+    answers.push(decision.answer);
+  }
   // Where an earlier attempt may still come, a revision of one's own keeps it from doing so.
   if (row === before && pending.every(({ guardInDoubt }) => guardInDoubt === undefined)) {
     for (const [i, { call }] of pending.entries()) call.resolve(answers[i] as Answer);
@@ -189,28 +214,30 @@ function planOf(calls: WriteCall[], { rows, clockMs }: Known): Plan | undefined 
   return { calls: pending, answers, change: { key, guard, revision, expiresAtMs, content } };
 }
 
-function rowOf({ revision, expiresAtMs, content }: StoredRow): Row | null {
-  const version = versionOf(revision);
-  return version === null ? null : { version, expiresAtMs, content };
+/** How much of their key's value writes look at; undefined where they look at no content. */
+function valueBytesOf(calls: WriteCall[]): number | undefined {
+  let most: number | undefined;
+  for (const { write } of calls) {
+    if (write.kind === "update" && write.update.valueBytes !== undefined)
+      most = Math.max(most ?? 0, write.update.valueBytes);
+  }
+  return most;
 }
 
-/** Settles the calls whose rows show what became of them, and returns the others, which have not happened. */
-function settleAll(calls: WriteCall[], revisions: Map<string, Revision>): WriteCall[] {
-  return calls.filter((waiting) => {
-    const revision = revisions.get(waiting.id);
-    if (revision !== undefined && settle(waiting, revision)) return false;
-    waiting.call.mayHappen = waiting.guardInDoubt !== undefined;
-    return true;
-  });
-}
-
-/** Settles a call if the row's revision says what became of it, or says that nobody can tell. */
-function settle({ call, tried, guardInDoubt }: WriteCall, revision: Revision | undefined): boolean {
-  const attempt = tried?.find((each) => each.revision === revision);
-  if (attempt) call.resolve(attempt.answer);
-  else if (guardInDoubt === undefined || guardInDoubt === revision) return false;
-  else call.reject(new StoreError("outcome_unknown", "the row has been changed since"));
-  return true;
+/** Each fits a statement, or is a plan alone: what updates make of values was not known when they were admitted. */
+function inParts(plans: Plan[]): Plan[][] {
+  const parts: Plan[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const plan of plans) {
+    const more = valueLength(plan.change.content);
+    if (bytes + more > BATCH_BYTES) {
+      parts.push([]);
+      bytes = 0;
+    }
+    bytes += more;
+    parts.at(-1)?.push(plan);
+  }
+  return parts;
 }
 
 function keysOf(groups: WriteCall[][]) {

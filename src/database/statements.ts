@@ -5,7 +5,6 @@
 //
 // Time. SYSDATE, unlike NOW, is read when a row is judged: in an UPDATE or DELETE while its lock is held.
 
-import { COUNTER_BYTES } from "../store/counter.ts";
 import type { Content, EntryKey, NewExpiry } from "../store/store.ts";
 import type { Revision } from "../store/version.ts";
 
@@ -33,7 +32,7 @@ export interface Put {
 export interface StoredRow {
   revision: Revision;
   expiresAtMs: number | null;
-  /** Where it was asked for, with no more of the value than a counter may have, and a byte that tells of more. */
+  /** Where it was asked for, with so much of the value as was. */
   content?: Content;
 }
 
@@ -63,6 +62,8 @@ const INFO = `version, content_type, metadata, expires_at, ${TTL}`;
 const COLUMNS = "(`key`, version, expires_at, content_type, metadata, value)";
 const REPLACE =
   "AS fresh ON DUPLICATE KEY UPDATE version = fresh.version, expires_at = fresh.expires_at, content_type = fresh.content_type, metadata = fresh.metadata, value = fresh.value";
+/** In place of a content that is left as it is. */
+const NOTHING: Content = { value: Buffer.alloc(0), contentType: "", metadata: null };
 const LEAVE = "ON DUPLICATE KEY UPDATE version = entries.version";
 
 /** Entries, with at most so many bytes of each value. */
@@ -98,11 +99,11 @@ export function selectRows(keys: EntryKey[]): Statement {
   return read("find", rows, keys, [], ` UNION ALL SELECT NULL, NULL, NULL, ${CLOCK}`);
 }
 
-/** The same with what a counter may be. */
-export function selectCounters(keys: EntryKey[]): Statement {
-  const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, content_type, metadata, LEFT(value, ${COUNTER_BYTES + 1}) AS value, NULL AS clock FROM entries`;
+/** The same with their contents, with at most so many bytes of each value. */
+export function selectContents(keys: EntryKey[], valueBytes: number): Statement {
+  const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, content_type, metadata, LEFT(value, ?) AS value, NULL AS clock FROM entries`;
   const clock = ` UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, ${CLOCK}`;
-  return read("find_counters", rows, keys, [], clock);
+  return read("find_contents", rows, keys, [valueBytes], clock);
 }
 
 /** With locks, so as to wait for writers that are still at work. */
@@ -175,12 +176,40 @@ export function update(changes: Change[]): Statement {
     const sql = `UPDATE entries SET ${assignments} WHERE \`key\` = ? AND version = ? AND expires_at <=> ? AND ${notLate("?")}`;
     return { name, sql, params, writes: true };
   }
-  const row = `ROW(?, ?, ?, ?, ${columns.map(() => "?").join(", ")})`;
-  const rows = changes.map(() => row).join(", ");
   const assignments = columns.map((column) => `entries.${column} = fresh.${column}`).join(", ");
-  // The order of the join is the order of locking.
-  const sql = `UPDATE /*+ JOIN_FIXED_ORDER() INDEX(entries PRIMARY) */ (VALUES ${rows}) AS fresh (id, guard, expiry, lives, ${columns.join(", ")}) JOIN entries ON entries.\`key\` = fresh.id AND entries.version = fresh.guard AND entries.expires_at <=> fresh.expiry AND ${notLate("fresh.lives")} SET ${assignments}`;
+  const sql = `${joined(columns, changes.length)} SET ${assignments}`;
   return packet(name, sql, params, changes);
+}
+
+/**
+ * Rows that are all written or none. They must be there as their guards say: a second statement, which looks for what the
+ * first has written, fails before the commit where one was not.
+ */
+export function updateTogether(changes: Change[]): Statement {
+  const params: unknown[] = [];
+  for (const { key, guard, revision, expiresAtMs, content } of changes) {
+    const { revision: before, expiresAtMs: expiry, lives } = guard as NonNullable<typeof guard>;
+    params.push(key, bytesOf(before), expiry, lives, bytesOf(revision), expiresAtMs, content !== undefined);
+    pushContent(params, content ?? NOTHING);
+  }
+  for (const { key, revision } of changes) params.push(key, bytesOf(revision));
+  const contents = ["content_type", "metadata", "value"];
+  const assignments = [
+    ...["version", "expires_at"].map((column) => `entries.${column} = fresh.${column}`),
+    ...contents.map((column) => `entries.${column} = IF(fresh.fills, fresh.${column}, entries.${column})`),
+  ];
+  const columns = ["version", "expires_at", "fills", ...contents];
+  const write = `${joined(columns, changes.length)} SET ${assignments.join(", ")}`;
+  const pairs = `(?, ?)${", (?, ?)".repeat(changes.length - 1)}`;
+  const check = `SELECT EXP(IF(COUNT(*) = ${changes.length}, 0, 1000)) AS complete FROM entries WHERE (\`key\`, version) IN (${pairs})`;
+  return { name: "update_together", sql: `BEGIN; ${write}; ${check}; COMMIT`, params, writes: true, commitAt: 3 };
+}
+
+/** An update of rows that are there as their guards say; the order of the join is the order of locking. */
+function joined(columns: string[], count: number): string {
+  const row = `ROW(?, ?, ?, ?, ${columns.map(() => "?").join(", ")})`;
+  const rows = `${row}${`, ${row}`.repeat(count - 1)}`;
+  return `UPDATE /*+ JOIN_FIXED_ORDER() INDEX(entries PRIMARY) */ (VALUES ${rows}) AS fresh (id, guard, expiry, lives, ${columns.join(", ")}) JOIN entries ON entries.\`key\` = fresh.id AND entries.version = fresh.guard AND entries.expires_at <=> fresh.expiry AND ${notLate("fresh.lives")}`;
 }
 
 /** Whether what was alive when its row was read still is while the row is locked. */

@@ -41,6 +41,8 @@ export interface Known {
 const LOOK_AGAIN_MS = [0, 50, 200, 500];
 
 const DUPLICATE_KEY = "ER_DUP_ENTRY";
+/** What `updateTogether` fails with where a guard does not hold. */
+const OUT_OF_RANGE = "ER_DATA_OUT_OF_RANGE";
 
 export class Table {
   constructor(
@@ -85,16 +87,10 @@ export class Table {
     return scanned.toSorted((a, b) => (range.reverse ? Buffer.compare(b.key, a.key) : Buffer.compare(a.key, b.key)));
   }
 
-  known(keys: EntryKey[], deadline: number): Promise<Known> {
-    return this.knownBy(statements.selectRows(keys), deadline);
-  }
-
-  /** With their contents, as far as they may be counters. */
-  counters(keys: EntryKey[], deadline: number): Promise<Known> {
-    return this.knownBy(statements.selectCounters(keys), deadline);
-  }
-
-  private async knownBy(statement: Statement, deadline: number): Promise<Known> {
+  /** With `valueBytes` also contents, with so much of their values. */
+  async known(keys: EntryKey[], valueBytes: number | undefined, deadline: number): Promise<Known> {
+    const statement =
+      valueBytes === undefined ? statements.selectRows(keys) : statements.selectContents(keys, valueBytes);
     const rows = await this.run<Rows>(statement, deadline);
     const clock = rows.pop();
     // There are two clocks then, and each is good for its own rows only.
@@ -145,6 +141,20 @@ export class Table {
       return (await this.run<Written>(statement, deadline, database)).affectedRows > 0 ? made : new Map();
     } catch (error) {
       if (error instanceof StoreError && error.reason.startsWith(DUPLICATE_KEY)) return new Map();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes all of the changes, or none where a guard does not hold, and says whether they were made. Each is guarded by a
+   * revision.
+   */
+  async changeTogether(changes: Change[], deadline: number): Promise<boolean> {
+    try {
+      await this.run(statements.updateTogether(inOrder(changes)), deadline);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreError && error.reason.startsWith(OUT_OF_RANGE)) return false;
       throw error;
     }
   }

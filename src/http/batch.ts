@@ -13,6 +13,7 @@ import { callsOf, type Handler, type Operations } from "./operation.ts";
 import { namespaceOf, requireKey } from "./path.ts";
 import { Problem } from "./problem.ts";
 import { type Rights, requireRight } from "./rights.ts";
+import { Turns } from "./turns.ts";
 import { noQuery, validated } from "./validation.ts";
 
 const document = z.strictObject({
@@ -67,17 +68,9 @@ export function batchCalls(store: Store, options: BatchOptions) {
   return callsOf(operations, { batch: handle });
 }
 
-/** What has been begun on one key, all of it reads or all of it writes. */
-interface Turn {
-  reads: boolean;
-  /** What has to happen before it. */
-  after: Promise<unknown> | undefined;
-  outcomes: Promise<Outcome>[];
-}
-
 /** Operations on one namespace's keys, of any number. */
 export class Batch {
-  private readonly turns = new Map<string, Turn>();
+  private readonly turns = new Turns();
   private bytesLeft = BATCH_BODY_BYTES;
 
   constructor(
@@ -110,7 +103,8 @@ export class Batch {
       const reads = fields.op === "get" || fields.op === "head";
       requireRight(this.rights, reads ? "read" : "write");
       if (this.bytesLeft <= 0 && fields.op === "get") throw ANSWER_TOO_LARGE;
-      return this.inTurn(name, reads, () => perform(this.store, key, fields, this.options, this.request.signal));
+      const work = () => perform(this.store, key, fields, this.options, this.request.signal);
+      return this.turns.inTurn(key, reads, work);
     } catch (error) {
       return this.failed(error);
     }
@@ -118,18 +112,6 @@ export class Batch {
 
   private failed(error: unknown): Outcome {
     return problemOutcome(error instanceof Problem ? error : this.options.problemOf(error, this.request));
-  }
-
-  /** Reads of a key see what the batch has written before, and nothing of what it writes later. */
-  private inTurn(name: string, reads: boolean, work: () => Promise<Outcome>): Promise<Outcome> {
-    let turn = this.turns.get(name);
-    if (!turn || turn.reads !== reads) {
-      turn = { reads, after: turn && Promise.allSettled(turn.outcomes), outcomes: [] };
-      this.turns.set(name, turn);
-    }
-    const outcome = turn.after ? turn.after.then(work) : work();
-    turn.outcomes.push(outcome);
-    return outcome;
   }
 
   /** The outcome, unless its value is one too many. */

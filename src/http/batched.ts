@@ -1,6 +1,7 @@
 // One operation of a batch: what its fields mean, and what its single call would have answered, as JSON.
 
 import { z } from "zod";
+import { incrementing } from "../store/counter.ts";
 import type { Condition, Entry, EntryInfo, EntryKey, ExpireResult, Store } from "../store/store.ts";
 import { bytesOf, textOf } from "./bytes.ts";
 import { conditionFrom, etagOf, evaluateRead } from "./conditional.ts";
@@ -78,7 +79,7 @@ export function perform(
     case "persist":
       return store.persist(key, caller).then((done) => (done ? { status: 204 } : problemOutcome(NOT_FOUND)));
     case "increment":
-      return store.increment(key, incrementOf(operation), caller).then((result) => {
+      return store.update(key, incrementing(incrementOf(operation)), caller).then((result) => {
         const outcome = incrementOutcome(result);
         return outcome instanceof Problem ? problemOutcome(outcome) : { status: 200, ...outcome };
       });

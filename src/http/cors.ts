@@ -7,8 +7,13 @@ export function allowOrigins(origins: string[]) {
   return cors({
     origin: origins.includes("*") ? "*" : origins,
     allowMethods: ["GET", "HEAD", "PUT", "POST", "DELETE"],
-    allowHeaders: ["Authorization", "Content-Type", "If-Match", "If-None-Match", "KV-Metadata", "X-Request-Id"],
-    exposeHeaders: ["ETag", "KV-Metadata", "KV-Expires-At", "Retry-After", "X-Request-Id"],
+    allowHeaders: [
+      ...["Authorization", "Content-Type", "If-Match", "If-None-Match", "KV-Metadata", "X-Request-Id"],
+      // What Upstash's client sends.
+      ...["Upstash-Encoding", "Upstash-Sync-Token"],
+      ...["Upstash-Telemetry-Runtime", "Upstash-Telemetry-Platform", "Upstash-Telemetry-Sdk"],
+    ],
+    exposeHeaders: ["ETag", "KV-Metadata", "KV-Expires-At", "Retry-After", "Upstash-Sync-Token", "X-Request-Id"],
     maxAge: 7_200,
   });
 }

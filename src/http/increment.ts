@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { INCREMENT_BODY_BYTES } from "../limits.ts";
+import { incrementing } from "../store/counter.ts";
 import type { Increment, IncrementResult, Store } from "../store/store.ts";
 import { jsonAnswer } from "./answer.ts";
 import { documentBody, type ReceiveOptions, receive } from "./body.ts";
@@ -78,7 +79,8 @@ export function incrementCalls(store: Store, options: ReceiveOptions) {
       queryOf(request, noQuery);
       const result = await receive(request, body, (bytes) => {
         const given = bytes.length === 0 ? {} : parseJson(bytes);
-        return store.increment(key, incrementOf(validated(incrementBody, given, "invalid_increment")), request.signal);
+        const increment = incrementOf(validated(incrementBody, given, "invalid_increment"));
+        return store.update(key, incrementing(increment), request.signal);
       });
       const outcome = incrementOutcome(result);
       return outcome instanceof Problem ? problemAnswer(request, outcome) : jsonAnswer(request, outcome);

@@ -1,19 +1,40 @@
 // Counters: 64-bit signed integers, kept as decimal text, so that a GET reads one and a PUT sets one.
 
-import type { Content, CounterRefusal, Increment } from "./store.ts";
+import { expiryAt, instantOf } from "./decide.ts";
+import type { Content, CounterRefusal, Increment, IncrementResult, Update } from "./store.ts";
 
 const MIN = -(2n ** 63n);
 const MAX = 2n ** 63n - 1n;
 /** As Redis takes a number: no sign that says nothing, no leading zeros, no spaces. */
 const INTEGER = /^(?:0|-?[1-9]\d*)$/;
 /** Of the longest, with its sign. */
-export const COUNTER_BYTES = 20;
-
+const COUNTER_BYTES = 20;
 const COUNTER_CONTENT_TYPE = "text/plain";
 
+/** Adds to a counter, which is made if it is not there. */
+export function incrementing(increment: Increment): Update<IncrementResult> {
+  const { expiry, renews } = increment;
+  return {
+    // One byte more tells what is no number.
+    valueBytes: COUNTER_BYTES + 1,
+    bytes: COUNTER_BYTES,
+    apply: (found, { nowMs, version }) => {
+      const before = found?.content ?? null;
+      const value = incremented(before?.value ?? null, increment);
+      if (typeof value === "string") return { entry: found, answer: { outcome: value } };
+      const kept = found?.expiresAtMs ?? null;
+      const atMs = expiry && (!found || renews) ? instantOf(expiry, nowMs) : kept;
+      return {
+        entry: { content: counterContent(value, before), expiresAtMs: atMs },
+        answer: { outcome: "set", value, version, expiry: atMs === null ? null : expiryAt(atMs, nowMs) },
+      };
+    },
+  };
+}
+
 /** What an increment makes of a value; null is a counter that is not there. */
-export function incremented(value: Buffer | null, { by, initial, min, max }: Increment): bigint | CounterRefusal {
-  const before = value === null ? initial : counterOf(value);
+function incremented(value: Buffer | null, { by, initial, min, max }: Increment): bigint | CounterRefusal {
+  const before = value === null ? initial : integerOf(value);
   if (before === null) return "not_a_number";
   const after = before + by;
   if (after < MIN || after > MAX) return "overflow";
@@ -21,8 +42,8 @@ export function incremented(value: Buffer | null, { by, initial, min, max }: Inc
   return after;
 }
 
-/** The number that a value is, if it is one. */
-function counterOf(value: Buffer): bigint | null {
+/** The 64-bit signed integer that a text is, if it is one. */
+export function integerOf(value: Buffer): bigint | null {
   const text = value.length <= COUNTER_BYTES ? value.toString("latin1") : "";
   if (!INTEGER.test(text)) return null;
   const number = BigInt(text);
@@ -30,7 +51,7 @@ function counterOf(value: Buffer): bigint | null {
 }
 
 /** A counter's content: what describes the value stays. */
-export function counterContent(number: bigint, before: Content | null): Content {
+function counterContent(number: bigint, before: Content | null): Content {
   const { contentType, metadata } = before ?? { contentType: COUNTER_CONTENT_TYPE, metadata: null };
   return { contentType, metadata, value: Buffer.from(String(number)) };
 }

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { incrementing } from "./counter.ts";
 import { type Answer, decide, isBlind, isLive, type Row, type Write } from "./decide.ts";
 import type { Content, ExpireCondition, Increment } from "./store.ts";
 import { isVersion, newRevision, newVersion, versionOf } from "./version.ts";
@@ -153,9 +154,9 @@ describe("increment", () => {
     ...row(expiresAtMs),
     content: { value: Buffer.from(text), contentType: "application/json", metadata: "[1]" },
   });
-  const increment = (more: Partial<Increment> = {}): Write & { kind: "increment" } => ({
-    ...{ kind: "increment", version: newVersion() },
-    increment: { by: 1n, initial: 0n, ...more },
+  const increment = (more: Partial<Increment> = {}): Write & { kind: "update" } => ({
+    ...{ kind: "update", version: newVersion() },
+    update: incrementing({ by: 1n, initial: 0n, ...more }),
   });
 
   test("adds to what is there, and leaves what describes it and when it expires", () => {
@@ -236,7 +237,7 @@ const writes: fc.Arbitrary<Write> = fc.oneof(
   fc.constant(0).map(persist),
   fc
     .record({ by: fc.bigInt({ min: -5n, max: 5n }), initial: fc.constant(0n), renews: fc.boolean(), expiry: instants })
-    .map((increment): Write => ({ kind: "increment", version: newVersion(), increment })),
+    .map((increment): Write => ({ kind: "update", version: newVersion(), update: incrementing(increment) })),
 );
 
 describe("whatever is written", () => {

@@ -1,39 +1,25 @@
 // What each write does to a row: the one definition of what writes mean. Pure, so that batches, tests and models share it.
 
-import { counterContent, incremented } from "./counter.ts";
-import type {
-  Condition,
-  Content,
-  ExpireCondition,
-  ExpireResult,
-  ExpiryTime,
-  Increment,
-  IncrementResult,
-  NewExpiry,
-} from "./store.ts";
+import type { Condition, Content, EntryState, ExpireCondition, ExpiryTime, NewExpiry, Update } from "./store.ts";
 import type { Version } from "./version.ts";
 
 /** What a row holds. */
-export interface Row {
+export interface Row extends EntryState {
   version: Version;
-  /** Epoch milliseconds; null never expires. */
-  expiresAtMs: number | null;
-  /** Undefined where it has not been read: only increments look at it. */
-  content: Content | undefined;
 }
 
-/** A write; a PUT has the version that was drawn for it. */
+/** A write; one that may leave another value has the version that was drawn for it. */
 export type Write =
   | { kind: "put"; version: Version; content: Content; expiry: NewExpiry; condition: Condition }
   | { kind: "delete"; ifMatch?: Condition["ifMatch"] }
   | { kind: "expire"; expiry: ExpiryTime; condition: ExpireCondition }
   | { kind: "persist" }
-  | { kind: "increment"; version: Version; increment: Increment }
+  | { kind: "update"; version: Version; update: Update<unknown> }
   /** Changes nothing, but makes sure that an entry that is found expired never comes back. Answers whether one may live. */
   | { kind: "look" };
 
 /** What a write answers: a PUT its version, or null where its condition does not hold; others see `Store`. */
-export type Answer = Version | null | boolean | ExpireResult | IncrementResult;
+export type Answer = unknown;
 
 export interface Decision {
   /** What is there afterwards, null if nothing; the very same object as before if the write changes nothing. */
@@ -54,8 +40,8 @@ export function decide(found: Row | null, write: Write, nowMs: number): Decision
     case "persist":
       if (!row || row.expiresAtMs === null) return { row, answer: row !== null };
       return { row: { ...row, expiresAtMs: null }, answer: true };
-    case "increment":
-      return increment(row, write, nowMs);
+    case "update":
+      return update(row, write, nowMs);
     case "look":
       return { row, answer: row !== null };
   }
@@ -92,27 +78,22 @@ function expire(row: Row | null, write: Write & { kind: "expire" }, nowMs: numbe
   return { row: { ...row, expiresAtMs: atMs }, answer: { outcome: "set", ...expiryAt(atMs, nowMs) } };
 }
 
-function increment(row: Row | null, write: Write & { kind: "increment" }, nowMs: number): Decision {
-  const { version } = write;
-  const { expiry, renews } = write.increment;
-  const before = row && contentOf(row);
-  const value = incremented(before?.value ?? null, write.increment);
-  if (typeof value === "string") return { row, answer: { outcome: value } };
-  const kept = row?.expiresAtMs ?? null;
-  const atMs = expiry && (!row || renews) ? instantOf(expiry, nowMs) : kept;
-  return {
-    row: { version, expiresAtMs: atMs, content: counterContent(value, before) },
-    answer: { outcome: "set", value, version, expiry: atMs === null ? null : expiryAt(atMs, nowMs) },
-  };
+function update(row: Row | null, { version, update }: Write & { kind: "update" }, nowMs: number): Decision {
+  if (row && !row.content && update.valueBytes !== undefined) throw new Error("the row's content has not been read");
+  const { entry, answer } = update.apply(row, { nowMs, version });
+  return { row: leaving(row, entry, version), answer };
 }
 
-function contentOf({ content }: Row): Content {
-  if (!content) throw new Error("a counter is incremented only once its row has been read");
-  return content;
+/** The row that is left where this entry is to be: the version stays with the value, and any other value gets this one. */
+export function leaving(row: Row | null, entry: EntryState | null, version: Version): Row | null {
+  if (!entry) return null;
+  const { content, expiresAtMs } = entry;
+  if (content !== row?.content) return { version, expiresAtMs, content };
+  return row && expiresAtMs !== row.expiresAtMs ? { ...row, expiresAtMs } : row;
 }
 
 /** As Redis's EXPIRE has it: no expiry is infinitely far away. */
-function allows(condition: ExpireCondition["if"], current: number | null, next: number): boolean {
+export function allows(condition: ExpireCondition["if"], current: number | null, next: number): boolean {
   const until = current ?? Number.POSITIVE_INFINITY;
   const holds = { nx: current === null, xx: current !== null, gt: next > until, lt: next < until };
   return condition === undefined || holds[condition];
@@ -125,10 +106,10 @@ function matches(versions: "*" | Version[] | undefined, row: Row | null): boolea
 }
 
 /** As it is answered. */
-function expiryAt(atMs: number, nowMs: number) {
+export function expiryAt(atMs: number, nowMs: number) {
   return { atMs, ttlMs: Math.max(0, atMs - nowMs) };
 }
 
-function instantOf(expiry: ExpiryTime, nowMs: number): number {
+export function instantOf(expiry: ExpiryTime, nowMs: number): number {
   return "afterMs" in expiry ? nowMs + expiry.afterMs : expiry.atMs;
 }

@@ -1,7 +1,7 @@
 // For tests that need no database: a store that is the pure decision behind a Map. It promises nothing, and no server uses
 // it.
 
-import { type Answer, decide, isLive, type Row, type Write } from "./decide.ts";
+import { type Answer, decide, isLive, leaving, type Row, type Write } from "./decide.ts";
 import {
   type Caller,
   type Condition,
@@ -12,14 +12,14 @@ import {
   type ExpireResult,
   type ExpiryTime,
   following,
-  type Increment,
-  type IncrementResult,
   keyName,
   type ListedEntry,
   type ListPage,
   type ListQuery,
   type NewEntry,
   type Store,
+  type Transaction,
+  type Update,
 } from "./store.ts";
 import { newVersion, type Version } from "./version.ts";
 
@@ -28,7 +28,11 @@ export const MODEL_NOW_MS = 1_700_000_000_000;
 
 export class ModelStore implements Store {
   /** The clock, in epoch milliseconds, stands still unless a test gives another. */
-  constructor(private readonly clock: () => number = () => MODEL_NOW_MS) {}
+  constructor(
+    private readonly clock: () => number = () => MODEL_NOW_MS,
+    /** Keys of several shards can't be changed together. */
+    private readonly shardOf: (key: EntryKey) => string = () => "",
+  ) {}
 
   private readonly rows = new Map<string, Row | null>();
   /** What was asked of it, in order. */
@@ -62,11 +66,22 @@ export class ModelStore implements Store {
     return this.call("persist", caller, () => this.write(key, { kind: "persist" }) as boolean);
   }
 
-  increment(key: EntryKey, increment: Increment, caller?: Caller): Promise<IncrementResult> {
-    const write = { kind: "increment", version: newVersion(), increment } as const;
-    return this.call("increment", caller, () => this.write(key, write) as IncrementResult);
+  update<A>(key: EntryKey, update: Update<A>, caller?: Caller): Promise<A> {
+    const write = { kind: "update", version: newVersion(), update } as const;
+    return this.call("update", caller, () => this.write(key, write) as A);
   }
 
+  transact<A>(keys: EntryKey[], { apply }: Transaction<A>, caller?: Caller): Promise<{ answer: A } | null> {
+    return this.call("transact", caller, () => {
+      if (new Set(keys.map(this.shardOf)).size > 1) return null;
+      const found = keys.map((key) => this.live(keyName(key)));
+      const { entries, answer } = apply(found, this.clock());
+      for (const [i, key] of keys.entries()) {
+        this.rows.set(keyName(key), leaving(found[i] ?? null, entries[i] ?? null, newVersion()));
+      }
+      return { answer };
+    });
+  }
   /** In the order of keys, whichever is asked for. */
   list({ start, end, reverse, limit, valueBytes = Infinity, rest }: ListQuery, caller?: Caller): Promise<ListPage> {
     return this.call("list", caller, () => {
@@ -108,6 +123,10 @@ export class ModelStore implements Store {
     return "version" in info ? (info as EntryInfo) : null;
   }
 
+  private live(name: string): Row | null {
+    const row = this.rows.get(name);
+    return row && isLive(row, this.clock()) ? row : null;
+  }
   private async call<T>(method: keyof Store, caller: Caller | undefined, work: () => T): Promise<T> {
     this.calls.push({ method, caller });
     await this.gate;

@@ -73,6 +73,40 @@ export type ExpireResult =
   | { outcome: "absent" }
   | { outcome: "condition_failed" };
 
+/** What an update sees of a live entry, and what it leaves. */
+export interface EntryState {
+  /** Undefined where it has not been read. */
+  content: Content | undefined;
+  /** Epoch milliseconds; null never expires. */
+  expiresAtMs: number | null;
+}
+
+/** A change of an entry that depends on what is there. */
+export interface Update<A> {
+  /**
+   * Decides on what is there, which is null where no entry lives. Pure, because it is asked again where another write was
+   * first. An entry whose content is the very same object keeps its value and its version; any other value gets `version`.
+   */
+  apply(found: EntryState | null, at: UpdateTime): { entry: EntryState | null; answer: A };
+  /** How much of the value it looks at, from its beginning: it may be shown no more. Undefined where it looks at no content. */
+  valueBytes?: number;
+  /** By how much it makes a value longer at most; memory is set aside for so much. */
+  bytes: number;
+}
+
+/** A change of several entries together, as `Update` is of one; each is given with its whole value. */
+export interface Transaction<A> {
+  apply(found: (EntryState | null)[], nowMs: number): { entries: (EntryState | null)[]; answer: A };
+  bytes: number;
+}
+
+export interface UpdateTime {
+  /** Epoch milliseconds by the clock of the shard's primary. */
+  nowMs: number;
+  /** Of the value that it writes, if it does. */
+  version: Version;
+}
+
 /** A change of a counter, see `counter.ts`. */
 export interface Increment {
   by: bigint;
@@ -178,8 +212,14 @@ export interface Store {
   /** Makes a live entry permanent; false when there is none. */
   persist(key: EntryKey, caller?: Caller): Promise<boolean>;
 
-  /** Adds to a counter, which is made if it is not there. */
-  increment(key: EntryKey, increment: Increment, caller?: Caller): Promise<IncrementResult>;
+  /** Changes the entry, or makes or removes it, as the update decides on what is there. */
+  update<A>(key: EntryKey, update: Update<A>, caller?: Caller): Promise<A>;
+  /**
+   * Changes several entries together, of different keys: all of it happens at one instant, or nothing. Only where one
+   * shard has all of them; elsewhere, or in a store that can't, nothing happens and null is returned. In no order with
+   * writes that are called in the same turn.
+   */
+  transact<A>(keys: EntryKey[], transaction: Transaction<A>, caller?: Caller): Promise<{ answer: A } | null>;
   /**
    * Live entries of a range. No snapshot: each row is read at some instant of the call. What is there throughout a
    * listing is in exactly one of its pages, also while shards are split and merged. Throws a RangeError for a rest that

@@ -8,7 +8,7 @@ import type { EntryKey, NewEntry } from "../../src/store/store.ts";
 import { newRevision, newVersion } from "../../src/store/version.ts";
 import { until } from "../../vitess/support/until.ts";
 import { type Lock, lockDataOf, locksOn, openSession } from "./session.ts";
-import { DEADLINE_MS, EXPIRED, later, putAll, type Subject, subjectOver } from "./statements.ts";
+import { DEADLINE_MS, EXPIRED, later, putAll, REWRITE, type Subject, subjectOver } from "./statements.ts";
 
 export interface Order {
   statement: string;
@@ -34,6 +34,7 @@ const STATEMENTS: [string, NewEntry, Call][] = [
   ["delete", ENTRY, each((store, key) => store.delete(key))],
   ["replace", ENTRY, each((store, key) => store.put(key, ENTRY, { ifMatch: "*" }))],
   ["touch", ENTRY, each((store, key) => store.expire(key, { afterMs: 60_000 }))],
+  ["update together", ENTRY, ({ store }, keys) => store.transact(keys, REWRITE)],
   // Rows that it takes for absent and that have come meanwhile.
   ["create", ENTRY, ({ entries }, keys) => entries.change(keys.map(creation), later())],
   ["reclaim", EXPIRED, ({ expired }, keys) => expired.reclaim(keys, later())],

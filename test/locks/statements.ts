@@ -6,7 +6,7 @@ import type { Database } from "../../src/database/connect.ts";
 import { ExpiredRows } from "../../src/database/expired.ts";
 import { ONE_SHARD } from "../../src/database/shards.ts";
 import { Table } from "../../src/database/table.ts";
-import type { EntryKey, NewEntry } from "../../src/store/store.ts";
+import type { EntryKey, NewEntry, Transaction } from "../../src/store/store.ts";
 import { newVersion, type Version } from "../../src/store/version.ts";
 import { type Lock, LockSession } from "./session.ts";
 
@@ -53,6 +53,17 @@ export function subjectOver(database: Database): Subject {
 
 export const putAll = ({ store }: Subject, keys: EntryKey[], entry: NewEntry) =>
   Promise.all(keys.map((key) => store.put(key, entry)));
+
+/** Gives each entry another value, and makes those that are not there. */
+export const REWRITE: Transaction<null> = {
+  bytes: 0,
+  apply: (found) => ({ entries: found.map(() => ({ content: ENTRY, expiresAtMs: null })), answer: null }),
+};
+/** Changes the first entry alone, and has the others read. */
+const REWRITE_FIRST: Transaction<null> = {
+  bytes: 0,
+  apply: (found) => ({ entries: found.with(0, { content: ENTRY, expiresAtMs: null }), answer: null }),
+};
 
 const first = ({ keys }: Prepared) => keys[0] as EntryKey;
 const ofFirst = ({ versions }: Prepared) => [versions[0] as Version];
@@ -115,6 +126,11 @@ const CALLS: [string, NewEntry | undefined, Call][] = [
     ({ store }, rows) => store.expire(first(rows), MINUTE, { if: "nx" }),
   ],
   ["DELETE ttl", WITH_TTL, ({ store }, rows) => store.persist(first(rows))],
+  ["transaction of three keys", WITH_TTL, ({ store }, { keys }) => store.transact(keys, REWRITE)],
+  ["transaction of three new keys", undefined, ({ store }, { keys }) => store.transact(keys, REWRITE)],
+  ["transaction that changes one of three keys", ENTRY, ({ store }, { keys }) => store.transact(keys, REWRITE_FIRST)],
+  ["transaction that makes one of three keys", undefined, ({ store }, { keys }) => store.transact(keys, REWRITE_FIRST)],
+  ["transaction of three keys that have expired", EXPIRED, ({ store }, { keys }) => store.transact(keys, REWRITE)],
   ["sweep: look for expired rows", EXPIRED, ({ expired }) => expired.find(10, null, later())],
   ["sweep: count expired rows", EXPIRED, ({ expired }) => expired.count(10, later())],
   ["sweep: delete three expired rows", EXPIRED, ({ expired }, { keys }) => expired.reclaim(keys, later())],

@@ -148,7 +148,13 @@ export const MUTANTS: Mutant[] = [
   {
     name: "fold",
     title: "the writes of a key in one batch are each decided on the row that was read",
-    replacements: [{ file: WRITES, text: "decide(row, write, clockMs)", by: "decide(before, write, clockMs)" }],
+    replacements: [
+      {
+        file: WRITES,
+        text: "decide(row, waiting.write as Write, clockMs)",
+        by: "decide(before, waiting.write as Write, clockMs)",
+      },
+    ],
     // Another order than that of their arrival alone would not be wrong, because their callers are concurrent.
     profile: { ...CROWD, weights: { ...NOTHING, get: 20, create: 30, cas: 30, delete: 10, release: 10 } },
     fault: LOAD,
