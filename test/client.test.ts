@@ -49,7 +49,8 @@ describe.each(Object.keys(RUNTIMES))("in %s", (name) => {
 });
 
 describe.each(["mysql", "worker"] as const)("over %s", (name) => {
-  test.each(SUITE)("$name", async ({ run }) => {
+  const cases = SUITE.filter(({ isLong }) => name !== "worker" || !isLong);
+  test.each(cases)("$name", async ({ run }) => {
     expect(await outcomeOf(run, { ...surroundings, url: targets[name].url, tokens: undefined })).toBe(null);
   });
 });
