@@ -11,6 +11,8 @@ import { call, targets } from "./targets.ts";
 import { serveWorkerd, startWorkerd, WRANGLER } from "./workerd.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
+/** Of a value that is larger than the server takes. */
+const TOO_LARGE = /KV PUT failed: 413/;
 const WORKER = join(import.meta.dirname, "compat/worker.js");
 /** A block of a document in that language, with a server's address and another namespace. */
 function block(document: string, language: string, url: string, namespace: string): string {
@@ -31,13 +33,14 @@ test("on workerd, as README.md configures it", () => runOnWorkerd(targets.vitess
 test("on workerd, over our own Worker", async () => {
   const server = await startWorkerd(targets.vitess.databaseUrl);
   try {
-    await runOnWorkerd(server.url);
+    // Refused before all of it has come: then workerd ends the connection while the client still sends.
+    await runOnWorkerd(server.url, /KV PUT failed: 413|Network connection lost/);
   } finally {
     await server.stop();
   }
 });
 
-async function runOnWorkerd(url: string) {
+async function runOnWorkerd(url: string, tooLarge = TOO_LARGE) {
   const [services, bindings] = block("README.md", "capnp", url, `workerd${Date.now()}`).split(/^(?=bindings)/m);
   const worker = await serveWorkerd(
     scratch(),
@@ -50,7 +53,7 @@ const worker :Workerd.Worker = (
 `,
   );
   try {
-    await expectAll(worker.url);
+    await expectAll(worker.url, tooLarge);
   } finally {
     await worker.stop();
   }
@@ -96,7 +99,7 @@ test("in `wrangler dev`, as the interfaces' document configures it", async () =>
 });
 
 /** All that the Worker can do came out as it would on Cloudflare, but for what is written otherwise. */
-async function expectAll(url: string) {
+async function expectAll(url: string, tooLarge = TOO_LARGE) {
   const answer = await call(url);
   const text = await answer.text();
   expect(answer.status === 200 ? "" : text).toBe("");
@@ -132,7 +135,7 @@ async function expectAll(url: string) {
     ),
     left: [],
     wrongCursor: expect.stringContaining("KV GET failed: 400"),
-    tooLarge: expect.stringContaining("KV PUT failed: 413"),
+    tooLarge: expect.stringMatching(tooLarge),
     stale: 0,
   });
 }
