@@ -31,7 +31,9 @@ export function scriptCommands(planOf: PlanOf): Record<string, Command> {
     EVAL: { args: [2, MOST], plan: (args, context) => evaluate((source) => scripts.load(source), args, context) },
     EVALSHA: {
       args: [2, MOST],
-      prepare: ([sha], store, caller) => scripts.fetch(sha as Buffer, store, caller),
+      prepare: async ([sha], store, caller) => {
+        if (sha) await scripts.fetch(sha, store, caller);
+      },
       plan: (args, context) => evaluate(known, args, context),
     },
     SCRIPT: { args: [1, MOST], plan: script },
