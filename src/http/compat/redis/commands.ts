@@ -21,6 +21,7 @@ const COMMANDS: Commands = new Map(
 /** With these, which need an interpreter that is loaded only where somebody asks for it. */
 const SCRIPT_COMMANDS = new Set(["EVAL", "EVALSHA", "SCRIPT"]);
 let withScripts: Commands | undefined;
+let loading: Promise<Commands> | undefined;
 
 /** Of a name in an error. */
 const NAME_CHARACTERS = 128;
@@ -30,15 +31,19 @@ const EMPTY = new RedisError("ERR empty command");
 export async function prepare(commands: Buffer[][], store: Store, caller: Caller): Promise<void> {
   const scripted = commands.filter(([name]) => SCRIPT_COMMANDS.has(nameOf(name)));
   if (scripted.length === 0) return;
-  if (!withScripts) {
-    // Its other parts need this one whole, and Bun begins to run modules in no order of theirs.
-    await import("fengari/src/defs.js");
-    const { scriptCommands } = await import("./eval.ts");
-    const callable = (words: Buffer[], context: Context) => planIn(COMMANDS, words, context);
-    withScripts = new Map([...COMMANDS, ...Object.entries(scriptCommands(callable))]);
-  }
-  const all = withScripts;
+  // Once for all who ask at the same time.
+  loading ??= loadScripts();
+  const all = await loading;
   await Promise.all(scripted.map(([name, ...args]) => all.get(nameOf(name))?.prepare?.(args, store, caller)));
+}
+
+async function loadScripts(): Promise<Commands> {
+  // Its other parts need this one whole, and Bun begins to run modules in no order of theirs.
+  await import("fengari/src/defs.js");
+  const { scriptCommands } = await import("./eval.ts");
+  const callable = (words: Buffer[], context: Context) => planIn(COMMANDS, words, context);
+  withScripts = new Map([...COMMANDS, ...Object.entries(scriptCommands(callable))]);
+  return withScripts;
 }
 
 /** Throws a RedisError for what is no command of ours, and for what is wrong with its arguments. */
