@@ -48,11 +48,13 @@ const RUNTIMES: Runtime[] = [
     requests: 1_500,
     start: () => startServer(environment, WORKER),
     answers: [500, 501],
-    repair: parsed,
+    // workerd stands before what parses the URL.
+    repair: (target) => parsed(target.startsWith("/") ? withoutDots(target) : target),
   },
 ];
 
-const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 1e9);
+/** In CI the same requests each time: what others find would be no fault of the change that is tried. */
+const seed = Number(process.env.FUZZ_SEED ?? (process.env.CI ? 774685129 : Date.now() % 1e9));
 let state = seed;
 /** Mulberry32. */
 function random(): number {
