@@ -3,31 +3,14 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { batchingStore } from "../src/batching/batching.ts";
 import { directStore } from "../src/batching/direct.ts";
+import { entry, key, OPTIONS } from "../src/batching/fake-table.ts";
 import { connect } from "../src/database/connect.ts";
 import { watchShards } from "../src/database/shards.ts";
 import type { Statement } from "../src/database/statements.ts";
 import { Table } from "../src/database/table.ts";
 import { Tables } from "../src/database/tables.ts";
 import { urlOfShard } from "../src/database/url.ts";
-import { entryKey, type NewEntry } from "../src/store/store.ts";
 import { targets, whileLocked } from "./targets.ts";
-
-const OPTIONS = {
-  inFlight: { reads: 1, writes: 1 },
-  batchRows: 100,
-  batchBytes: 10_000,
-  maxCalls: 1000,
-  maxBytes: 100_000,
-  deadlineMs: 10_000,
-};
-
-const key = (name: string) => entryKey("ns", name);
-const entry = (value: string): NewEntry => ({
-  value: Buffer.from(value),
-  contentType: "text/plain",
-  metadata: null,
-  expiry: "never",
-});
 
 describe("over Vitess", async () => {
   const url = targets.vitess.databaseUrl;

@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
 import { residentMb } from "./memory.ts";
+import { Random } from "./robustness/random.ts";
 import { targets } from "./targets.ts";
 import { startWorkerd } from "./workerd.ts";
 
@@ -55,17 +56,9 @@ const RUNTIMES: Runtime[] = [
 
 /** In CI the same requests each time: what others find would be no fault of the change that is tried. */
 const seed = Number(process.env.FUZZ_SEED ?? (process.env.CI ? 774685129 : Date.now() % 1e9));
-let state = seed;
-/** Mulberry32. */
-function random(): number {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-const upTo = (n: number) => Math.floor(random() * n);
-const one = <T>(of: readonly T[]): T => of[upTo(of.length)] as T;
-const rarely = <T>(common: T, rare: readonly T[]): T => (random() < 0.15 ? one(rare) : common);
+const random = new Random(seed);
+const one = <T>(of: readonly T[]): T => of[random.below(of.length)] as T;
+const rarely = <T>(common: T, rare: readonly T[]): T => (random.next() < 0.15 ? one(rare) : common);
 
 const PREFIXES = [
   "/v1/kv//",
@@ -149,15 +142,15 @@ interface Request {
 }
 
 function makeRequest(namespace: string): Request {
-  const key = Array.from({ length: 1 + upTo(4) }, () =>
-    random() < 0.6 ? one(["k", "x", "7", "%6B"]) : one(ATOMS),
+  const key = Array.from({ length: 1 + random.below(4) }, () =>
+    random.next() < 0.6 ? one(["k", "x", "7", "%6B"]) : one(ATOMS),
   ).join("");
   const target = `${rarely("/v1/kv/", PREFIXES)}${rarely(namespace, [`%66${namespace.slice(1)}`, `${namespace}.`])}/${key}${rarely("", QUERIES)}`;
   const method = rarely("PUT", METHODS);
   const version = rarely("HTTP/1.1", ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/1.9", "HTP/1.1"]);
-  const host = version === "HTTP/1.0" && random() < 0.5 ? "" : `Host: ${rarely("localhost", HOSTS)}\r\n`;
-  const more = random() < 0.25 ? `${one(HEADERS)}\r\n` : "";
-  const value = "v".repeat(upTo(20));
+  const host = version === "HTTP/1.0" && random.next() < 0.5 ? "" : `Host: ${rarely("localhost", HOSTS)}\r\n`;
+  const more = random.next() < 0.25 ? `${one(HEADERS)}\r\n` : "";
+  const value = "v".repeat(random.below(20));
   const chunk = `${value.length.toString(16)}\r\n${value}\r\n`;
   const bodies: [headers: string, body: string, isWhole: boolean][] = [
     [`Content-Length: ${value.length}\r\n`, value, true],
@@ -171,7 +164,7 @@ function makeRequest(namespace: string): Request {
     [`Content-Length: ${value.length}\r\nContent-Length: 1\r\n`, value, false],
     ["Transfer-Encoding: xchunked\r\n", `${chunk}0\r\n\r\n`, false],
   ];
-  const [length, body, isWhole] = random() < 0.8 ? (bodies[0] as (typeof bodies)[0]) : one(bodies);
+  const [length, body, isWhole] = random.next() < 0.8 ? (bodies[0] as (typeof bodies)[0]) : one(bodies);
   const text = `${method} ${target} ${version}\r\n${host}Connection: close\r\n${more}${length}\r\n${body}`;
   return { bytes: Buffer.from(text, "latin1"), method, target, isWhole };
 }

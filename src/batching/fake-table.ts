@@ -10,7 +10,7 @@ import { type EntryKey, entryKey, keyName, type NewEntry } from "../store/store.
 import { type Revision, versionOf } from "../store/version.ts";
 import { type BatchingOptions, batchingStore, type Shards } from "./batching.ts";
 
-const OPTIONS: BatchingOptions = {
+export const OPTIONS: BatchingOptions = {
   inFlight: { reads: 1, writes: 1 },
   batchRows: 100,
   batchBytes: 10_000,

@@ -1,14 +1,13 @@
 // Chance that can be repeated: the same seed gives the same numbers.
 
-export class Random {
-  constructor(private state: number) {}
+import { seeded } from "../../bench/random.ts";
 
-  /** From 0 to less than 1, by mulberry32. */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+export class Random {
+  /** From 0 to less than 1. */
+  readonly next: () => number;
+
+  constructor(seed: number) {
+    this.next = seeded(seed);
   }
 
   /** A whole number from 0 to less than `count`. */
