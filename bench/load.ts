@@ -14,7 +14,7 @@ import { writePlot } from "./plot.ts";
 const args = {
   url: option("Server on this machine; several over one database with commas between them", "url", DEFAULTS.url),
   workload: option(
-    `${WORKLOADS.join(", ")}. a, b, c: YCSB's, 50, 95 and 100% reads; write: PUTs; churn: PUTs and DELETEs; expiring: PUTs with short TTLs; ttl: short TTLs, their changes, DELETEs; hot: one key, 50% reads; counters: read and increased by compare-and-swap; increments: added to; locks: taken by create-only PUTs with short TTLs, released by DELETEs. Or calls of one kind: ${KINDS.join(", ")}`,
+    `${WORKLOADS.join(", ")}. a, b, c: YCSB's, 50, 95 and 100% reads; write: PUTs; churn: PUTs and DELETEs; expiring: PUTs with short TTLs; ttl: short TTLs, their changes, DELETEs; hot: one key, 50% reads; counters: read and increased by compare-and-swap; increments: added to; limiter: added to by a rate limiter's Lua script; locks: taken by create-only PUTs with short TTLs, released by DELETEs. Or calls of one kind: ${KINDS.join(", ")}`,
     "name",
     DEFAULTS.workload,
   ),

@@ -395,10 +395,17 @@ describe("counters", () => {
   });
 });
 
-describe("increments", () => {
+describe.each([
+  [
+    "increments",
+    `POST /v1/kv/${contents.namespace}/k00000000/increment `,
+    (n: number) => `{"value":"${n}","etag":"x"}`,
+  ],
+  ["limiter", `POST /redis/${contents.namespace}/eval/`, (n: number) => `{"result":${n}}`],
+] as const)("%s", (name, start, answer) => {
   /** The counter's calls, with the answers that the test gives. */
   class Counter {
-    readonly calls = new Increments(oneKey, contents);
+    readonly calls = new Increments(oneKey, contents, name);
 
     constructor() {
       const op = new Operation();
@@ -410,12 +417,12 @@ describe("increments", () => {
     begins(): Operation {
       const op = new Operation();
       this.calls.next(op);
-      expect(this.calls.begin(op).toString()).toStartWith(`POST /v1/kv/${contents.namespace}/k00000000/increment `);
+      expect(this.calls.begin(op).toString()).toStartWith(start);
       return op;
     }
 
     ends(op: Operation, value: number) {
-      return this.calls.judge(op, answerOf(200, "", Buffer.from(`{"value":"${value}","etag":"x"}`)));
+      return this.calls.judge(op, answerOf(200, "", Buffer.from(answer(value))));
     }
 
     lastLook(value: number) {
@@ -560,7 +567,7 @@ class TrueServer {
 
 test.each([
   ["counters", () => new Counters(oneKey, contents)],
-  ["increments", () => new Increments(oneKey, contents)],
+  ["increments", () => new Increments(oneKey, contents, "increments")],
   ["locks", () => new Locks(oneKey, contents, 1000)],
 ])("%s accuse no true store, whatever the order of concurrent calls", (_, make: () => Calls) => {
   const action = fc.record({
@@ -707,6 +714,7 @@ describe("runs", () => {
     ["b", { clients: [8], rate: 50 }],
     ["counters", { clients: [8] }],
     ["increments", { clients: [8], keys: 3 }],
+    ["limiter", { clients: [8], keys: 3 }],
     ["if-match", { clients: [8] }],
     ["all-kinds", { clients: [8] }],
     ["locks", { clients: [8], keys: 3 }],

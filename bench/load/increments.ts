@@ -1,16 +1,40 @@
-// The workload `increments`: every call adds one to a counter. What an answer tells lies between the number of increments
-// that were acknowledged before and that with all whose outcome is open; once all calls have ended, a last look is taken
-// at each counter. No increment may be lost, and none may happen twice.
+// The workloads `increments` and `limiter`: every call adds one to a counter, the latter by the Lua script of a rate
+// limiter. What an answer tells lies between the number of increments that were acknowledged before and that with all
+// whose outcome is open; once all calls have ended, a last look is taken at each counter. No increment may be lost, and
+// none may happen twice.
 
 import type { Calls, Contents, Verdict } from "./calls.ts";
 import type { Operation } from "./checker.ts";
 import type { ResponseReader } from "./http-response.ts";
 import type { Keys } from "./keys.ts";
-import { Template } from "./requests.ts";
+import { Template, type Words } from "./requests.ts";
 
-/** What an answer has before the number, which a quote ends. */
-const BEFORE_VALUE = '{"value":"';
-const QUOTE = 0x22;
+/** How a counter is increased: the words of the request, and what its answer has before and after the number. */
+interface Way {
+  words: (namespace: string) => Partial<Words>;
+  before: string;
+  after: string;
+}
+
+/** As limiters of fixed windows have it: who makes the counter gives it the window's length. */
+const LIMITER = `
+local count = redis.call("INCRBY", KEYS[1], ARGV[2])
+if count == tonumber(ARGV[2]) then redis.call("PEXPIRE", KEYS[1], ARGV[1]) end
+return count`;
+/** Longer than any measurement. */
+const WINDOW_MS = 3_600_000;
+
+const WAYS = {
+  increments: { words: () => ({ suffix: "/increment" }), before: '{"value":"', after: '"' },
+  limiter: {
+    words: (namespace) => ({
+      path: `/redis/${namespace}/eval/${encodeURIComponent(LIMITER)}/1/`,
+      suffix: `/${WINDOW_MS}/1`,
+    }),
+    before: '{"result":',
+    after: "}",
+  },
+} satisfies Record<string, Way>;
 
 /** An Operation's form, where it sets a counter to 0. */
 const FILL = -1;
@@ -18,6 +42,7 @@ const ADD = 0;
 
 export class Increments implements Calls {
   readonly keys: number;
+  private readonly way: Way;
   private readonly zero: Template;
   private readonly add: Template;
   private readonly read: Template;
@@ -29,10 +54,12 @@ export class Increments implements Calls {
   constructor(
     private readonly names: Keys,
     { namespace }: Contents,
+    name: keyof typeof WAYS,
   ) {
+    this.way = WAYS[name];
     this.keys = names.count;
     this.zero = new Template({ method: "PUT", namespace, body: Buffer.from("0") });
-    this.add = new Template({ method: "POST", namespace, suffix: "/increment", body: Buffer.of() });
+    this.add = new Template({ method: "POST", namespace, ...this.way.words(namespace), body: Buffer.of() });
     this.read = new Template({ method: "GET", namespace });
     this.least = new Float64Array(this.keys);
     this.open = new Uint32Array(this.keys);
@@ -81,8 +108,9 @@ export class Increments implements Calls {
       return "true";
     }
     this.least[key] = (this.least[key] as number) + 1;
-    const start = bodyStart + BEFORE_VALUE.length;
-    const value = Number(bytes.toString("latin1", start, bytes.indexOf(QUOTE, start)));
+    const { before, after } = this.way;
+    const start = bodyStart + before.length;
+    const value = Number(bytes.toString("latin1", start, bytes.indexOf(after, start)));
     return value > most ? "wrong" : value <= floor ? "stale" : "true";
   }
 

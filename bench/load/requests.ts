@@ -8,6 +8,8 @@ import { TTLS_MS } from "./workload.ts";
 export interface Words {
   method: string;
   namespace: string;
+  /** What stands before the key. */
+  path?: string;
   /** In the key's name, before its digits. */
   letter?: string;
   /** Behind the key. */
@@ -50,7 +52,7 @@ export class Template {
 
   private build() {
     const { method, namespace, letter = "k", suffix = "", headers = "", ifMatch, body } = this.words;
-    const path = `${method} /v1/kv/${namespace}/${letter}`;
+    const path = `${method} ${this.words.path ?? `/v1/kv/${namespace}/`}${letter}`;
     const length = body ? `Content-Length: ${body.length}\r\n` : "";
     const lines = `${path}${"0".repeat(KEY_DIGITS)}${suffix} HTTP/1.1\r\nHost: localhost\r\n${length}${headers}`;
     const beforeTag = `${lines}${ifMatch ? "If-Match: " : ""}`;

@@ -10,9 +10,12 @@ import { Locks } from "./locks.ts";
 import { isHot, MIX_NAMES, type MixName, Workload } from "./workload.ts";
 
 /** Mixes of calls, and those whose calls depend on the answers before. */
-export const WORKLOADS = [...MIX_NAMES, "counters" as const, "increments" as const, "locks" as const];
+export const WORKLOADS = [...MIX_NAMES, ...(["counters", "increments", "limiter", "locks"] as const)];
 /** Each kind of call by itself, and all of them. */
 export const KINDS: KindName[] = [...KIND_NAMES, "all-kinds"];
+
+/** Those that need a first value of each key. */
+const COUNTING: WorkloadName[] = ["counters", "increments", "limiter"];
 
 export type WorkloadName = (typeof WORKLOADS)[number] | KindName;
 
@@ -26,16 +29,14 @@ export function callsOf({ workload, distribution, keys: all, ...contents }: Call
   const keys = new Keys(distribution, isMix(workload) && isHot(workload) ? 1 : all);
   if (isMix(workload)) return new Entries(new Workload(workload, keys), contents);
   if (workload === "counters") return new Counters(keys, contents);
-  if (workload === "increments") return new Increments(keys, contents);
+  if (workload === "increments" || workload === "limiter") return new Increments(keys, contents, workload);
   if (workload === "locks") return new Locks(keys, contents);
   return new KindCalls(workload, keys, contents);
 }
 
 /** Whether its keys have to be written first, because its calls make no sense without. */
 export function needsFill(workload: WorkloadName): boolean {
-  return (
-    workload === "counters" || workload === "increments" || (KINDS.includes(workload as KindName) && !isMix(workload))
-  );
+  return COUNTING.includes(workload) || (KINDS.includes(workload as KindName) && !isMix(workload));
 }
 
 function isMix(workload: WorkloadName): workload is MixName {

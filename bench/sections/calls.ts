@@ -31,21 +31,19 @@ interface Load {
   workload: WorkloadName;
   /** On one key, or on all. */
   hot: boolean;
+  connections: number;
   /** What is asked of its rate and of its latency, against the plain call's rate and p99. */
   least: number;
   latency: { of: "p99Ms" | "maxMs"; most: number } | undefined;
 }
 
-const read = (workload: KindName): Load => ({ workload, hot: false, least: 0.9, latency: undefined });
-const write = (workload: WorkloadName): Load => ({
-  workload,
-  hot: false,
-  least: 0.7,
-  latency: { of: "p99Ms", most: 2 },
-});
+const many = { hot: false, connections: CONNECTIONS };
+const read = (workload: KindName): Load => ({ ...many, workload, least: 0.9, latency: undefined });
+const write = (workload: WorkloadName): Load => ({ ...many, workload, least: 0.7, latency: { of: "p99Ms", most: 2 } });
 const hot = (workload: WorkloadName, least = 1): Load => ({
-  ...{ workload, hot: true, least, latency: { of: "maxMs", most: 3 } },
+  ...{ ...many, workload, hot: true, least, latency: { of: "maxMs", most: 3 } },
 });
+const limiter: Load = { workload: "limiter", hot: true, connections: 200, least: 0.5, latency: undefined };
 
 const [GET, PUT] = [read("get"), write("put")];
 /** Each is measured right before or after the plain call in its group. */
@@ -58,7 +56,7 @@ const GROUPS: [plain: Load, ...others: Load[]][] = [
   [PUT, write("delete-ttl"), hot("put-ttl")],
   [PUT, hot("counters"), hot("create-taken")],
   [PUT, hot("all-kinds")],
-  [PUT, write("increments"), hot("increments", 0.8)],
+  [PUT, write("increments"), hot("increments", 0.8), limiter],
 ];
 
 interface Figures {
@@ -72,8 +70,8 @@ interface Figures {
   generatorMicros: number;
 }
 
-type Measure = (load: Load, url: string, times: Times) => Promise<Figures>;
-type Times = { connections: number; keys: number; seconds: number; warmup: number };
+type Measure = (load: Omit<Load, "least" | "latency">, url: string, times: Times) => Promise<Figures>;
+type Times = { keys: number; seconds: number; warmup: number };
 
 export async function calls(rig: Rig): Promise<Findings> {
   const { seconds, warmupSeconds, rounds } = rig.options;
@@ -128,7 +126,7 @@ export async function calls(rig: Rig): Promise<Findings> {
 function measureWith(rig: Rig, processes: (number | null)[]): Measure {
   const idle = () => untilIdle(processes, IDLE_TIMEOUT_MS, rig.signal);
   let runs = 0;
-  return async ({ workload, hot }, url, { connections, keys, seconds, warmup }) => {
+  return async ({ workload, hot, connections }, url, { keys, seconds, warmup }) => {
     await idle();
     const options = {
       ...{ url, workload, keys: hot ? 1 : keys, clients: [connections], valueBytes: VALUE_BYTES, seconds, warmup },
@@ -158,7 +156,7 @@ async function measureUnderLoad(rig: Rig, measure: Measure, url: string) {
   const run = (load: Load) => {
     const spent = Math.ceil(ratePerSecond * (seconds + warmup) * SPENT.margin) + CONNECTIONS;
     const keys = isSpending(load.workload) ? spent : KEYS;
-    return measure(load, url, { connections: CONNECTIONS, keys, seconds, warmup });
+    return measure(load, url, { keys, seconds, warmup });
   };
   for (let round = 1; round <= rounds; round++) {
     for (const [plainLoad, ...others] of GROUPS) {
@@ -228,7 +226,7 @@ async function alternate(
       for (const i of round % 2 === 0 ? order : order.reverse()) {
         const keys = isSpending(kind) ? spent : isAlone ? ALONE.keys : KEYS;
         const url = servers[i]?.[1] as string;
-        found[i]?.push(await measure({ workload: kind, hot: false, ...NO_BAR }, url, { connections, keys, ...times }));
+        found[i]?.push(await measure({ workload: kind, hot: false, connections }, url, { keys, ...times }));
       }
     }
   }
@@ -237,8 +235,6 @@ async function alternate(
     return { call: `${kind}, ${what}`, medians, servers: servers.map(([name]) => name), rounds: found.flat() };
   });
 }
-
-const NO_BAR = { least: 0, latency: undefined };
 
 function versionTable(rows: Awaited<ReturnType<typeof alternate>>): string {
   const [{ servers }] = rows as [(typeof rows)[0]];
