@@ -239,6 +239,17 @@ describe("a token that is made anew", () => {
     ]);
     expect(server.requests).toEqual([]);
   });
+
+  test("and that does not come in time fails the calls, which changed nothing", async () => {
+    const { fetch, requests } = modelServer();
+    const options = { url: "http://kv.test", namespace: NAMESPACE, fetch, timeoutMs: 10 };
+    const kv = createClient({ ...options, token: () => new Promise<string>(() => {}) });
+    const outcomes = await Promise.allSettled([kv.get("a"), kv.put("b", "1")]);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "timeout", outcomeUnknown: false } });
+    }
+    expect(requests).toEqual([]);
+  });
 });
 
 test("an eventual read says so, and goes alone", async () => {

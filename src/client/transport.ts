@@ -36,6 +36,7 @@ export function createTransport({
   if (!/^[\w-]{1,64}$/.test(namespace)) throw new TypeError("A namespace is 1 to 64 letters, digits, '_' or '-'.");
   if (typeof token === "string" && /[^!-~]/.test(token)) throw new TypeError("A token is ASCII without white space.");
   const base = `${url.replace(/\/+$/, "")}/v1/kv/${namespace}`;
+  const lateness = { code: "timeout", detail: `No answer came within ${timeoutMs} ms.` };
   let takesBatches = true;
   /** The one that was given last. */
   let bearer = typeof token === "string" ? token : undefined;
@@ -92,6 +93,16 @@ export function createTransport({
     return calls.map((_, index) => ({ ...told, ...(ok ? (results?.[index] ?? BAD_ANSWER) : problem) }));
   }
 
+  /** Rejects when the time is over, before anything was sent. */
+  function late(signal: AbortSignal): Promise<never> {
+    const { code, detail } = lateness;
+    return new Promise((_, reject) => {
+      const give = () => reject(new KVError(code, detail, 0, false));
+      if (signal.aborted) give();
+      else signal.addEventListener("abort", give);
+    });
+  }
+
   async function attempt(calls: Call[], signal: AbortSignal): Promise<Result[] | undefined> {
     const [first] = calls;
     try {
@@ -101,7 +112,7 @@ export function createTransport({
       // No more of the error, for it may hold the URL, and that the key.
       const reason = cause?.code ?? code;
       const result = signal.aborted
-        ? { status: 0, code: "timeout", detail: `No answer came within ${timeoutMs} ms.` }
+        ? { status: 0, ...lateness }
         : {
             status: 0,
             code: UNREACHABLE.test(reason) || NOT_CONNECTED.test(`${cause?.message}`) ? "unreachable" : "network",
@@ -152,7 +163,7 @@ export function createTransport({
     }
     for (let tries = 0; calls.length; tries++) {
       try {
-        if (typeof token === "function") bearer = await token();
+        if (typeof token === "function") bearer = await Promise.race([token(), late(gone.signal)]);
       } catch (failure) {
         // Nothing was sent.
         for (const call of calls) call.settle(undefined, failure);
