@@ -14,7 +14,7 @@ import { CLOUDFLARE_PATH } from "./http/compat/cloudflare-paths.ts";
 import { type Door, translated } from "./http/compat/interface.ts";
 import { REDIS_PATH, redisInterface } from "./http/compat/redis/redis.ts";
 import { answeringBinding, isOfBinding, workersBinding } from "./http/compat/workers.ts";
-import { allowOrigins } from "./http/cors.ts";
+import { allowOrigins, refuseForeignPage } from "./http/cors.ts";
 import { docsCalls } from "./http/docs.ts";
 import { entryCalls } from "./http/entry.ts";
 import { turnAway } from "./http/full.ts";
@@ -98,13 +98,17 @@ export function createApp(store: Store, options: AppOptions): App {
     requireHost(raw, onlyLoopback);
     if (partsOf) requireExactPath(raw, partsOf(raw));
     else requireUnrepairedPath(raw);
+    if (!authorize && raw.method === "POST") refuseForeignPage(raw, corsOrigins);
     return handle(raw, authorize && !open.has(rawPath(raw)) ? authorize(raw, NATIVE_CLAIMS) : ALL_RIGHTS);
   };
   const door: Door = {
     admit: (request, requireExact, claims) => {
       requireHost(request, onlyLoopback);
       requireExact(request, partsOf && { parts: partsOf(request) });
-      return authorize ? authorize(request, claims) : ALL_RIGHTS;
+      if (authorize) return authorize(request, claims);
+      // Some of its calls write by GET.
+      refuseForeignPage(request, corsOrigins);
+      return ALL_RIGHTS;
     },
     problemOf: failure,
   };

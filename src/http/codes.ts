@@ -94,6 +94,11 @@ const declared = {
     advice: "Use a token for this namespace and this kind of call.",
     header: "WWW-Authenticate",
   },
+  foreign_page: {
+    status: 403,
+    detail: "A server that lets everyone in takes no writes from pages of other origins.",
+    advice: "Name the page's origin in `KV_CORS_ORIGINS`, or send a token.",
+  },
   no_such_route: { status: 404, detail: "There is nothing at this path.", advice: "Correct the path." },
   method_not_allowed: {
     status: 405,

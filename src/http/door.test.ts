@@ -169,6 +169,37 @@ describe("a host", () => {
   );
 });
 
+describe("a page of another origin", () => {
+  const call = (target: string, headers: string) =>
+    `${target} HTTP/1.1\r\nHost: localhost\r\n${CLOSE}Content-Length: 0\r\n${headers}\r\n`;
+  const writes = ["POST /v1/kv/demo/n/increment", "POST /v1/kv/demo", "GET /redis/demo/set/k/v", "POST /redis/demo"];
+
+  test.each(writes)("can't make %s without a token, where nobody needs one", async (target) => {
+    for (const site of ["cross-site", "same-site"]) {
+      const refused = call(target, `Sec-Fetch-Site: ${site}\r\n`);
+      expect(await raw(refused)).toStartWith("HTTP/1.1 403 ");
+      expect(await raw(call(target, `Sec-Fetch-Site: ${site}\r\nOrigin: https://evil.example\r\n`))).toStartWith(
+        "HTTP/1.1 403 ",
+      );
+      // Another origin's script may call what it is named for, but not as an image or a form of its page.
+      expect(await raw(refused, crossOrigin)).toStartWith("HTTP/1.1 403 ");
+    }
+    expect(store.calls).toEqual([]);
+  });
+
+  test.each(writes)("makes %s where its origin is named, and one's own page, and no page", async (target) => {
+    const named = call(target, "Sec-Fetch-Site: cross-site\r\nOrigin: https://app.example\r\n");
+    expect(await raw(named, crossOrigin)).not.toStartWith("HTTP/1.1 403 ");
+    for (const site of ["", "Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: none\r\n"]) {
+      expect(await raw(call(target, site))).not.toStartWith("HTTP/1.1 403 ");
+    }
+  });
+
+  test("may read, of which it learns nothing", async () => {
+    expect(await send(call("GET /v1/kv/demo/k", "Sec-Fetch-Site: cross-site\r\n"))).toEqual([404, "not_found"]);
+  });
+});
+
 describe("headers and bodies", () => {
   test.each([
     ["Content-Type: a/b\r\nContent-Type: c/d\r\n", "invalid_content_type"],

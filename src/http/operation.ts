@@ -71,7 +71,7 @@ export const READ_PROBLEMS: ProblemCode[] = ["overloaded", "unavailable"];
 export const WRITE_PROBLEMS: ProblemCode[] = [...READ_PROBLEMS, "outcome_unknown"];
 
 /** Every problem that a call may be answered with. */
-export function problemsOf({ path, open, problems = [] }: Operation): ProblemCode[] {
+export function problemsOf({ method, path, open, problems = [] }: Operation): ProblemCode[] {
   return [
     ...when(path.includes("{ns}"), "invalid_namespace", "invalid_parameter"),
     ...when(path.includes("{key}"), "invalid_key", "ambiguous_path"),
@@ -79,6 +79,7 @@ export function problemsOf({ path, open, problems = [] }: Operation): ProblemCod
     ...when(open !== "everywhere", "unauthorized", "forbidden"),
     "invalid_host",
     "foreign_host",
+    ...when(method === "POST", "foreign_page"),
     "internal",
   ];
 }
