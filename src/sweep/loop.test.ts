@@ -7,14 +7,17 @@ import type { SweepStep } from "./step.ts";
 /** A table of so many expired rows, which is a fake: it says what was asked of it. */
 class FakeExpired {
   readonly after: (ExpiredKey | null)[] = [];
-  constructor(private rows: number) {}
+  constructor(
+    private rows: number,
+    private readonly ageMs: number,
+  ) {}
 
   async find(limit: number, after: ExpiredKey | null) {
     this.after.push(after);
     return Array.from({ length: Math.min(limit, this.rows) }, (_, i) => ({
       key: entryKey("n", String(this.rows - i)),
       atMs: i,
-      ageMs: 5_000,
+      ageMs: this.ageMs,
     }));
   }
 
@@ -24,8 +27,8 @@ class FakeExpired {
   }
 }
 
-async function run(rows: number, options: Partial<SweepOptions> = {}) {
-  const expired = new FakeExpired(rows);
+async function run(rows: number, options: Partial<SweepOptions> = {}, ageMs = 0) {
+  const expired = new FakeExpired(rows, ageMs);
   const steps: SweepStep[] = [];
   const onStep = (step: SweepStep) => {
     steps.push(step);
@@ -46,6 +49,13 @@ describe("the loop", () => {
     let calls = 0;
     const { steps } = await run(150, { calls: () => calls++ });
     expect(steps.map(({ deleted }) => deleted)).toEqual([64, 64, 22]);
+  });
+
+  test("takes larger steps the later the rows are, up to a bound", async () => {
+    let calls = 0;
+    const options = { calls: () => calls++ };
+    expect((await run(150, options, 30_000)).steps.map(({ deleted }) => deleted)).toEqual([64, 86]);
+    expect((await run(400, options, 3_600_000)).steps.map(({ deleted }) => deleted)).toEqual([64, 256, 80]);
   });
 
   test("goes on behind the last row that it found", async () => {
