@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "../client/index.ts";
-import { NAMESPACE } from "../client/testing/server.ts";
-import { openShell, type Shell } from "./testing/shell.ts";
+import { createClient } from "../src/client/index.ts";
+import { NAMESPACE } from "../src/client/testing/server.ts";
+import { openShell, type Shell } from "./shell.ts";
 
 const NOW_MS = Date.now();
 const ENTRIES = 2_500;

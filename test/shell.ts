@@ -3,9 +3,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { type ModelServer, modelServer } from "../../client/testing/server.ts";
+import { type ModelServer, modelServer } from "../src/client/testing/server.ts";
 
-const PROGRAM = join(import.meta.dirname, "../kv.ts");
+const PROGRAM = join(import.meta.dirname, "../src/cli/kv.ts");
 
 interface Ended {
   code: number;

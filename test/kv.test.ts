@@ -1,10 +1,10 @@
 // The commands about one key, and what every command has in common: exit codes, bytes unchanged, wrong command lines.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { KVError } from "../client/index.ts";
-import { run } from "./main.ts";
-import { Ending, endingOf } from "./outcome.ts";
-import { openShell, type Shell } from "./testing/shell.ts";
+import { run } from "../src/cli/main.ts";
+import { Ending, endingOf } from "../src/cli/outcome.ts";
+import { KVError } from "../src/client/index.ts";
+import { openShell, type Shell } from "./shell.ts";
 
 let shell: Shell;
 let kv: Shell["kv"];

@@ -6,10 +6,10 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NAMESPACE } from "../client/testing/server.ts";
-import { openShell, type Shell } from "./testing/shell.ts";
+import { NAMESPACE } from "../src/client/testing/server.ts";
+import { openShell, type Shell } from "./shell.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "..");
 /** A compiler runs. */
 const TIMEOUT_MS = 120_000;
 
@@ -19,7 +19,7 @@ beforeAll(() => {
   shell = openShell();
   folder = mkdtempSync(join(tmpdir(), "vitess-kv-build-"));
   const built = join(folder, "built");
-  execFileSync(process.execPath, [join(import.meta.dirname, "build.ts"), built]);
+  execFileSync(process.execPath, [join(ROOT, "src/cli/build.ts"), built]);
   const packed = execFileSync("npm", ["pack", built, "--silent"], { cwd: folder, encoding: "utf8" }).trim();
   const installed = join(folder, "node_modules/vitess-kv");
   mkdirSync(installed, { recursive: true });

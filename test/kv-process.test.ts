@@ -4,11 +4,11 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient } from "../client/index.ts";
-import { NAMESPACE } from "../client/testing/server.ts";
-import { progressText, startProgress } from "./progress.ts";
-import { ratesBetween, sampleOf } from "./samples.ts";
-import { openShell, type Shell } from "./testing/shell.ts";
+import { progressText, startProgress } from "../src/cli/progress.ts";
+import { ratesBetween, sampleOf } from "../src/cli/samples.ts";
+import { createClient } from "../src/client/index.ts";
+import { NAMESPACE } from "../src/client/testing/server.ts";
+import { openShell, type Shell } from "./shell.ts";
 
 /** Every write to it fails as on a full disk. */
 const FULL = "/dev/full";

@@ -6,10 +6,10 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openShell, type Shell } from "../cli/testing/shell.ts";
+import { openShell, type Shell } from "./shell.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
-const README = readFileSync(join(import.meta.dirname, "README.md"), "utf8");
+const ROOT = join(import.meta.dirname, "..");
+const README = readFileSync(join(ROOT, "src/client/README.md"), "utf8");
 const blocks = (language: string) =>
   [...README.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].map(([, block]) => block).join("\n");
 
