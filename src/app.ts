@@ -41,6 +41,12 @@ const INTERNAL = new Problem("internal");
 
 const LINE_MS = 1_000;
 
+/** What requests of Workers' binding are counted under: their paths are of keys alone. */
+const BINDING = "env.KV";
+const NO_ROUTE = "none";
+
+type Answering = (request: Request) => Response | Promise<Response>;
+
 export interface AppOptions {
   /** Largest value in bytes; a larger one is a 413. */
   maxValueBytes: number;
@@ -72,6 +78,15 @@ export interface AppOptions {
   isolated?: boolean;
   /** Whether the runtime makes text of a header's field as UTF-8, as on Workers; else each byte is a character. */
   decodesHeaders?: boolean;
+  /** Whoever measures. On every call's way, so it must take nanoseconds. */
+  observer?: RequestObserver;
+}
+
+interface RequestObserver {
+  /** The same, measured. A route is a pattern with `:name` for each part that callers choose, or a word. */
+  observe(route: string, answer: Answering): Answering;
+  /** A call was turned away at the door. */
+  turnedAway(): void;
 }
 
 /** What answers every request. */
@@ -80,7 +95,7 @@ export interface App {
 }
 
 export function createApp(store: Store, options: AppOptions): App {
-  const { tokens, log, isFull, isolated, partsOf, corsOrigins, onlyLoopback = false } = options;
+  const { tokens, log, isFull, isolated, partsOf, corsOrigins, observer, onlyLoopback = false } = options;
   // By the path as it was sent, so that an escaped slash stays part of a key.
   const app = new Hono({ getPath: rawPath });
   if (log.isLevelEnabled("debug")) app.use(logRequest(log));
@@ -93,14 +108,24 @@ export function createApp(store: Store, options: AppOptions): App {
   const open = openPaths(calls, isolated);
   const authorize = tokens && authorizer(tokens);
   // No middleware: Hono calls a handler that is alone at its path at once, and this is on every call's way.
-  const authorized = (handle: Handler) => (c: Context) => {
-    const { raw } = c.req;
-    requireHost(raw, onlyLoopback);
-    if (partsOf) requireExactPath(raw, partsOf(raw));
-    else requireUnrepairedPath(raw);
-    if (!authorize && raw.method === "POST") refuseForeignPage(raw, corsOrigins);
-    return handle(raw, authorize && !open.has(rawPath(raw)) ? authorize(raw, NATIVE_CLAIMS) : ALL_RIGHTS);
+  const authorized = (handle: Handler) => (request: Request) => {
+    requireHost(request, onlyLoopback);
+    if (partsOf) requireExactPath(request, partsOf(request));
+    else requireUnrepairedPath(request);
+    if (!authorize && request.method === "POST") refuseForeignPage(request, corsOrigins);
+    return handle(request, authorize && !open.has(rawPath(request)) ? authorize(request, NATIVE_CLAIMS) : ALL_RIGHTS);
   };
+  /** Errors are answered here where somebody counts, because Hono would do so behind their back. */
+  const observed = (route: string, handle: Answering): Answering =>
+    observer
+      ? observer.observe(route, async (request) => {
+          try {
+            return await handle(request);
+          } catch (error) {
+            return failed(error, request);
+          }
+        })
+      : handle;
   const door: Door = {
     admit: (request, requireExact, claims) => {
       requireHost(request, onlyLoopback);
@@ -113,27 +138,32 @@ export function createApp(store: Store, options: AppOptions): App {
     problemOf: failure,
   };
   const cloudflare = cloudflareApi(store, { ...options, problemOf: failure });
-  const bound = answeringBinding(workersBinding(store, { ...options, problemOf: failure }), door);
+  const bound = observed(BINDING, answeringBinding(workersBinding(store, { ...options, problemOf: failure }), door));
   /** A binding's keys are paths of one part, as some others are. */
-  const unlessBound = (handle: (c: Context) => Response | Promise<Response>) => (c: Context) =>
-    isOfBinding(c.req.raw) ? bound(c.req.raw) : handle(c);
+  const unlessBound = (handle: Answering) => (c: Context) => (isOfBinding(c.req.raw) ? bound : handle)(c.req.raw);
   const route: Route = (path, handle) => {
     const isOnePart = !path.includes("/", 1);
-    app.all(path, isOnePart ? unlessBound(authorized(handle)) : authorized(handle));
+    const answerIt = observed(path, authorized(handle));
+    app.all(path, isOnePart ? unlessBound(answerIt) : (c) => answerIt(c.req.raw));
   };
   serve(route, calls);
   for (const path of Object.keys(cloudflare.calls)) {
-    const answerIt = translated(cloudflare, path, door);
+    const answerIt = observed(path, translated(cloudflare, path, door));
     app.all(path, (c) => answerIt(c.req.raw));
   }
   const redis = redisInterface(store, { ...options, ...door });
-  for (const path of [`${REDIS_PATH}:ns`, `${REDIS_PATH}:ns/*`]) app.all(path, (c) => redis(c.req.raw));
+  for (const path of [`${REDIS_PATH}:ns`, `${REDIS_PATH}:ns/*`]) {
+    const answerIt = observed(path, redis);
+    app.all(path, (c) => answerIt(c.req.raw));
+  }
   const nowhereInCloudflare = translated(cloudflare, CLOUDFLARE_PATH, door);
   app.notFound(
-    unlessBound((c) => {
-      const isCloudflare = rawPath(c.req.raw).startsWith(CLOUDFLARE_PATH);
-      return isCloudflare ? nowhereInCloudflare(c.req.raw) : authorized(nowhere)(c);
-    }),
+    unlessBound(
+      observed(NO_ROUTE, (request) => {
+        const isCloudflare = rawPath(request).startsWith(CLOUDFLARE_PATH);
+        return (isCloudflare ? nowhereInCloudflare : authorized(nowhere))(request);
+      }),
+    ),
   );
   app.onError((error, { req: { raw } }) => failed(error, raw));
 
@@ -145,6 +175,7 @@ export function createApp(store: Store, options: AppOptions): App {
       const refusal = isFull() && !corsOrigins ? turnAway(request) : undefined;
       if (!refusal) return app.fetch(request);
       turnedAway();
+      observer?.turnedAway();
       return refusal;
     },
   };

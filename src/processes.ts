@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Subprocess } from "bun";
 import type { Logger } from "pino";
+import type { Exchange } from "./exchange.ts";
 
 /** How soon a worker that died is replaced; twice as long each time when the new one dies too. */
 const REPLACE_MS = { least: 100, most: 5_000 };
@@ -23,13 +24,15 @@ export interface WorkersOptions {
   /** 0 lets the first worker pick a free port, which the others then take. */
   port: number;
   /**
-   * What a worker runs: it reads PORT, sends `Serving`, and ends at SIGTERM or when its IPC channel closes, as it does
+   * What a worker runs: it reads PORT, sends `Serving`, takes part in the exchange, and ends at SIGTERM or when its IPC channel closes, as it does
    * when its parent is killed.
    */
   command: string[];
   environment: Record<string, string | undefined>;
   /** How long a worker may take to finish what is in flight. */
   drainMs: number;
+  /** What they tell each other. */
+  exchange: Exchange<unknown>;
   log: Logger;
 }
 
@@ -98,13 +101,18 @@ export class Workers {
 
   /** Runs a worker until it ends, and says how it did. */
   private async runOne(onServing: (serving: Serving, worker: number) => void) {
-    const child = Bun.spawn(this.options.command, {
-      env: { ...this.options.environment, PORT: String(this.port) },
+    const { command, environment, exchange } = this.options;
+    const child = Bun.spawn(command, {
+      env: { ...environment, PORT: String(this.port) },
       stdio: ["ignore", "inherit", "inherit"],
-      ipc: (serving: Serving) => onServing(serving, child.pid),
+      ipc: (message: object) => {
+        if (!exchange.hear(child, message)) onServing(message as Serving, child.pid);
+      },
     });
     this.children.add(child);
+    exchange.join(child);
     await child.exited;
+    exchange.leave(child);
     this.children.delete(child);
     return { worker: child.pid, reason: child.signalCode ?? `exit code ${child.exitCode}` };
   }

@@ -8,20 +8,24 @@ import { createApp } from "./app.ts";
 import { followTokens } from "./auth/source.ts";
 import { type BatchingStore, batchingStore } from "./batching/batching.ts";
 import { directStore } from "./batching/direct.ts";
+import type { BatchingObserver } from "./batching/observer.ts";
 import { type Config, certificateFiles, isAnonymous, isLoopback, tokenSource } from "./config.ts";
 import type { Backend } from "./database/backend.ts";
 import { connect } from "./database/connect.ts";
+import { observed } from "./database/observed.ts";
 import { type Shards, watchShards } from "./database/shards.ts";
 import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
+import { readTablets } from "./database/tablets.ts";
 import { keyspaceOf } from "./database/url.ts";
+import type { exchange } from "./exchange.ts";
 import { INTERFACE_ROUTES } from "./http/compat/routes.ts";
 import { ROUTES } from "./http/target.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import { listen } from "./listen.ts";
 import type { Serving } from "./processes.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
-import { createMetrics } from "./telemetry/metrics.ts";
+import { Metrics, type Snapshot } from "./telemetry/metrics.ts";
 
 /**
  * Beyond what a body and then a call may take, for the answer that says that it took too long: Bun's timers are up to
@@ -50,7 +54,7 @@ export type ServerConfig = Config & { DATABASE_URL: string };
 
 /**
  * Serves and sweeps until the end begins, then lets clients leave, stops accepting, finishes what is in flight and closes
- * the pool.
+ * the pool. One of several processes tells what it has counted through `exchanging`.
  */
 export async function serve(
   config: ServerConfig,
@@ -58,42 +62,55 @@ export async function serve(
   log: Logger,
   ending: Ending,
   onServing: (serving: Serving) => void,
+  exchanging?: typeof exchange<Snapshot>,
 ) {
   const tokens = isAnonymous(config) ? undefined : await followTokens(tokenSource(config), log);
   let sweeper: Sweeper | undefined;
   let calls = 0;
+  const metrics = new Metrics();
+  const ofAll = exchanging?.(() => metrics.snapshot());
+  const observer = metrics.statements;
   const connections = {
     url: config.DATABASE_URL,
     backend,
     connections: config.KV_CONNECTIONS,
     queueLimit: config.KV_QUEUE_CALLS,
     packets: true,
+    observer,
   };
   const database = connect(connections);
   let tables: Tables | undefined;
   try {
-    const shards = await watchShards(database, {
-      backend,
-      keyspace: keyspaceOf(config.DATABASE_URL),
+    const keyspace = keyspaceOf(config.DATABASE_URL);
+    const inNoShard = observed(database, { shard: "", type: "primary" }, observer);
+    const shards = await watchShards(inNoShard, {
+      ...{ backend, keyspace },
       hash: (key) => Bun.hash.xxHash64(key),
     });
     tables = new Tables(connections, database, shards);
-    const anywhere = new Table(database);
-    const batching = config.KV_COALESCE === "true" ? batch(config, shards, tables, anywhere) : undefined;
+    const anywhere = new Table(inNoShard);
+    const batching = config.KV_COALESCE === "true" ? batch(config, shards, tables, anywhere, metrics.calls) : undefined;
     if (config.KV_SWEEP === "true") {
       const holder = `${hostname()}-${process.pid}`;
       sweeper = new Sweeper({
-        ...{ url: config.DATABASE_URL, backend, shards, holder, log },
+        ...{ url: config.DATABASE_URL, backend, shards, holder, log, observer },
         storeOver: directStore,
         calls: () => calls,
       });
     }
-    const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS), {
+    metrics.watch(shards.names, {
+      load: batching?.load,
+      limits: { calls: config.KV_QUEUE_CALLS, bytes: config.KV_QUEUE_BYTES },
+      sweep: async () => (await sweeper?.status()) ?? new Map(),
+      tablets: backend === "vitess" ? () => readTablets(inNoShard, keyspace) : undefined,
+    });
+    const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS, metrics.calls), {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       bodyTimeoutMs: config.KV_BODY_MS,
       tokens,
       ttlJitter: config.KV_TTL_JITTER,
-      metrics: createMetrics(async () => (await sweeper?.status()) ?? new Map()),
+      metrics: async () => (await metrics.gather(ofAll)).metrics(),
+      observer: metrics,
       log,
       isDraining: () => ending.signal.aborted,
       isFull: batching?.isFull ?? (() => false),
@@ -154,7 +171,13 @@ async function lastAnswer(answer: Response | Promise<Response>): Promise<Respons
   return response;
 }
 
-function batch(config: Config, shards: Shards, tables: Tables, anywhere: Table): BatchingStore {
+function batch(
+  config: Config,
+  shards: Shards,
+  tables: Tables,
+  anywhere: Table,
+  observer: BatchingObserver,
+): BatchingStore {
   return batchingStore(
     {
       ...shards,
@@ -168,6 +191,7 @@ function batch(config: Config, shards: Shards, tables: Tables, anywhere: Table):
       maxCalls: config.KV_QUEUE_CALLS,
       maxBytes: config.KV_QUEUE_BYTES,
       deadlineMs: config.KV_DEADLINE_MS,
+      observer,
     },
   );
 }

@@ -8,11 +8,13 @@ import { certificateFiles, isAnonymous, readConfig, tokenSource } from "./config
 import { type Backend, inspectBackend } from "./database/backend.ts";
 import { migrate } from "./database/migrate.ts";
 import { packetBytes, requireDatabase } from "./database/session.ts";
+import { Exchange, exchange } from "./exchange.ts";
 import { readCertificate } from "./listen.ts";
 import { requireFreePort } from "./port.ts";
 import { Workers } from "./processes.ts";
 import { type Ending, type ServerConfig, serve } from "./serve.ts";
 import { interruption, outliveReaders } from "./signals.ts";
+import { ToldByProcesses } from "./telemetry/processes.ts";
 
 /** Given with a backend to the processes that KV_WORKERS asks for: they only serve. No variable, for those are users'. */
 const WORKER_FLAG = "--worker";
@@ -67,6 +69,7 @@ async function serveByWorkers(config: ServerConfig, backend: Backend, log: Logge
     command: [process.execPath, import.meta.path, WORKER_FLAG, backend],
     environment: process.env,
     drainMs: config.KV_LEAVE_MS + config.KV_DRAIN_MS,
+    exchange: new Exchange(new ToldByProcesses()),
     log,
   });
   try {
@@ -83,7 +86,7 @@ async function work(backend: Backend) {
   const config = readServerConfig();
   if (!process.connected) throw new Error("Workers are started by KV_WORKERS, not by hand.");
   const log = pino({ level: config.LOG_LEVEL, base: { worker: process.pid } });
-  await serve(config, backend, log, ending, (serving) => process.send?.(serving));
+  await serve(config, backend, log, ending, (serving) => process.send?.(serving), exchange);
 }
 
 function readServerConfig(): ServerConfig {

@@ -5,8 +5,10 @@ import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import pino from "pino";
 import { readConfig } from "../src/config.ts";
+import { Exchange } from "../src/exchange.ts";
 import { Workers } from "../src/processes.ts";
 import { launchServer, type RunningServer, startServer } from "../vitess/run/server-process.ts";
+import { type Scraped, scrape } from "./scrape.ts";
 import { call, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
 
 const DATABASE_URL = targets.vitess.databaseUrl;
@@ -48,6 +50,7 @@ interface LogEntry {
   request_id?: string;
   workers?: number;
   replace_ms?: number;
+  route?: string;
   reason?: string;
 }
 
@@ -136,6 +139,34 @@ test("a killed worker is replaced, and the others go on meanwhile", async () => 
       { level: 50, worker: victim, reason: "SIGKILL" },
     ]);
     expect(server.logged("serving")).toHaveLength(1);
+  });
+});
+
+test("metrics of any of them are those of all, also of one that has ended or hangs", async () => {
+  await withWorkers({ LOG_LEVEL: "debug" }, async (server) => {
+    const url = freshKeyUrl(server.url);
+    await call(url, { method: "PUT", body: "v" });
+    await readThroughAll(server, url, "v");
+    const metrics = () => scrape(server.url, { headers: { Connection: "close" } });
+    const reads = (all: Scraped) => all.sum("kv_http_requests_total", { route: "/v1/kv/:ns/:key", method: "GET" });
+    const first = await metrics();
+    expect(first.sum("kv_processes")).toBe(COUNT);
+    expect(reads(first)).toBe(server.logged("request").filter(({ route }) => route === "/v1/kv/:ns/:key").length - 1);
+    for (let asked = 0; asked < 10; asked++) expect(reads(await metrics())).toBe(reads(first));
+    const [victim, hanging] = server.workers() as [number, number];
+    kill([victim]);
+    await until(() => server.logged("worker replaced").length > 0, "it is replaced");
+    await until(async () => (await metrics()).sum("kv_processes") === COUNT, "the new one tells too");
+    expect(reads(await metrics())).toBe(reads(first));
+    process.kill(hanging, "SIGSTOP");
+    // A connection that the system gives to it is not answered.
+    const told = async () => scrape(server.url, { signal: AbortSignal.timeout(2_500) }).catch(() => undefined);
+    await until(async () => {
+      const answer = await told();
+      if (answer) expect(reads(answer)).toBe(reads(first));
+      return answer !== undefined;
+    }, "another answers for it");
+    process.kill(hanging, "SIGCONT");
   });
 });
 
@@ -261,6 +292,7 @@ describe("it refuses to start", () => {
       command: [process.execPath, "-e", pickyWorker],
       environment,
       drainMs: 1_000,
+      exchange: new Exchange({ told: () => {}, ended: () => {}, all: () => [] }),
       log: pino({ level: "silent" }),
     });
     try {

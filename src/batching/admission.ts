@@ -5,6 +5,7 @@ import { StoreError } from "../store/error.ts";
 import type { Caller } from "../store/store.ts";
 import { Call } from "./call.ts";
 import type { Clock } from "./clock.ts";
+import type { BatchingObserver, CallKind, Outcome, SettledCall } from "./observer.ts";
 
 export interface AdmissionOptions {
   /** Calls that may be waiting or under way at once; the next one is `overloaded`. */
@@ -13,6 +14,7 @@ export interface AdmissionOptions {
   maxBytes: number;
   /** From a call's arrival to its answer. */
   deadlineMs: number;
+  observer?: BatchingObserver;
 }
 
 /** How often calls past their deadline are looked for. */
@@ -23,9 +25,10 @@ export class Admission {
   private bytes = 0;
   /** In order of arrival, which is the order of their deadlines. */
   private arrivals: Call<unknown>[] = [];
-  private readonly leave = (bytes: number) => {
+  private readonly leave = (call: SettledCall, outcome: Outcome) => {
     this.calls -= 1;
-    this.bytes -= bytes;
+    this.bytes -= call.bytes;
+    this.options.observer?.settled(call, outcome);
   };
 
   constructor(
@@ -36,11 +39,12 @@ export class Admission {
   }
 
   /** Lets a call in, or throws `overloaded`. */
-  admit<R>(bytes: number, caller?: Caller): Call<R> {
-    if (this.calls >= this.options.maxCalls) this.refuse();
+  admit<R>(kind: CallKind, bytes: number, caller?: Caller): Call<R> {
+    if (this.calls >= this.options.maxCalls) this.refuse("calls");
     this.take(bytes);
     this.calls += 1;
-    const call = new Call<R>(this.clock.now() + this.options.deadlineMs, bytes, caller, this.leave);
+    const now = this.clock.now();
+    const call = new Call<R>(kind, now, now + this.options.deadlineMs, bytes, caller, this.leave);
     this.arrivals.push(call as Call<unknown>);
     return call;
   }
@@ -53,6 +57,11 @@ export class Admission {
     };
   }
 
+  /** What waits or is under way at this moment. */
+  get load(): { calls: number; bytes: number } {
+    return { calls: this.calls, bytes: this.bytes };
+  }
+
   /** Whether the next call is turned away, however small it is. */
   get full(): boolean {
     return this.calls >= this.options.maxCalls || this.bytes >= this.options.maxBytes;
@@ -60,11 +69,12 @@ export class Admission {
 
   private take(bytes: number) {
     // What is larger than all the room there is has it for itself.
-    if (this.bytes + bytes > this.options.maxBytes && this.bytes > 0) this.refuse();
+    if (this.bytes + bytes > this.options.maxBytes && this.bytes > 0) this.refuse("bytes");
     this.bytes += bytes;
   }
 
-  private refuse(): never {
+  private refuse(reason: "calls" | "bytes"): never {
+    this.options.observer?.refused(reason);
     throw new StoreError("overloaded", `${this.calls} calls with ${this.bytes} bytes are waiting`);
   }
 

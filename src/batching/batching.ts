@@ -46,6 +46,8 @@ export interface BatchingStore extends Store {
   isFull: () => boolean;
   /** See `Admission.reserve`. */
   reserve: (bytes: number) => () => void;
+  /** What waits or is under way at this moment. */
+  load: () => { calls: number; bytes: number };
 }
 
 /** Statements for large values at once in a shard: each carries a few of them only. */
@@ -81,15 +83,17 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
     const isStrong = consistency === "strong";
     const isOfShard = (key: EntryKey) => shards.shardOf(key) === shard;
     const table = () => shards.tableAt(shard, isStrong ? "primary" : "replica");
-    const { inFlight, batchRows, batchBytes: maxBytes } = options;
+    const { inFlight, batchRows, batchBytes: maxBytes, observer } = options;
     type Sizes = { inFlight: number; maxRows: number };
     const lane = <W extends Waiting<never>>(
+      name: string,
       { inFlight, maxRows }: Sizes,
       send: (batch: Batch<W>, deadline: number) => Promise<Rest<W>>,
       add: (waiting: W) => void,
     ) => {
       const again = (waiting: W[]) => waiting.forEach(add);
-      return new Lane<W>({ inFlight, maxRows, maxBytes, send, again, onFailure: shards.refresh }, clock);
+      const bounds = { inFlight, maxRows, maxBytes };
+      return new Lane<W>({ name, shard, observer, ...bounds, send, again, onFailure: shards.refresh }, clock);
     };
     const reads = <K extends keyof Reads>(kind: K, sizes: Sizes, onLarge: (read: ReadCall<Reads[K]>) => void) => {
       type Read = ReadCall<Reads[K]>;
@@ -97,7 +101,12 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
       const look = (read: Read) => lanesOf(read.key).writes.add(lookFor(read, () => add(read)));
       const onExpired = isStrong ? look : (read: Read) => read.call.resolve(null);
       const find = (keys: EntryKey[], deadline: number) => table().read(kind, keys, deadline);
-      return lane<Read>(sizes, (batch, deadline) => applyReads({ find, onExpired, onLarge }, batch, deadline), add);
+      return lane<Read>(
+        kind,
+        sizes,
+        (batch, deadline) => applyReads({ find, onExpired, onLarge }, batch, deadline),
+        add,
+      );
     };
     const none = () => {};
     const full = { inFlight: inFlight.reads, maxRows: batchRows };
@@ -108,11 +117,13 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
       entries: reads("entries", full, (read) => few.add(read)),
       infos: reads("infos", full, none),
       writes: lane<WriteCall>(
+        "writes",
         { inFlight: inFlight.writes, maxRows: batchRows },
         (batch, deadline) => applyWrites(table(), batch, deadline, isOfShard),
         (write) => lanesOf(write.key).writes.add(write),
       ),
       scans: lane<ScanCall>(
+        "scans",
         { inFlight: SCANS, maxRows: 1 },
         (batch, deadline) => applyScan(table(), batch, deadline, isOfShard),
         // Which shards have what is in its range by now, only the whole page can tell.
@@ -122,7 +133,7 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
   }
 
   const store = storeOver({
-    admit: (bytes, caller) => admission.admit(bytes, caller),
+    admit: (kind, bytes, caller) => admission.admit(kind, bytes, caller),
     read: (kind, read, consistency) => lanesOf(read.key, consistency)[kind].add(read as never),
     write: (write) => lanesOf(write.key).writes.add(write),
     shardOf: shards.shardOf,
@@ -131,5 +142,10 @@ export function batchingStore(shards: Shards, options: BatchingOptions, clock: C
     idOf: shards.idOf,
     ping: shards.ping,
   });
-  return { ...store, isFull: () => admission.full, reserve: (bytes) => admission.reserve(bytes) };
+  return {
+    ...store,
+    isFull: () => admission.full,
+    reserve: (bytes) => admission.reserve(bytes),
+    load: () => admission.load,
+  };
 }

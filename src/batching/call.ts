@@ -2,23 +2,30 @@
 
 import { StoreError } from "../store/error.ts";
 import type { Caller } from "../store/store.ts";
+import type { CallKind, Outcome, SettledCall } from "./observer.ts";
 
-export class Call<R> {
+export class Call<R> implements SettledCall {
   /** True while a write of its may have happened, or may yet, whatever its caller is told. */
   mayHappen = false;
+  sentAt: number | undefined;
+  shard: string | undefined;
   readonly promise: Promise<R>;
   private isAnswered = false;
   private resolvePromise!: (result: R) => void;
   private rejectPromise!: (error: unknown) => void;
 
   constructor(
-    /** As performance.now() counts: it is not sent any more from then on. */
+    readonly kind: CallKind,
+    /** As performance.now() counts, as does the deadline: it is not sent any more from then on. */
+    readonly arrivedAt: number,
     readonly deadline: number,
     /** Of its key and value. */
     readonly bytes: number,
-    private readonly caller?: Caller,
+    readonly caller: Caller | undefined,
     /** Called once, as soon as it is settled. */
-    private readonly onSettled: (bytes: number) => void = () => {},
+    private readonly onSettled: (call: SettledCall, outcome: Outcome) => void = () => {},
+    /** What this is a part of. */
+    private readonly whole?: Pick<Call<unknown>, "sent">,
   ) {
     this.promise = new Promise((resolve, reject) => {
       this.resolvePromise = resolve;
@@ -34,22 +41,39 @@ export class Call<R> {
   /** A call that this one needs: over when this one is. */
   part<P>(): Call<P> {
     const whole = this;
-    return new Call<P>(this.deadline, 0, {
+    const caller = {
       get aborted() {
         return whole.isOver;
       },
-    });
+    };
+    return new Call<P>(this.kind, this.arrivedAt, this.deadline, 0, caller, undefined, whole);
+  }
+
+  /** A statement for it is about to be sent. */
+  sent(nowMs: number, shard: string) {
+    if (this.sentAt !== undefined) return;
+    this.sentAt = nowMs;
+    this.shard = shard;
+    this.whole?.sent(nowMs, shard);
   }
 
   resolve(result: R) {
-    if (this.settle()) this.resolvePromise(result);
+    if (this.isAnswered) return;
+    this.settle("ok");
+    this.resolvePromise(result);
   }
 
   /** Whatever the error says, a write that may have happened is not called one that did not. */
   reject(error: unknown) {
-    if (!this.settle()) return;
-    const isTrue = !this.mayHappen || (error instanceof StoreError && error.code === "outcome_unknown");
-    this.rejectPromise(isTrue ? error : new StoreError("outcome_unknown", "an attempt before may have been applied"));
+    if (this.isAnswered) return;
+    const code = error instanceof StoreError ? error.code : "internal";
+    if (this.mayHappen && code !== "outcome_unknown") {
+      this.settle("outcome_unknown");
+      this.rejectPromise(new StoreError("outcome_unknown", "an attempt before may have been applied"));
+      return;
+    }
+    this.settle(this.caller?.aborted && code === "unavailable" ? "abandoned" : code);
+    this.rejectPromise(error);
   }
 
   /** Its deadline has passed, or its caller has gone. */
@@ -59,10 +83,8 @@ export class Call<R> {
     this.reject(new StoreError("unavailable", "no answer within the deadline"));
   }
 
-  private settle(): boolean {
-    if (this.isAnswered) return false;
+  private settle(outcome: Outcome) {
     this.isAnswered = true;
-    this.onSettled(this.bytes);
-    return true;
+    this.onSettled(this, outcome);
   }
 }

@@ -17,13 +17,14 @@ import { newVersion, type Version } from "../store/version.ts";
 import { SEVERAL_SHARDS, type WriteCall } from "./attempts.ts";
 import type { Call } from "./call.ts";
 import { pageOf, type Scans } from "./lists.ts";
+import type { CallKind } from "./observer.ts";
 import type { ReadCall } from "./reads.ts";
 import type { ScanCall } from "./scans.ts";
 
 /** A way that calls take. */
 export interface Way {
   /** Lets a call with so many bytes in, or throws `overloaded`. */
-  admit<R>(bytes: number, caller?: Caller): Call<R>;
+  admit<R>(kind: CallKind, bytes: number, caller?: Caller): Call<R>;
   read<K extends keyof Reads>(kind: K, read: ReadCall<Reads[K]>, consistency?: Consistency): void;
   write(waiting: WriteCall): void;
   /** Which shard has a key; without it several keys can't be changed together. */
@@ -37,12 +38,13 @@ export interface Way {
 export function storeOver(way: Way): Store {
   let scans = 0;
   const read = <K extends keyof Reads>(kind: K, key: EntryKey, caller?: Caller, consistency?: Consistency) => {
-    const call = way.admit<Reads[K] | null>(key.length, caller);
+    const name = kind === "entries" ? "get" : "head";
+    const call = way.admit<Reads[K] | null>(name, key.length, caller);
     way.read(kind, { key, id: keyName(key), call }, consistency);
     return call.promise;
   };
   const change = <A extends Answer>(key: EntryKey, write: Write, caller?: Caller, bytes = 0) => {
-    const call = way.admit<Answer>(key.length + bytes, caller);
+    const call = way.admit<Answer>(write.kind as CallKind, key.length + bytes, caller);
     way.write({ key, id: keyName(key), write, call });
     return call.promise as Promise<A>;
   };
@@ -66,14 +68,14 @@ export function storeOver(way: Way): Store {
       const [key] = keys;
       if (!key || !shardOf || keys.some((each) => shardOf(each) !== shardOf(key))) return null;
       const bytes = keys.reduce((sum, { length }) => sum + length, transaction.bytes);
-      const call = way.admit<Answer>(bytes, caller);
+      const call = way.admit<Answer>("transact", bytes, caller);
       way.write({ key, id: keyName(key), write: { kind: "transact", transaction, keys }, call });
       const answer = await call.promise;
       return answer === SEVERAL_SHARDS ? null : { answer: answer as A };
     },
     persist: (key, caller) => change<boolean>(key, { kind: "persist" }, caller),
     list: (query, caller) => {
-      const call = way.admit<ListPage>(query.start.length, caller);
+      const call = way.admit<ListPage>("list", query.start.length, caller);
       let { consistency } = query;
       const scan = async (shard: string, range: Range) => {
         const part = call.part<Scanned[] | null>();

@@ -12,12 +12,13 @@ import type { Batch, Rest, Waiting } from "./batch.ts";
 import { Call } from "./call.ts";
 import { storeOver } from "./calls.ts";
 import { retryDelayMs } from "./lane.ts";
+import type { BatchingObserver } from "./observer.ts";
 import { applyReads, lookFor, type ReadCall } from "./reads.ts";
 import { applyScan } from "./scans.ts";
 import { applyWrites } from "./writes.ts";
 
 /** Every call settles within `deadlineMs`. */
-export function directStore(table: Table, deadlineMs: number): Store {
+export function directStore(table: Table, deadlineMs: number, observer?: BatchingObserver): Store {
   const write = gather<WriteCall>(byKey, (batch, deadline) => applyWrites(table, batch, deadline));
   const reads = <K extends keyof Reads>(kind: K) => {
     const find = (keys: EntryKey[], deadline: number) => table.read(kind, keys, deadline);
@@ -29,7 +30,17 @@ export function directStore(table: Table, deadlineMs: number): Store {
   };
   const read = { entries: reads("entries"), infos: reads("infos") };
   return storeOver({
-    admit: (bytes, caller) => new Call(performance.now() + deadlineMs, bytes, caller),
+    admit: (kind, bytes, caller) => {
+      const now = performance.now();
+      return new Call(
+        kind,
+        now,
+        now + deadlineMs,
+        bytes,
+        caller,
+        observer && ((...settled) => observer.settled(...settled)),
+      );
+    },
     read: (kind, waiting) => read[kind](waiting as never),
     write,
     scan: (_, waiting) => perform([waiting], (batch, deadline) => applyScan(table, batch, deadline)),
@@ -70,6 +81,7 @@ async function perform<W extends Waiting<never>>(calls: W[], send: Send<W>) {
     const now = performance.now();
     left = left.filter(({ call }) => {
       if (call.isOver || call.deadline <= now) call.expire();
+      else call.sent(now, "");
       return !call.isOver;
     });
     if (left.length === 0) return;

@@ -2,8 +2,13 @@
 
 import type { Batch, Rest, Waiting } from "./batch.ts";
 import type { Clock } from "./clock.ts";
+import type { BatchingObserver } from "./observer.ts";
 
 export interface LaneOptions<W> {
+  /** What it is called by whoever measures it, and its shard. */
+  name: string;
+  shard: string;
+  observer?: BatchingObserver;
   /** Batches under way at once. */
   inFlight: number;
   /** Of the distinct keys of a batch, and of the bytes of the largest call on each. */
@@ -65,6 +70,7 @@ export class Lane<W extends Waiting<never>> {
     const now = this.clock.now();
     let bytes = 0;
     let taken = 0;
+    let sent = 0;
     for (; taken < this.queue.length; taken++) {
       const waiting = this.queue[taken] as W;
       const { call, id } = waiting;
@@ -77,12 +83,15 @@ export class Lane<W extends Waiting<never>> {
       const more = Math.max(0, call.bytes - size);
       if (batch.size > 0 && (bytes + more > maxBytes || (!others && batch.size >= maxRows))) break;
       bytes += more;
+      sent += 1;
+      call.sent(now, this.options.shard);
       if (others) {
         sizes.set(id, size + more);
         others.push(waiting);
       } else batch.set(id, [waiting]);
     }
     this.queue = this.queue.slice(taken);
+    if (sent > 0) this.options.observer?.sent(this.options.name, batch.size, sent);
     return batch;
   }
 
@@ -90,6 +99,7 @@ export class Lane<W extends Waiting<never>> {
     const { again, failed } = await this.options.send(batch, latestDeadline(batch));
     this.failures = failed ? this.failures + 1 : 0;
     if (again.length === 0) return;
+    this.options.observer?.again(failed ? "unavailable" : "conflict", again.length);
     if (failed) {
       this.options.onFailure();
       await this.clock.sleep(retryDelayMs(this.failures, this.clock.random()));

@@ -26,7 +26,11 @@ export class Addresses {
   private turn = 0;
   private closing = false;
 
-  constructor(urlList: string) {
+  constructor(
+    urlList: string,
+    /** Told when a socket has connected, and when such a one has closed. */
+    private readonly onChange: (change: 1 | -1) => void = () => {},
+  ) {
     this.addresses = urlsOf(urlList).map((url) => {
       const { host, port, socketPath } = readUrl(url);
       return { host, port, socketPath, brokenAt: Number.NEGATIVE_INFINITY };
@@ -49,9 +53,15 @@ export class Addresses {
       socket.on("connect", () => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     }
     this.sockets.add(socket);
+    let isConnected = false;
+    socket.on("connect", () => {
+      isConnected = true;
+      this.onChange(1);
+    });
     // Whoever gives up a connection destroys it, be it because it broke or because nothing came.
     socket.on("close", () => {
       this.sockets.delete(socket);
+      if (isConnected) this.onChange(-1);
       if (!this.closing) address.brokenAt = performance.now();
     });
     return socket;

@@ -7,6 +7,7 @@ import { Addresses, type Connecting } from "./addresses.ts";
 import type { Backend } from "./backend.ts";
 import { isReadOnly, keepsSession, storeError } from "./errors.ts";
 import { loginOf } from "./login.ts";
+import type { DatabaseObserver } from "./observer.ts";
 import { SESSION } from "./session.ts";
 import type { Statement } from "./statements.ts";
 import { urlsOf } from "./url.ts";
@@ -36,6 +37,8 @@ export interface ConnectOptions {
   packets?: boolean;
   /** For runtimes in which no code may be made from text, as mysql2 does to read rows faster. */
   disableEval?: boolean;
+  /** Told of connections; of statements by `observed`. */
+  observer?: DatabaseObserver;
 }
 
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -49,8 +52,9 @@ const READ_ONLY_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 
 /** Connections are opened when first needed; nothing is contacted yet. */
-export function connect({ url, backend, connections, queueLimit, disableEval, packets }: ConnectOptions): Database {
-  const addresses = new Addresses(url);
+export function connect(options: ConnectOptions): Database {
+  const { url, backend, connections, queueLimit, disableEval, packets, observer } = options;
+  const addresses = new Addresses(url, (change) => observer?.connections(change));
   const pool = createPool({
     // What the URLs have in common.
     ...loginOf(urlsOf(url)[0]),

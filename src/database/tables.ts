@@ -2,6 +2,7 @@
 // needed and closed when the shard has gone.
 
 import { type ConnectOptions, connect, type Database } from "./connect.ts";
+import { observed } from "./observed.ts";
 import type { Shards } from "./shards.ts";
 import { Table } from "./table.ts";
 import { urlOfRange } from "./url.ts";
@@ -23,7 +24,9 @@ export class Tables {
     if (known) return known.table;
     this.closeGone();
     const database = connect({ ...this.options, url: urlOfRange(this.options.url, shard, type) });
-    const table = new Table(database, this.anywhere);
+    const { observer } = this.options;
+    const observe = (each: Database) => observed(each, { shard, type }, observer);
+    const table = new Table(observe(database), observe(this.anywhere));
     this.open.set(name, { shard, database, table });
     return table;
   }

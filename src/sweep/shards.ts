@@ -4,6 +4,8 @@
 import type { Backend } from "../database/backend.ts";
 import { connect } from "../database/connect.ts";
 import { ExpiredRows } from "../database/expired.ts";
+import { observed } from "../database/observed.ts";
+import type { DatabaseObserver } from "../database/observer.ts";
 import type { Shards } from "../database/shards.ts";
 import { Table } from "../database/table.ts";
 import { urlOfShard } from "../database/url.ts";
@@ -20,6 +22,7 @@ export interface ShardOptions {
   shards: Shards;
   /** Makes a Store of a shard's table, with so long a deadline for each call. */
   storeOver: (table: Table, deadlineMs: number) => Store;
+  observer?: DatabaseObserver;
 }
 
 export interface Shard {
@@ -31,9 +34,11 @@ export interface Shard {
 }
 
 /** Nothing is contacted yet. Throws where there is no such shard, or no longer. */
-export function openShard(shard: string, { url, backend, shards, storeOver }: ShardOptions): Shard {
+export function openShard(shard: string, { url, backend, shards, storeOver, observer }: ShardOptions): Shard {
   const key = sweepLeaseKey(shard, shards);
-  const primary = connect({ url: urlOfShard(url, shard), backend, connections: CONNECTIONS, queueLimit: QUEUE });
+  const limits = { connections: CONNECTIONS, queueLimit: QUEUE };
+  const connected = connect({ url: urlOfShard(url, shard), backend, ...limits, observer });
+  const primary = observed(connected, { shard, type: "primary" }, observer);
   return {
     leaseKey: key,
     store: storeOver(new Table(primary), LEASE_CALL_MS),

@@ -1,44 +1,79 @@
-// What a monitor is told, in Prometheus's format. Every server tells the same of a shard's sweep, whoever sweeps: take
-// the maximum over servers.
+// What a monitor is told, in Prometheus's format: of this process, of the others that serve with it, and of the database.
 
-import { Gauge, Registry } from "prom-client";
-import { COUNTED_ROWS, type SweepStatus } from "../sweep/status.ts";
+import { AggregatorRegistry, collectDefaultMetrics, Gauge, type MetricObjectWithValues, Registry } from "prom-client";
+import { Calls, type Load } from "./calls.ts";
+import { type ClusterSources, clusterMetrics } from "./cluster.ts";
+import { Requests } from "./requests.ts";
+import { shardLabels } from "./shards.ts";
+import { Statements } from "./statements.ts";
 
-/** Makes the text of /metrics; `sweep` gives what is known by shard. */
-export function createMetrics(sweep: () => Promise<Map<string, SweepStatus>>): () => Promise<string> {
-  const registry = new Registry();
-  const gauge = (
-    name: string,
-    help: string,
-    pick: (status: SweepStatus) => number,
-    labels: (status: SweepStatus) => Record<string, string> = () => ({}),
-  ) =>
+/** Of prom-client's own: the others Bun does not tell truly, or nobody asks for. */
+const OF_PROCESS = [
+  "process_cpu_seconds_total",
+  "process_resident_memory_bytes",
+  "process_open_fds",
+  "process_max_fds",
+  "nodejs_eventloop_lag_p99_seconds",
+];
+
+/** All series of some metrics, as prom-client's registry gives them. */
+export type Snapshot = Omit<MetricObjectWithValues<never>, "collect">[];
+
+export interface Sources extends Pick<ClusterSources, "sweep" | "tablets"> {
+  /** What waits at this moment, and what may; undefined where nothing waits for others. */
+  load?: () => Load;
+  limits: Load;
+}
+
+export class Metrics {
+  private readonly requests: Requests;
+  readonly calls: Calls;
+  readonly statements: Statements;
+  private readonly own = new Registry();
+  private readonly ofCluster = new Registry();
+  private readonly ofProcess = new Registry();
+  private shards: () => string[] = () => [];
+  private readonly labelOf = shardLabels(() => this.shards());
+
+  constructor() {
+    this.requests = new Requests(this.own);
+    this.calls = new Calls(this.own);
+    this.statements = new Statements(this.own, this.labelOf);
+    collectDefaultMetrics({ register: this.ofProcess });
     new Gauge({
-      name,
-      help,
-      registers: [registry],
-      labelNames: ["shard", "holder"],
-      async collect() {
-        const statuses = await sweep();
-        this.reset();
-        for (const [shard, status] of statuses) this.set({ shard, ...labels(status) }, pick(status));
-      },
-    });
-  gauge(
-    "kv_sweep_oldest_expired_seconds",
-    "How long ago the oldest row expired that is left; promised to be at most 60",
-    ({ oldestAgeMs }) => oldestAgeMs / 1000,
-  );
-  gauge(
-    "kv_sweep_backlog_rows",
-    `Expired rows that are left, counted up to ${COUNTED_ROWS}`,
-    ({ backlogRows }) => backlogRows,
-  );
-  gauge(
-    "kv_sweep_held",
-    "1 if a server sweeps the shard, and which",
-    ({ holder }) => (holder === "" ? 0 : 1),
-    ({ holder }) => ({ holder }),
-  );
-  return () => registry.metrics();
+      name: "kv_processes",
+      help: "Processes that these numbers are of",
+      registers: [this.own],
+    }).set(1);
+  }
+
+  /** See `Requests`. */
+  observe(...route: Parameters<Requests["observe"]>) {
+    return this.requests.observe(...route);
+  }
+
+  turnedAway() {
+    this.requests.turnedAway();
+    this.calls.turnedAway();
+  }
+
+  /** Begins to tell what shards there are, and what the server and its database do. */
+  watch(shards: () => string[], { load, limits, sweep, tablets }: Sources) {
+    this.shards = shards;
+    if (load) this.calls.watch(load, limits);
+    clusterMetrics(this.ofCluster, { shards, labelOf: this.labelOf, sweep, tablets });
+  }
+
+  /** Of this process alone. */
+  async snapshot(): Promise<Snapshot> {
+    const [own, ofProcess] = await Promise.all([this.own.getMetricsAsJSON(), this.ofProcess.getMetricsAsJSON()]);
+    const all = [...own, ...ofProcess.filter(({ name }) => OF_PROCESS.includes(name))];
+    return all as unknown as Snapshot;
+  }
+
+  /** Of everything; `others` gives what all processes tell of themselves, this one too. */
+  async gather(others: () => Promise<Snapshot[]> = async () => [await this.snapshot()]): Promise<Registry> {
+    const [processes, ofCluster] = await Promise.all([others(), this.ofCluster.getMetricsAsJSON()]);
+    return AggregatorRegistry.aggregate([...processes, ofCluster as unknown as Snapshot]);
+  }
 }
