@@ -61,6 +61,7 @@ export async function layers({ options, signal }: Rig): Promise<Findings> {
 /** The path of the keys in our own API, and how others name the same. */
 const OWN = "/v1/kv/bench/";
 const CLOUDFLARE = "/client/v4/accounts/any/storage/kv/namespaces/bench/values/";
+const REDIS = "/redis/bench/get/";
 const BOUND = { "KV-Namespace": "bench" };
 
 /** Each makes CALLS calls. */
@@ -105,6 +106,7 @@ function makeLayers(): Record<string, () => unknown> {
     "the same through the binding env.KV, GET": inTurn((url) =>
       app.fetch(new Request(url.replace(OWN, "/"), { headers: BOUND })),
     ),
+    "the same through Redis commands over REST, GET": inTurn((url) => app.fetch(new Request(url.replace(OWN, REDIS)))),
     "the app over a store that does nothing, PUT": inTurn((url) => app.fetch(put(url))),
     "batching over a table that does nothing, gets at once": atOnce((key) => batching.get(key)),
     "batching over a table that does nothing, puts at once": atOnce((key) => batching.put(key, entry)),
