@@ -70,6 +70,12 @@ const schema = z.object({
     .default(0),
   KV_LEAVE_MS: whole(0, 600_000).default(1_000),
   KV_DRAIN_MS: count(30_000, 600_000),
+  KV_SLOW_MS: whole(0, 600_000).default(1_000),
+  KV_TRACE_RATIO: z
+    .string()
+    .regex(/^(0|0?\.\d{1,6}|1)$/, "must be from 0 to 1")
+    .transform(Number)
+    .default(0),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 

@@ -25,6 +25,7 @@ import { BATCH_BYTES } from "./limits.ts";
 import { listen } from "./listen.ts";
 import type { Serving } from "./processes.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
+import { Journal } from "./telemetry/journal.ts";
 import { Metrics, type Snapshot } from "./telemetry/metrics.ts";
 
 /**
@@ -67,7 +68,9 @@ export async function serve(
   const tokens = isAnonymous(config) ? undefined : await followTokens(tokenSource(config), log);
   let sweeper: Sweeper | undefined;
   let calls = 0;
-  const metrics = new Metrics();
+  const journal = new Journal(config.KV_SLOW_MS || Number.POSITIVE_INFINITY);
+  const tracing = await openTracing(config, journal);
+  const metrics = new Metrics({ journal, log, tracing });
   const ofAll = exchanging?.(() => metrics.snapshot());
   const observer = metrics.statements;
   const connections = {
@@ -152,8 +155,15 @@ export async function serve(
     log.info("stopped");
   } finally {
     await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);
-    await Promise.all([database.close(), tables?.close()]);
+    await Promise.all([database.close(), tables?.close(), tracing?.close()]);
   }
+}
+
+/** Its libraries are loaded only where it is asked for. */
+async function openTracing({ KV_TRACE_RATIO: ratio }: Config, journal: Journal) {
+  if (ratio === 0) return undefined;
+  const { Tracing } = await import("./telemetry/tracing.ts");
+  return new Tracing(ratio, journal);
 }
 
 /**

@@ -12,6 +12,7 @@ function withoutChance(text: string) {
     .replaceAll("\r", "")
     .replace(/\\?"[0-9a-f]{20}\\?"/g, "(tag)")
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "(id)")
+    .replace(/dur=[\d.]+/g, "dur=(ms)")
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "(time)")
     .replace(/"ttl_ms":\d{5}\b/g, '"ttl_ms":(under a minute)');
 }

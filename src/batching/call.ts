@@ -25,7 +25,7 @@ export class Call<R> implements SettledCall {
     /** Called once, as soon as it is settled. */
     private readonly onSettled: (call: SettledCall, outcome: Outcome) => void = () => {},
     /** What this is a part of. */
-    private readonly whole?: Pick<Call<unknown>, "sent">,
+    private readonly whole?: Pick<Call<unknown>, "sent" | "origin">,
   ) {
     this.promise = new Promise((resolve, reject) => {
       this.resolvePromise = resolve;
@@ -47,6 +47,11 @@ export class Call<R> implements SettledCall {
       },
     };
     return new Call<P>(this.kind, this.arrivedAt, this.deadline, 0, caller, undefined, whole);
+  }
+
+  /** Who called, of a part too. */
+  get origin(): Caller | undefined {
+    return this.whole ? this.whole.origin : this.caller;
   }
 
   /** A statement for it is about to be sent. */

@@ -96,10 +96,12 @@ export class Lane<W extends Waiting<never>> {
   }
 
   private async send(batch: Batch<W>) {
-    const { again, failed } = await this.options.send(batch, latestDeadline(batch));
+    const { observer, send } = this.options;
+    const work = () => send(batch, latestDeadline(batch));
+    const { again, failed } = await (observer?.around?.(this.options, callersOf(batch), work) ?? work());
     this.failures = failed ? this.failures + 1 : 0;
     if (again.length === 0) return;
-    this.options.observer?.again(failed ? "unavailable" : "conflict", again.length);
+    observer?.again(failed ? "unavailable" : "conflict", again.length);
     if (failed) {
       this.options.onFailure();
       await this.clock.sleep(retryDelayMs(this.failures, this.clock.random()));
@@ -119,6 +121,10 @@ export class Lane<W extends Waiting<never>> {
 export function retryDelayMs(failures: number, chance = Math.random()): number {
   const { first, most } = RETRY_DELAY_MS;
   return Math.min(most, first * 2 ** (failures - 1)) * (0.5 + chance);
+}
+
+function* callersOf(batch: Batch<Waiting<never>>) {
+  for (const calls of batch.values()) for (const { call } of calls) yield call.origin;
 }
 
 function latestDeadline(batch: Batch<Waiting<never>>): number {

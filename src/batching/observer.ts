@@ -26,6 +26,12 @@ export interface BatchingObserver {
   refused(reason: "calls" | "bytes"): void;
   /** A batch is sent, with so many keys, for so many calls. */
   sent(lane: string, rows: number, calls: number): void;
+  /** Does the work of a batch. `callers` are those of its calls; undefined where nobody wants to be around it. */
+  around?: <T>(
+    lane: { name: string; shard: string },
+    callers: Iterable<Caller | undefined>,
+    work: () => Promise<T>,
+  ) => Promise<T>;
   /** Calls are sent again: the database did not take them, or another server's write was first. */
   again(reason: "unavailable" | "conflict", calls: number): void;
 }

@@ -12,11 +12,15 @@ export function allowOrigins(origins: string[]) {
     allowMethods: ["GET", "HEAD", "PUT", "POST", "DELETE"],
     allowHeaders: [
       ...["Authorization", "Content-Type", "If-Match", "If-None-Match", "KV-Metadata", "X-Request-Id"],
+      ...["KV-Server-Timing", "traceparent", "tracestate"],
       // What Upstash's client sends.
       ...["Upstash-Encoding", "Upstash-Sync-Token"],
       ...["Upstash-Telemetry-Runtime", "Upstash-Telemetry-Platform", "Upstash-Telemetry-Sdk"],
     ],
-    exposeHeaders: ["ETag", "KV-Metadata", "KV-Expires-At", "Retry-After", "Upstash-Sync-Token", "X-Request-Id"],
+    exposeHeaders: [
+      ...["ETag", "KV-Metadata", "KV-Expires-At", "Retry-After", "X-Request-Id", "Server-Timing", "traceresponse"],
+      "Upstash-Sync-Token",
+    ],
     maxAge: 7_200,
   });
 }

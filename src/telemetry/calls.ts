@@ -1,16 +1,15 @@
 // Calls of the store, whichever interface they came through: how they end, how long they take, how they are batched.
 
 import { Gauge, type Registry } from "prom-client";
+import type { Journal, JournalCall } from "./journal.ts";
 import { Count, Distribution, Family } from "./series.ts";
+import type { Tracing } from "./tracing.ts";
 
 const ROWS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-/** A call that has its answer; times as performance.now() counts. */
-interface Call {
-  kind: string;
-  arrivedAt: number;
-  sentAt: number | undefined;
-}
+/** Told from the beginning, so that a monitor sees the first of each as a change. */
+const KINDS = ["get", "head", "put", "delete", "expire", "persist", "update", "transact", "list"];
+const OUTCOMES = ["ok", "abandoned", "unavailable", "overloaded", "outcome_unknown", "internal"];
 
 export interface Load {
   calls: number;
@@ -33,13 +32,22 @@ export class Calls {
   private readonly retries: Family<Count, "reason">;
   private readonly full: Count;
 
-  constructor(private readonly registry: Registry) {
+  /** Does the work of a batch; undefined where nothing is traced. */
+  readonly around: Tracing["around"] | undefined;
+
+  constructor(
+    private readonly registry: Registry,
+    private readonly journal: Journal,
+    tracing?: Tracing,
+  ) {
+    this.around = tracing?.around;
     const count = () => new Count();
     this.ends = new Family(registry, {
       name: "kv_calls_total",
       help: "Calls of the store by how they ended; those of a batch request each for itself",
       ...{ type: "counter", labels: ["kind", "outcome"], make: count },
     });
+    for (const kind of KINDS) for (const outcome of OUTCOMES) this.ends.of(kind, outcome);
     this.seconds = new Family(registry, {
       name: "kv_call_seconds",
       help: "From a call's arrival to its end, waiting included",
@@ -95,17 +103,19 @@ export class Calls {
     this.full.value += 1;
   }
 
-  settled(call: Call, outcome: string) {
+  settled(call: JournalCall, outcome: string) {
     const { kind, arrivedAt, sentAt } = call;
     let known = this.kinds.get(kind);
     if (!known) {
       known = { seconds: this.seconds.of(kind), ok: this.ends.of(kind, "ok") };
       this.kinds.set(kind, known);
     }
-    known.seconds.add((performance.now() - arrivedAt) / 1000);
+    const now = performance.now();
+    known.seconds.add((now - arrivedAt) / 1000);
     if (sentAt !== undefined) this.queued.add((sentAt - arrivedAt) / 1000);
     if (outcome === "ok") known.ok.value += 1;
     else this.ends.of(kind, outcome).value += 1;
+    this.journal.settled(call, outcome, now);
   }
 
   refused(reason: string) {

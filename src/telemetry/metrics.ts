@@ -3,7 +3,7 @@
 import { AggregatorRegistry, collectDefaultMetrics, Gauge, type MetricObjectWithValues, Registry } from "prom-client";
 import { Calls, type Load } from "./calls.ts";
 import { type ClusterSources, clusterMetrics } from "./cluster.ts";
-import { Requests } from "./requests.ts";
+import { Requests, type RequestsOptions } from "./requests.ts";
 import { shardLabels } from "./shards.ts";
 import { Statements } from "./statements.ts";
 
@@ -35,10 +35,11 @@ export class Metrics {
   private shards: () => string[] = () => [];
   private readonly labelOf = shardLabels(() => this.shards());
 
-  constructor() {
-    this.requests = new Requests(this.own);
-    this.calls = new Calls(this.own);
-    this.statements = new Statements(this.own, this.labelOf);
+  constructor(options: RequestsOptions) {
+    const { journal, tracing } = options;
+    this.requests = new Requests(this.own, options);
+    this.calls = new Calls(this.own, journal, tracing);
+    this.statements = new Statements(this.own, this.labelOf, tracing);
     collectDefaultMetrics({ register: this.ofProcess });
     new Gauge({
       name: "kv_processes",

@@ -2,6 +2,7 @@
 
 import { Gauge, type Registry } from "prom-client";
 import { Count, Distribution, Family, Total } from "./series.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** Names of errors in MySQL's and mysql2's form, perhaps with an SQLSTATE: what else an error says is not for a label. */
 const REASON = /^[A-Z][A-Z0-9_]{2,60}( [0-9A-Z]{5})?$/;
@@ -18,6 +19,7 @@ export class Statements {
   constructor(
     registry: Registry,
     private readonly labelOf: (shard: string) => string,
+    private readonly tracing?: Tracing,
   ) {
     this.seconds = new Family(registry, {
       name: "kv_statement_seconds",
@@ -70,6 +72,7 @@ export class Statements {
     this.underWay -= 1;
     this.seconds.of(statement).add(ms / 1000);
     this.byShard.of(this.labelOf(to.shard), to.type, statement).add(ms / 1000);
+    this.tracing?.statement(statement, to, performance.now() - ms, failure);
     if (!failure) return;
     const isKnown = REASON.test(failure.reason) && this.failures.size < FAILURES;
     this.failures.of(statement, failure.code, isKnown ? failure.reason : "other").value += 1;

@@ -1,11 +1,15 @@
 // Series as Prometheus reads them, labels that stay few, and what several processes tell together.
 
 import { expect, test } from "bun:test";
+import pino from "pino";
 import { Registry } from "prom-client";
+import { Journal } from "./journal.ts";
 import { Metrics } from "./metrics.ts";
 import { ToldByProcesses } from "./processes.ts";
 import { Count, Distribution, Family } from "./series.ts";
 import { SHARDS, shardLabels } from "./shards.ts";
+
+const make = () => new Metrics({ journal: new Journal(1000), log: pino({ level: "silent" }) });
 
 test("a histogram has cumulative buckets, a sum and a count", async () => {
   const registry = new Registry();
@@ -42,9 +46,10 @@ test("a shard has its own name in labels while there are few, and then that of i
 
 test("what a process has counted is not lost when it ends, and what its gauges told is", async () => {
   const processes = new ToldByProcesses();
-  const all = [new Metrics(), new Metrics(), new Metrics()];
+  const all = [make(), make(), make()];
   for (const [i, metrics] of all.entries()) {
-    metrics.calls.settled({ kind: "get", arrivedAt: performance.now(), sentAt: undefined }, "ok");
+    const call = { kind: "get", arrivedAt: performance.now(), sentAt: undefined, shard: undefined, caller: undefined };
+    metrics.calls.settled(call, "ok");
     metrics.calls.refused("bytes");
     processes.told(i, await metrics.snapshot());
   }
@@ -64,7 +69,7 @@ test("what a process has counted is not lost when it ends, and what its gauges t
 });
 
 test("failures of statements have few labels, whatever they say", async () => {
-  const metrics = new Metrics();
+  const metrics = make();
   for (let i = 0; i < 1000; i++) {
     const reason = i % 2 ? `ER_${i} HY000` : `Duplicate entry 'secret-${i}'`;
     metrics.statements.ended("put", { shard: "-80", type: "primary" }, 1, { code: "internal", reason });

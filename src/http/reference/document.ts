@@ -23,6 +23,13 @@ const HEADERS = {
     .string()
     .describe("What logs call this request: the id that came with it, or a new one.")
     .meta({ header: { id: "RequestId" } }),
+  "Server-Timing": z
+    .string()
+    .optional()
+    .describe(
+      "Where the request has `KV-Server-Timing`: milliseconds in the server's queue, at the database, and in all. Not on Workers.",
+    )
+    .meta({ header: { id: "ServerTiming" } }),
 };
 
 /** What each header of a problem says. */
