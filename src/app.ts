@@ -70,6 +70,8 @@ export interface AppOptions {
    * this it can be checked only in part whether a URL is what was sent.
    */
   partsOf?: (request: Request) => SentParts | undefined;
+  /** True where a request's URL is what was sent, as on Deno: then nothing of it has to be checked. */
+  urlsAsSent?: boolean;
   /** Origins whose pages may call; without this none may. */
   corsOrigins?: string[];
   /** Whether only requests that name this machine as their host are taken. */
@@ -95,7 +97,7 @@ export interface App {
 }
 
 export function createApp(store: Store, options: AppOptions): App {
-  const { tokens, log, isFull, isolated, partsOf, corsOrigins, observer, onlyLoopback = false } = options;
+  const { tokens, log, isFull, isolated, partsOf, urlsAsSent, corsOrigins, observer, onlyLoopback = false } = options;
   // By the path as it was sent, so that an escaped slash stays part of a key.
   const app = new Hono({ getPath: rawPath });
   if (log.isLevelEnabled("debug")) app.use(logRequest(log));
@@ -111,7 +113,7 @@ export function createApp(store: Store, options: AppOptions): App {
   const authorized = (handle: Handler) => (request: Request) => {
     requireHost(request, onlyLoopback);
     if (partsOf) requireExactPath(request, partsOf(request));
-    else requireUnrepairedPath(request);
+    else if (!urlsAsSent) requireUnrepairedPath(request);
     if (!authorize && request.method === "POST") refuseForeignPage(request, corsOrigins);
     return handle(request, authorize && !open.has(rawPath(request)) ? authorize(request, NATIVE_CLAIMS) : ALL_RIGHTS);
   };
@@ -129,7 +131,7 @@ export function createApp(store: Store, options: AppOptions): App {
   const door: Door = {
     admit: (request, requireExact, claims) => {
       requireHost(request, onlyLoopback);
-      requireExact(request, partsOf && { parts: partsOf(request) });
+      if (!urlsAsSent) requireExact(request, partsOf && { parts: partsOf(request) });
       if (authorize) return authorize(request, claims);
       // Some of its calls write by GET.
       refuseForeignPage(request, corsOrigins);

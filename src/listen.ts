@@ -4,8 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import type { Logger } from "pino";
 import { follow } from "./follow.ts";
-
-type Options = Bun.Serve.Options<undefined> & { hostname: string; port: number; reusePort: boolean };
+import type { OpenPort, PortOptions, Runtime } from "./runtime.ts";
 
 /** Names of PEM files. The first may hold a chain. */
 export interface CertificateFiles {
@@ -13,59 +12,45 @@ export interface CertificateFiles {
   key: string;
 }
 
-export interface Listener {
-  /** What clients call. */
-  url: string;
-  port: number;
-  /** Takes no more connections, and ends when each that is open has ended; at once if they are to be closed. */
-  stop: (closeConnections?: boolean) => Promise<void>;
-}
-
 /** Resolves when the port is open. Throws an Error where it can't be had, or where the certificate can't be used. */
-export async function listen(options: Options, files: CertificateFiles | undefined, log: Logger): Promise<Listener> {
-  const open = new Set<Bun.Server<undefined>>();
+export async function listen(
+  runtime: Runtime,
+  options: PortOptions,
+  files: CertificateFiles | undefined,
+  log: Logger,
+): Promise<OpenPort> {
+  if (!files) return runtime.open(options);
+  const open = new Set<OpenPort>();
   let port = options.port;
   let isStopping = false;
 
-  function serve(more: Partial<Options> = {}): Bun.Server<undefined> {
-    const server = Bun.serve({ ...options, port, ...more } as Options);
-    port = server.port as number;
-    open.add(server);
-    return server;
-  }
-
-  /** Bun can't change the certificate of an open port, but another server can open the same port before it closes. */
-  function serveEncrypted(pem: string): Bun.Server<undefined> {
+  /** The certificate of an open port can't be changed, but the same port can be opened again before it closes. */
+  function serve(pem: string): OpenPort {
     const previous = [...open];
-    const server = serve({ reusePort: true, tls: { cert: pem, key: pem } });
+    const opened = runtime.open({ ...options, port, reusePort: true, pem });
+    port = opened.port;
+    open.add(opened);
     for (const each of previous) each.stop().then(() => open.delete(each));
-    return server;
+    return opened;
   }
 
-  async function start(): Promise<Bun.Server<undefined>> {
-    if (!files) return serve();
-    const first = await readCertificate(files);
-    const server = serveEncrypted(first);
-    follow({
-      read: () => readPem(files),
-      seen: first,
-      onChange: (pem) => {
-        if (isStopping) return;
-        serveEncrypted(requirePair(pem));
-        log.info("certificate read");
-      },
-      onFailure: (reason) => log.error({ reason }, "the certificate can't be used, and stays as it was"),
-    });
-    return server;
-  }
-
-  const { url } = await start();
+  const first = await readCertificate(files);
+  const { url } = serve(first);
+  follow({
+    read: () => readPem(files),
+    seen: first,
+    onChange: (pem) => {
+      if (isStopping) return;
+      serve(requirePair(pem));
+      log.info("certificate read");
+    },
+    onFailure: (reason) => log.error({ reason }, "the certificate can't be used, and stays as it was"),
+  });
   return {
-    url: url.href,
-    port,
+    ...{ url, port },
     stop: async (closeConnections) => {
       isStopping = true;
-      await Promise.all([...open].map((server) => server.stop(closeConnections)));
+      await Promise.all([...open].map((each) => each.stop(closeConnections)));
     },
   };
 }

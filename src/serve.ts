@@ -2,7 +2,6 @@
 
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { BunRequest } from "bun";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import { followTokens } from "./auth/source.ts";
@@ -19,11 +18,10 @@ import { Tables } from "./database/tables.ts";
 import { readTablets } from "./database/tablets.ts";
 import { keyspaceOf } from "./database/url.ts";
 import type { exchange } from "./exchange.ts";
-import { INTERFACE_ROUTES } from "./http/compat/routes.ts";
-import { ROUTES } from "./http/target.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import { listen } from "./listen.ts";
 import type { Serving } from "./processes.ts";
+import type { Runtime } from "./runtime.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
 import { Journal } from "./telemetry/journal.ts";
 import { Metrics, type Snapshot } from "./telemetry/metrics.ts";
@@ -58,6 +56,7 @@ export type ServerConfig = Config & { DATABASE_URL: string };
  * the pool. One of several processes tells what it has counted through `exchanging`.
  */
 export async function serve(
+  runtime: Runtime,
   config: ServerConfig,
   backend: Backend,
   log: Logger,
@@ -88,7 +87,7 @@ export async function serve(
     const inNoShard = observed(database, { shard: "", type: "primary" }, observer);
     const shards = await watchShards(inNoShard, {
       ...{ backend, keyspace },
-      hash: (key) => Bun.hash.xxHash64(key),
+      hash: runtime.hash,
     });
     tables = new Tables(connections, database, shards);
     const anywhere = new Table(inNoShard);
@@ -118,25 +117,23 @@ export async function serve(
       isDraining: () => ending.signal.aborted,
       isFull: batching?.isFull ?? (() => false),
       reserve: batching?.reserve,
-      partsOf: (request) => (request as Partial<BunRequest>).params,
+      partsOf: runtime.partsOf,
+      urlsAsSent: runtime.urlsAsSent,
       corsOrigins: config.KV_CORS_ORIGINS,
       onlyLoopback: tokens === undefined && isLoopback(config.KV_HOST),
     });
-    const handle = (request: Request) => {
-      calls += 1;
-      return ending.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request);
-    };
     const listener = await listen(
+      runtime,
       {
         hostname: config.KV_HOST,
         port: config.PORT,
         // Else two servers of one user could share a port without knowing.
         reusePort: config.KV_WORKERS > 1,
-        idleTimeout: idleSeconds(config),
-        // The app's own limits answer with a problem document; Bun's would close the connection without a word.
-        maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-        routes: Object.fromEntries([...ROUTES, ...INTERFACE_ROUTES].map((path) => [path, handle])),
-        fetch: handle,
+        idleSeconds: idleSeconds(config),
+        fetch: (request) => {
+          calls += 1;
+          return ending.signal.aborted ? lastAnswer(app.fetch(request)) : app.fetch(request);
+        },
       },
       certificateFiles(config),
       log,

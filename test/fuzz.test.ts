@@ -5,7 +5,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import { type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
+import { DENO_SERVER, type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
 import { residentMb } from "./memory.ts";
 import { Random } from "./robustness/random.ts";
 import { targets } from "./targets.ts";
@@ -35,6 +35,13 @@ const RUNTIMES: Runtime[] = [
     requests: 20_000,
     start: () => startServer(environment),
     answers: [501, 505],
+    repair: (target) => target,
+  },
+  {
+    name: "Deno",
+    requests: 10_000,
+    start: () => startServer(environment, DENO_SERVER),
+    answers: [],
     repair: (target) => target,
   },
   {

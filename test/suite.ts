@@ -1,11 +1,11 @@
-// What the tests run against: a cluster, a plain MySQL, a server over each, and the Worker, on ports and in a folder of
-// their own. Either for one run of the suite, or kept until `npm run test:down`.
+// What the tests run against: a cluster, a plain MySQL, a server over each, one on Deno and the Worker, on ports and in a
+// folder of their own. Either for one run of the suite, or kept until `npm run test:down`.
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
-import { startServer, WORKER } from "../vitess/run/server-process.ts";
+import { DENO_SERVER, startServer, WORKER } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { startTime } from "../vitess/support/processes.ts";
 import { step } from "../vitess/support/progress.ts";
@@ -25,7 +25,12 @@ import {
 import { startPlainMysql } from "./mysqld.ts";
 
 const PORT_BASE = 17000;
-const PORTS = { mysql: PORT_BASE + 900, overVitess: PORT_BASE + 901, overMysql: PORT_BASE + 902 };
+const PORTS = {
+  mysql: PORT_BASE + 900,
+  overVitess: PORT_BASE + 901,
+  overMysql: PORT_BASE + 902,
+  deno: PORT_BASE + 903,
+};
 const FOLDERS = [
   ...[SUITE_DIR, FAILOVER_DIR, LAUNCHER_DIR, RESHARD_DIR, CONTAINER_DIR],
   ...[OPERATIONS_DIR, BACKUPS_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR, WRONG_DIR],
@@ -37,6 +42,8 @@ export interface Targets {
   vitess: { url: string; databaseUrl: string; status: ClusterStatus };
   mysql: { url: string; databaseUrl: string; socket: string };
   worker: { url: string };
+  /** Over Vitess, as the Worker is. */
+  deno: { url: string };
 }
 
 /** What `npm run test:up` has left running. */
@@ -71,18 +78,24 @@ export async function startSuite(signal: AbortSignal, { watch = false } = {}): P
     const start = async (databaseUrl: string, port: number, program?: string) => {
       const environment = { DATABASE_URL: databaseUrl, PORT: String(watch ? port : 0) };
       // wrangler watches by itself.
-      const server = await startServer(environment, program, watch && !program ? ["--watch"] : []);
+      const server = await startServer(environment, program, watch && program !== WORKER ? ["--watch"] : []);
       stops.push(server.stop);
       return server;
     };
-    const [overVitess, overMysql, worker] = await step("servers and migrations", async () => {
+    const [overVitess, overMysql, worker, deno] = await step("servers and migrations", async () => {
       const overVitess = await start(status.url, PORTS.overVitess);
-      return [overVitess, await start(mysql.databaseUrl, PORTS.overMysql), await start(status.url, 0, WORKER)] as const;
+      return [
+        overVitess,
+        await start(mysql.databaseUrl, PORTS.overMysql),
+        await start(status.url, 0, WORKER),
+        await start(status.url, PORTS.deno, DENO_SERVER),
+      ] as const;
     });
     const targets = {
       vitess: { url: overVitess.url, databaseUrl: status.vtgates[0].url, status },
       mysql: { url: overMysql.url, databaseUrl: mysql.databaseUrl, socket: mysql.socket },
       worker: { url: worker.url },
+      deno: { url: deno.url },
     };
     return { targets, stop };
   } catch (error) {

@@ -1,4 +1,4 @@
-// What the tests run against: a server over Vitess, one over a plain MySQL, and the Worker over Vitess, as `npm test` or
+// What the tests run against: a server over Vitess, one over a plain MySQL, and one on Deno and the Worker over Vitess, as `npm test` or
 // `npm run test:up` has started them.
 
 import { test } from "bun:test";
@@ -22,6 +22,9 @@ export const targets: Targets = {
   get worker() {
     return find().worker;
   },
+  get deno() {
+    return find().deno;
+  },
 };
 
 function find(): Targets {
@@ -38,7 +41,7 @@ export const SHIFTED_SERVER = join(import.meta.dirname, "shifted-server.ts");
 export const BACKENDS = ["vitess", "mysql"] as const;
 
 /** The names of the servers that the contract is tested on. */
-export const SERVERS = [...BACKENDS, "worker"] as const;
+export const SERVERS = [...BACKENDS, "deno", "worker"] as const;
 
 /**
  * A test that the Worker is spared, for what it is about does not reach it as it was sent. wrangler dev passes requests on

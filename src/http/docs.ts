@@ -59,7 +59,7 @@ export function docsCalls() {
   return [
     ...callsOf(operations, {
       getOpenApi: async (request) => {
-        const { default: document } = await import("./openapi.json");
+        const { default: document } = await import("./openapi.json", { with: { type: "json" } });
         return answer(request, 200, { "Content-Type": "application/json" }, JSON.stringify(document));
       },
       getDocs: (request) => answer(request, 200, PAGE_HEADERS, PAGE),

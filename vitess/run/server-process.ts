@@ -1,8 +1,10 @@
 // Starts the real server as a process of its own and stops it, for tests and benchmarks.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { SERVER } from "./in-foreground.ts";
 
 /** `npm start` and `npm run dev`: the server, and a cluster if need be. */
@@ -10,6 +12,10 @@ export const START = join(import.meta.dirname, "../serve.ts");
 export const DEV = join(import.meta.dirname, "../dev.ts");
 /** The Worker, as `npm run worker` starts it. */
 export const WORKER = join(import.meta.dirname, "wrangler.ts");
+
+/** The server on Deno, and what it has to be allowed. */
+export const DENO_SERVER = join(import.meta.dirname, "../../src/deno.ts");
+const PERMISSIONS = ["--quiet", "--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
 
 export interface RunningServer {
   url: string;
@@ -24,7 +30,7 @@ export interface RunningServer {
 
 /**
  * Starts a server on a free port and waits until it serves; throws what it printed when it ends instead. `program` may
- * be another than the real one that says in the same way where it serves; `options` are Bun's.
+ * be another than the real one that says in the same way where it serves; `options` are the runtime's.
  */
 export async function startServer(
   environment: Record<string, string>,
@@ -56,7 +62,8 @@ export async function startServer(
 
 /** Starts a server without waiting for anything. */
 export function launchServer(environment: Record<string, string>, program = SERVER, options: string[] = []) {
-  const child = spawn(process.execPath, [...options, program], {
+  const [command, ...before] = program === DENO_SERVER ? denoCommand() : [process.execPath];
+  const child = spawn(command as string, [...before, ...options, program], {
     // A test that stops a server has no clients there.
     env: { ...process.env, KV_LEAVE_MS: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -69,4 +76,12 @@ export function launchServer(environment: Record<string, string>, program = SERV
   }
   const exited = once(child, "exit").then(([code]) => code as number | null);
   return { child, output: () => output, exited };
+}
+
+/** Deno itself, because a signal for npm's wrapper around it would not reach it; the wrapper unpacks it when it first runs. */
+function denoCommand(): string[] {
+  const wrapper = fileURLToPath(import.meta.resolve("deno/bin.cjs"));
+  const deno = join(dirname(wrapper), "deno");
+  if (!existsSync(deno)) execFileSync("node", [wrapper, "--version"]);
+  return [deno, "run", ...PERMISSIONS];
 }
