@@ -25,5 +25,7 @@ export const CONTAINER_DIR = inTmp("container");
 export const ROBUSTNESS_DIR = inTmp("robust");
 /** Of the MySQL servers, and the MariaDB, that are configured wrongly, or for TLS. */
 export const WRONG_DIR = inTmp("wrong");
+/** Of podman's images, containers and volumes. */
+export const PODMAN_DIR = inTmp("podman");
 /** Says what `npm run test:up` has left running. */
 export const KEPT_FILE = inTmp("kept.json");

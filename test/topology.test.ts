@@ -1,25 +1,37 @@
 // The topology's own arithmetic, and that what is rendered from it is what is checked in.
 
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { renderCompose, renderDocument } from "../vitess/topology/render.ts";
+import { renderAll } from "../vitess/topology/render.ts";
 import { newSettings, shardNames } from "../vitess/topology/settings.ts";
 import { topology } from "../vitess/topology/topology.ts";
 
-const checkedIn = (name: string) => readFileSync(join(import.meta.dirname, "../vitess", name), "utf8");
+const VITESS = join(import.meta.dirname, "../vitess");
+const ROOT = join(import.meta.dirname, "..");
 
-test("compose.yaml and TOPOLOGY.md are what the topology renders", () => {
-  expect(checkedIn("compose.yaml")).toBe(renderCompose());
-  expect(checkedIn("TOPOLOGY.md")).toBe(renderDocument());
+test.each(Object.entries(renderAll()))("%s is what the topology renders", (path, text) => {
+  expect(readFileSync(join(VITESS, path), "utf8")).toBe(text);
+  expect((statSync(join(VITESS, path)).mode & 0o111) > 0).toBe(text.startsWith("#!"));
 });
 
-test("the files that the image is built from are where it looks for them", () => {
-  const { context, dockerfile_inline } = parse(renderCompose()).services.etcd.build;
-  const copied = /^COPY (?!--from)(.*) \S+$/m.exec(dockerfile_inline)?.[1]?.split(" ") ?? [];
-  expect(copied).toEqual(["go.mod", "go.sum"]);
-  for (const file of copied) expect(existsSync(join(import.meta.dirname, "../vitess", context, file))).toBe(true);
+test.each(["cluster", "server"])("what the image of the %s copies is there, and not ignored", (image) => {
+  const { services } = parse(renderAll()["compose.yaml"] as string);
+  const builds = Object.values<{ build?: { context: string; dockerfile: string } }>(services).flatMap(({ build }) =>
+    build ? [build] : [],
+  );
+  const path = `vitess/containers/${image}.Dockerfile`;
+  expect(builds).toContainEqual({ context: "..", dockerfile: path });
+  const copied = [...readFileSync(join(ROOT, path), "utf8").matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(
+    ([, files = ""]) => files.split(" "),
+  );
+  const taken = readFileSync(join(ROOT, ".dockerignore"), "utf8").match(/(?<=^!).+$/gm) ?? [];
+  expect(copied.length).toBeGreaterThan(2);
+  for (const file of copied) {
+    expect(existsSync(join(ROOT, file))).toBe(true);
+    expect(taken.some((each) => file === each || file.startsWith(`${each}/`))).toBe(true);
+  }
 });
 
 test.each([

@@ -86,7 +86,7 @@ function writeWrappers(partial: string, prefix: string, programs: string[]) {
 }
 
 /** The mirror that this machine's own apt uses. */
-function debianMirror(): string | undefined {
+export function debianMirror(): string | undefined {
   const files = ["/etc/apt/sources.list", ...globSync("/etc/apt/sources.list.d/*.{list,sources}")];
   for (const file of files.filter((path) => existsSync(path))) {
     const mirror = /^(?:deb\s+(?:\[.*\]\s+)?|URIs:\s*)(\S+\/debian\/?|mirror\+file:\S+\/debian\.list)(?:\s|$)/m.exec(
