@@ -3,8 +3,8 @@
 import { stringify } from "yaml";
 import { version } from "../../package.json";
 import { GENERATED, settings } from "./rendered.ts";
+import { setupScript } from "./scripts.ts";
 import { KEYSPACE, type Process, SQL_USER, type Tablet, topology, VITESS_VERSION, type Vtgate } from "./topology.ts";
-import vschema from "./vschema.json";
 
 const DATA = "/vt";
 const SERVERS = ["server-a", "server-b"];
@@ -43,13 +43,6 @@ export function renderCompose(): string {
     environment: { KV_PASSWORD: password },
   });
 
-  const client = `vtctldclient --server=${vtctld.name}:${vtctld.ports.grpc}`;
-  const setup = [
-    `until ${client} GetKeyspaces; do sleep 1; done`,
-    ...cluster.setup.map(({ unless, call }) => `${client} ${unless.join(" ")} || ${client} ${call.join(" ")}`),
-    `${client} ApplyVSchema --vschema='${JSON.stringify(vschema)}' ${KEYSPACE}`,
-  ].join("\n");
-
   const urls = vtgates.map(({ name, ports }) => `mysql://${SQL_USER}:${password}@${name}:${ports.mysql}/${KEYSPACE}`);
   const server = {
     image: `vitess-kv-server:${version}`,
@@ -72,7 +65,7 @@ export function renderCompose(): string {
     services: {
       etcd: { ...service(etcd), build: build("cluster"), volumes: [`etcd:${DATA}`] },
       vtctld: { ...service(vtctld), volumes: [`backups:${DATA}/backups`] },
-      setup: { ...base, restart: "on-failure", command: ["sh", "-ec", setup] },
+      setup: { ...base, restart: "on-failure", command: ["sh", "-ec", setupScript(cluster, vtctld.name)] },
       ...Object.fromEntries(tablets.map((tablet) => [tablet.vttablet.name, tabletService(tablet)])),
       vtorc: service(vtorc),
       ...Object.fromEntries(vtgates.map((vtgate) => [vtgate.name, vtgateService(vtgate)])),

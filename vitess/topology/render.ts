@@ -4,8 +4,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { renderCompose } from "./compose.ts";
 import { renderDocument } from "./document.ts";
+import { renderKubernetes } from "./kubernetes.ts";
 import { picture } from "./picture.ts";
 import { renderExtraCnf, renderRunVtgate, renderStartMysqld } from "./scripts.ts";
+import { renderSystemd } from "./systemd.ts";
 
 /** Every rendered file below vitess/, by its path. */
 export function renderAll(): Record<string, string> {
@@ -13,9 +15,11 @@ export function renderAll(): Record<string, string> {
     "TOPOLOGY.md": renderDocument(),
     "system.svg": picture(),
     "compose.yaml": renderCompose(),
-    "containers/extra.cnf": renderExtraCnf(),
+    "containers/extra.cnf": renderExtraCnf("0.0.0.0"),
     "containers/run-vtgate": renderRunVtgate(),
     "containers/start-mysqld": renderStartMysqld(),
+    ...renderKubernetes(),
+    ...Object.fromEntries(Object.entries(renderSystemd()).map(([name, text]) => [`systemd/${name}`, text])),
   };
 }
 

@@ -3,11 +3,12 @@
 import { applyUntil, UNAPPLIED } from "../run/relay-log.ts";
 import { mysqlSettings } from "./mysql.ts";
 import { GENERATED } from "./rendered.ts";
-import { vtgateUsers } from "./topology.ts";
+import { KEYSPACE, type Topology, vtgateUsers } from "./topology.ts";
+import vschema from "./vschema.json";
 
-/** my.cnf beyond what mysqlctl writes, for a mysqld that others than its own machine reach. */
-export function renderExtraCnf(): string {
-  return [`# ${GENERATED}`, "[mysqld]", ...mysqlSettings("0.0.0.0"), ""].join("\n");
+/** my.cnf beyond what mysqlctl writes, for mysqlds that listen on an address. */
+export function renderExtraCnf(bind: string): string {
+  return [`# ${GENERATED}`, "[mysqld]", ...mysqlSettings(bind), ""].join("\n");
 }
 
 /** Starts a mysqld as the launcher does: new, or with the data that it has and what it had acknowledged applied first. */
@@ -45,7 +46,20 @@ export function renderRunVtgate(): string {
 # Runs vtgate for one user, whose password is KV_PASSWORD: run-vtgate VTGATE-FLAG…
 set -eu
 umask 077
-printf '${vtgateUsers("%s")}' "$KV_PASSWORD" > "$VTDATAROOT/vtgate-users.json"
+users="$VTDATAROOT/vtgate-users.json"
+# Renamed, because another vtgate may be reading it.
+printf '${vtgateUsers("%s")}' "$KV_PASSWORD" > "$users.$$"
+mv "$users.$$" "$users"
 exec vtgate "$@"
 `;
+}
+
+/** Lines of a shell that wait for vtctld and make an empty cluster this one, as often as they are run. */
+export function setupScript({ vtctld, setup }: Topology, host: string): string {
+  const client = `vtctldclient --server=${host}:${vtctld.ports.grpc}`;
+  return [
+    `until ${client} GetKeyspaces; do sleep 1; done`,
+    ...setup.map(({ unless, call }) => `${client} ${unless.join(" ")} || ${client} ${call.join(" ")}`),
+    `${client} ApplyVSchema --vschema='${JSON.stringify(vschema)}' ${KEYSPACE}`,
+  ].join("\n");
 }
