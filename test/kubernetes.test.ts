@@ -2,10 +2,13 @@
 // agree with each other, and they give a server the time that it needs to end.
 
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { readConfig } from "../src/config.ts";
 import { renderKubernetes } from "../vitess/topology/kubernetes.ts";
 import { hasGo, type KubernetesObject, objectsIn, validatorOf } from "./kubernetes/schemas.ts";
 
+const TELEMETRY = join(import.meta.dirname, "../src/telemetry");
 const objects = Object.values(renderKubernetes()).flatMap(objectsIn);
 const find = (kind: string, name?: string) =>
   objects.find((each) => each.kind === kind && (name === undefined || each.metadata.name === name)) as KubernetesObject;
@@ -72,6 +75,14 @@ test("a server is not root, writes nothing, and gets its secrets from a secret",
   expect(objects.filter(({ kind }) => kind === "Secret")).toEqual([]);
   const from = server.env.find(({ name }: { name: string }) => name === "DATABASE_URL").valueFrom.secretKeyRef.name;
   expect(pod.volumes[0].secret.secretName).toBe(from);
+});
+
+test("the autoscaler asks for a metric that servers have", () => {
+  const metrics: { pods?: { metric: { name: string } } }[] = find("HorizontalPodAutoscaler").spec.metrics;
+  const names = metrics.flatMap(({ pods }) => (pods ? [pods.metric.name] : []));
+  const files = [...new Bun.Glob("*.ts").scanSync(TELEMETRY)].map((file) => readFileSync(join(TELEMETRY, file), "utf8"));
+  expect(names.length).toBe(1);
+  for (const name of names) expect(files.some((text) => text.includes(`name: "${name}"`))).toBe(true);
 });
 
 test("what selects pods selects those of the deployment", () => {

@@ -15,6 +15,7 @@ FROM packages AS node
 COPY node /usr/local/bin/node
 COPY npm /usr/local/lib/node_modules/npm
 RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 
 # haproxy:3.2
 FROM packages AS haproxy
@@ -34,4 +35,5 @@ RUN mkdir /tmp/debs /root/image && cd /tmp/debs \
  && echo 'nonroot:x:65532:65532::/:/none' > /root/image/etc/passwd
 FROM scratch AS distroless
 COPY --from=libraries /root/image /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 USER 65532

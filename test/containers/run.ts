@@ -72,7 +72,6 @@ function buildArguments(): string[] {
   const args = [
     "--network=host",
     `--build-arg=DEBIAN=${mirror()}`,
-    "--env=NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt",
     ...files.filter((file) => existsSync(file.split(":")[0] as string)).map((file) => `--volume=${file}`),
   ];
   return [`--podman-build-args=${args.join(" ")}`];

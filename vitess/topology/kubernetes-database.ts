@@ -39,7 +39,7 @@ const OLD_SPELLING =
   /^(enable-buffer|buffer-max-failover-duration|buffer-size|grpc-max-message-size|health-check-interval|tablet-types-to-wait)$/;
 
 /** A process's flags as the operator takes them. */
-export function extraFlags({ args }: Process, more: Record<string, string> = {}): Record<string, string> {
+function extraFlags({ args }: Process, more: Record<string, string> = {}): Record<string, string> {
   const ours = args.filter((arg) => !OPERATORS_OWN.test(arg));
   const pairs = ours.map((arg): [string, string] => {
     const [, name = "", value = "true"] = /^--([^=]+)(?:=(.*))?$/.exec(arg) ?? [];
