@@ -5,6 +5,7 @@ import { createMiddleware } from "hono/factory";
 import { routePath } from "hono/route";
 import type { Logger } from "pino";
 import type { Tokens } from "./auth/tokens.ts";
+import { type DashboardOptions, dashboardCalls } from "./dashboard/dashboard.ts";
 import { requestIdOf } from "./http/answer.ts";
 import { authorizer, NATIVE_CLAIMS } from "./http/auth.ts";
 import { batchCalls } from "./http/batch.ts";
@@ -47,7 +48,7 @@ const NO_ROUTE = "none";
 
 type Answering = (request: Request) => Response | Promise<Response>;
 
-export interface AppOptions {
+export interface AppOptions extends DashboardOptions {
   /** Largest value in bytes; a larger one is a 413. */
   maxValueBytes: number;
   /** How long the body of a request may take to arrive; then it is a 408. */
@@ -105,7 +106,7 @@ export function createApp(store: Store, options: AppOptions): App {
   const calls = [
     ...[...entryCalls(store, options), ...ttlCalls(store, options), ...incrementCalls(store, options)],
     ...[...listCalls(store), ...batchCalls(store, { ...options, problemOf: failure })],
-    ...[...healthCalls(store, options), ...docsCalls()],
+    ...[...healthCalls(store, options), ...docsCalls(), ...dashboardCalls(options)],
   ];
   const open = openPaths(calls, isolated);
   const authorize = tokens && authorizer(tokens);

@@ -9,3 +9,13 @@ declare module "swagger-ui-dist/swagger-ui.css" {
   const text: string;
   export default text;
 }
+
+declare module "*/built/page.js" {
+  const text: string;
+  export default text;
+}
+
+declare module "*/built/page.css" {
+  const text: string;
+  export default text;
+}

@@ -1,0 +1,3 @@
+// Styles, which the bundler puts into built/page.css.
+
+declare module "*.css";
