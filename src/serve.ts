@@ -9,10 +9,12 @@ import { type BatchingStore, batchingStore } from "./batching/batching.ts";
 import { directStore } from "./batching/direct.ts";
 import type { BatchingObserver } from "./batching/observer.ts";
 import { type Config, certificateFiles, isAnonymous, isLoopback, tokenSource } from "./config.ts";
+import { watchState } from "./dashboard/state.ts";
 import type { Backend } from "./database/backend.ts";
 import { connect } from "./database/connect.ts";
 import { observed } from "./database/observed.ts";
 import { type Shards, watchShards } from "./database/shards.ts";
+import { readMigrations, readSize } from "./database/state.ts";
 import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
 import { readTablets } from "./database/tablets.ts";
@@ -100,11 +102,22 @@ export async function serve(
         calls: () => calls,
       });
     }
-    metrics.watch(shards.names, {
-      load: batching?.load,
-      limits: { calls: config.KV_QUEUE_CALLS, bytes: config.KV_QUEUE_BYTES },
+    const ofDatabase = {
       sweep: async () => (await sweeper?.status()) ?? new Map(),
       tablets: backend === "vitess" ? () => readTablets(inNoShard, keyspace) : undefined,
+    };
+    metrics.watch(shards.names, {
+      ...ofDatabase,
+      load: batching?.load,
+      limits: { calls: config.KV_QUEUE_CALLS, bytes: config.KV_QUEUE_BYTES },
+    });
+    const dashboard = watchState({
+      ...ofDatabase,
+      metrics: () => metrics.ofProcesses(ofAll),
+      ping: () => anywhere.ping(performance.now() + PING_MS),
+      shards: shards.names,
+      size: (shard) => readSize(config.DATABASE_URL, backend, shard),
+      migrations: async () => (backend === "vitess" ? readMigrations(config.DATABASE_URL) : []),
     });
     const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS, metrics.calls), {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
@@ -112,6 +125,7 @@ export async function serve(
       tokens,
       ttlJitter: config.KV_TTL_JITTER,
       metrics: async () => (await metrics.gather(ofAll)).metrics(),
+      dashboard,
       observer: metrics,
       log,
       isDraining: () => ending.signal.aborted,

@@ -5,11 +5,14 @@ import type { Database, Rows } from "./connect.ts";
 const TIMEOUT_MS = 3_000;
 
 export interface Tablet {
+  alias: string;
   shard: string;
   type: "primary" | "replica";
   serving: boolean;
   /** Whole seconds behind its primary; null of a primary, and where that is not known. */
   lagSeconds: number | null;
+  /** When it became the primary, in RFC 3339; null of a replica. */
+  primarySince: string | null;
 }
 
 /** For the lags vtgate asks each replica, one after the other. Throws `StoreError`. */
@@ -30,6 +33,7 @@ export async function readTablets(database: Database, keyspace: string): Promise
     .map((row) => {
       const type = row.TabletType === "PRIMARY" ? "primary" : "replica";
       const lagSeconds = type === "replica" ? (lags.get(row.Alias) ?? null) : null;
-      return { shard: row.Shard, type, serving: row.State === "SERVING", lagSeconds };
+      const primarySince = type === "primary" ? row.PrimaryTermStartTime || null : null;
+      return { alias: row.Alias, shard: row.Shard, type, serving: row.State === "SERVING", lagSeconds, primarySince };
     });
 }

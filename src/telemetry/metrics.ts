@@ -72,6 +72,11 @@ export class Metrics {
     return all as unknown as Snapshot;
   }
 
+  /** The same of all processes together; `others` as below. */
+  async ofProcesses(others: () => Promise<Snapshot[]> = async () => [await this.snapshot()]) {
+    return AggregatorRegistry.aggregate(await others()).getMetricsAsJSON();
+  }
+
   /** Of everything; `others` gives what all processes tell of themselves, this one too. */
   async gather(others: () => Promise<Snapshot[]> = async () => [await this.snapshot()]): Promise<Registry> {
     const [processes, ofCluster] = await Promise.all([others(), this.ofCluster.getMetricsAsJSON()]);
