@@ -80,7 +80,9 @@ test("a server is not root, writes nothing, and gets its secrets from a secret",
 test("the autoscaler asks for a metric that servers have", () => {
   const metrics: { pods?: { metric: { name: string } } }[] = find("HorizontalPodAutoscaler").spec.metrics;
   const names = metrics.flatMap(({ pods }) => (pods ? [pods.metric.name] : []));
-  const files = [...new Bun.Glob("*.ts").scanSync(TELEMETRY)].map((file) => readFileSync(join(TELEMETRY, file), "utf8"));
+  const files = [...new Bun.Glob("*.ts").scanSync(TELEMETRY)].map((file) =>
+    readFileSync(join(TELEMETRY, file), "utf8"),
+  );
   expect(names.length).toBe(1);
   for (const name of names) expect(files.some((text) => text.includes(`name: "${name}"`))).toBe(true);
 });
