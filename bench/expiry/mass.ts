@@ -13,10 +13,10 @@ import { figure, median, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { backlog, type Sample, type ShardAccess, whileSampling, withShards } from "./shards.ts";
 
-export const ROWS = 1_000_000;
+export const ROWS = Number(process.env.KV_BENCH_KEYS || 1_000_000);
 export const RATE = 500;
-/** From the beginning of the filling to the expiry. */
-const EXPIRY_MS = 180_000;
+/** From the beginning of the filling to the expiry, which the calm windows are before too. */
+const EXPIRY_MS = 90_000 + 0.09 * ROWS;
 /** Loads before the expiry, and as many when all is reclaimed. */
 const CALM_WINDOWS = 3;
 const LOAD: LoadOptions = { workload: "a", clients: [64], rate: RATE, namespace: "beside" };
