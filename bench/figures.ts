@@ -46,7 +46,7 @@ const TABLES: Record<string, Excerpt | (() => string)> = {
   calls: {
     of: "calls",
     columns: ["Call", "calls/s", "p99 ms", "÷ PUT or GET as ÷ GET or PUT"],
-    rows: ["GET", "PUT", "PUT create-only, new", "PUT If-Match", "PUT ttl", "hot key: all"],
+    rows: ["get", "put", "create-new", "if-match", "keep-ttl", "put-ttl", "hot key: all", "hot key: limiter"],
   },
   overload: {
     of: "overload",
