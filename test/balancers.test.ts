@@ -5,13 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installDebian } from "../vitess/install/debian.ts";
 import { versionOnPath } from "../vitess/install/parts.ts";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
+import { freePort } from "./free-port.ts";
 import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
 const FILES = join(import.meta.dirname, "../vitess/balancers");
@@ -110,12 +110,3 @@ describe.each(BALANCERS)("behind $name", ({ name, file, args }) => {
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}

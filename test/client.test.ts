@@ -9,7 +9,8 @@ import { type RunningServer, startServer } from "../vitess/run/server-process.ts
 import type { Surroundings } from "./client/cases.ts";
 import { CHROMIUM, RUNTIMES, type Runtime, withBundle } from "./client/runtimes.ts";
 import { type Outcomes, outcomeOf, SUITE } from "./client/suite.ts";
-import { freePort, targets } from "./targets.ts";
+import { freePort } from "./free-port.ts";
+import { targets } from "./targets.ts";
 
 const all = newToken(["read", "write"], "*");
 const reader = newToken(["read"], "*");

@@ -10,8 +10,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "../vitess/run/folder.ts";
 import { clear, processesIn } from "./cluster-cli.ts";
 import { CONTAINER_DIR } from "./folders.ts";
+import { freePort } from "./free-port.ts";
 import { Connection, isLast } from "./robustness/connection.ts";
-import { call, freePort, targets, until } from "./targets.ts";
+import { call, targets, until } from "./targets.ts";
 
 const UNSHARE = ["--pid", "--fork", "--mount-proc", "--"];
 const isAllowed = spawnSync("unshare", [...UNSHARE, "true"]).status === 0;

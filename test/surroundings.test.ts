@@ -13,7 +13,8 @@ import { portInUse } from "../src/port.ts";
 import { defaultDataDir } from "../vitess/run/cluster.ts";
 import { SERVER } from "../vitess/run/in-foreground.ts";
 import { launchServer, START, startServer } from "../vitess/run/server-process.ts";
-import { call, freePort, freshKeyUrl, targets, until } from "./targets.ts";
+import { freePort } from "./free-port.ts";
+import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 const CALLS = 100;

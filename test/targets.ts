@@ -2,8 +2,6 @@
 // `npm run test:up` has started them.
 
 import { test } from "bun:test";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, createConnection } from "mysql2/promise";
@@ -57,15 +55,6 @@ const CONDITION_TIMEOUT_MS = 60_000;
 
 export function call(url: string, init: RequestInit = {}): Promise<Response> {
   return fetch(url, { ...init, signal: init.signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS) });
-}
-
-/** A port that nobody listens on, for what can't say which one it took. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
 }
 
 let keys = 0;

@@ -2,14 +2,13 @@
 // container of a primary, stops a server, and takes everything down, whatever happens. Prints how long each step took.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { existsSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { newToken } from "../../src/auth/tokens.ts";
 import { interruption } from "../../src/signals.ts";
 import { PODMAN_DIR } from "../folders.ts";
+import { freePort } from "../free-port.ts";
 import { makeBases, mirror } from "./bases.ts";
 import { Podman } from "./podman.ts";
 import { Store, secondsUntil, tabletRoles } from "./store.ts";
@@ -174,13 +173,4 @@ async function timed(title: string, work: () => Promise<unknown>) {
   const begun = performance.now();
   await work();
   console.log(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${title}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

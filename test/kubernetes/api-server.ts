@@ -5,7 +5,6 @@ import { spawn } from "node:child_process";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,6 +12,7 @@ import { hash, install } from "../../vitess/install/cache.ts";
 import { findGo } from "../../vitess/install/go.ts";
 import { findParts } from "../../vitess/install/parts.ts";
 import { run } from "../../vitess/support/processes.ts";
+import { freePort } from "../free-port.ts";
 import type { KubernetesObject } from "./schemas.ts";
 
 const HOST = "127.0.0.1";
@@ -166,13 +166,4 @@ function start(file: string, args: string[]) {
       await exited;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -98,7 +98,7 @@ const dirs = new Map<string, string>();
 function moduleDir(module: string): string {
   const known = dirs.get(module);
   if (known) return known;
-  const { stdout, stderr } = spawnSync("go", ["mod", "download", "-json", module], {
+  const { stdout, stderr } = spawnSync(goOnPath() as string, ["mod", "download", "-json", module], {
     encoding: "utf8",
     cwd: "/",
     env: { ...process.env, GOFLAGS: "-mod=mod", GOTOOLCHAIN: "local" },
