@@ -53,7 +53,7 @@ function share(name: string, source: string): number {
   return Math.max(0, Math.min(end, to) - Math.max(start, from)) / (to - from);
 }
 
-export function overlap(one: string, other: string): boolean {
+function overlap(one: string, other: string): boolean {
   const [[start, end], [from, to]] = [rangeOf(one), rangeOf(other)];
   return one !== other && start < to && from < end;
 }
