@@ -14,7 +14,7 @@ const FRESH_MS = 1_000;
 const SIZES_FRESH_MS = 5_000;
 /** Over how long at most "now" is measured. */
 const NOW_MS = 10_000;
-/** Of more a page would be long, and asking dear; a fleet has a monitor. */
+/** Of more a page would be long, and asking about their tablets and sweeps dear: a fleet has a monitor. */
 const SHARDS = 64;
 
 export interface StateSources {
@@ -50,8 +50,10 @@ export function watchState(sources: StateSources) {
   const timer = setInterval(tick, STEP_MS);
   timer.unref?.();
 
+  const isSmall = () => sources.shards().length <= SHARDS;
   const sizes = lately(async () => {
-    const names = namesOf(sources.shards(), (await sources.tablets?.().catch(() => [])) ?? []);
+    const tablets = isSmall() ? await sources.tablets?.().catch(() => []) : [];
+    const names = namesOf(sources.shards(), tablets ?? []);
     return new Map(await Promise.all(names.map(async (name) => [name, await sources.size(name)] as const)));
   }, new Map());
   const migrations = lately(sources.migrations, []);
@@ -63,8 +65,8 @@ export function watchState(sources: StateSources) {
         () => true,
         () => false,
       ),
-      sources.tablets?.().catch(() => undefined),
-      sources.sweep(),
+      isSmall() ? sources.tablets?.().catch(() => undefined) : undefined,
+      isSmall() ? sources.sweep() : new Map<string, SweepStatus>(),
     ]);
     const before = recent[0] === reading ? undefined : recent[0];
     const seconds = before ? (reading.at - before.at) / 1000 : 0;

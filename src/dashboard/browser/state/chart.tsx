@@ -6,6 +6,7 @@ import { numberText } from "./number.ts";
 
 const HEIGHT = 170;
 const HOUR_SECONDS = 3_600;
+const LEAST_SECONDS = 120;
 /** A canvas knows nothing of the style's own names for colours. */
 const COLOURS = {
   light: { ink: "#4d5763", line: "#c3cad4", strokes: ["#0b57b0", "#a35a00"] },
@@ -37,7 +38,10 @@ export function Chart({ title, unit, times, lines }: ChartProps) {
         legend: { show: false },
         cursor: { show: false },
         scales: {
-          x: { range: (_, __, last) => [last - HOUR_SECONDS, last] },
+          // A server that began a minute ago has no hour yet.
+          x: {
+            range: (_, first, last) => [Math.max(last - HOUR_SECONDS, Math.min(first, last - LEAST_SECONDS)), last],
+          },
           y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] },
         },
         axes: [axis, { ...axis, size: 60 }],
