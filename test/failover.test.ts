@@ -11,6 +11,7 @@ import { newRevision, newVersion } from "../src/store/version.ts";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { clear, cluster, statusOf } from "./cluster-cli.ts";
+import { CHROMIUM, launchChromium, openDashboard } from "./dashboard/chromium.ts";
 import { FAILOVER_DIR } from "./folders.ts";
 import { call, until } from "./targets.ts";
 
@@ -144,10 +145,18 @@ describe("in the middle of a sweep", () => {
     const counting = [server, other].flatMap(({ url }) => Array.from({ length: 20 }, () => count(url)));
     await until(() => values.length > 500, "it counts");
     const before = primaryOf(await status());
+    const browser = CHROMIUM ? await launchChromium() : undefined;
+    const dashboard = browser && (await openDashboard(browser, server.url, "#state"));
+    const shown = dashboard?.page.getByRole("article", { name: "Shard -" });
+    await shown?.getByText(`${before?.alias} became its primary`).waitFor();
     for (const pid of Object.values(before?.pids ?? {})) process.kill(pid as number, "SIGKILL");
     await until(async () => ![undefined, before?.alias].includes(primaryOf(await status())?.alias), "another primary");
     const counted = values.length;
     await until(() => values.length > counted + 500, "it counts on");
+    // Whoever looks at the page sees it.
+    await shown?.getByText(`${primaryOf(await status())?.alias} became its primary`).waitFor();
+    await shown?.getByText(`${before?.alias}: `).waitFor();
+    await browser?.close();
     isOver = true;
     await Promise.all(counting);
     expect(await cluster("up", ...DATA)).toMatchObject({ code: 0 });

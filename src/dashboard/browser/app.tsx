@@ -3,9 +3,10 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { useLoaded } from "./hooks.ts";
 import { KeyBrowser } from "./keys/browser.tsx";
-import { hashOf, usePlace } from "./place.ts";
+import { hashOf } from "./place.ts";
 import { ask, isAboutToken, isPassing, keepToken, sentenceOf, token } from "./server.ts";
 import { StateView } from "./state/state.tsx";
+import { usePlace } from "./use-place.ts";
 
 const ASK_MS = 3_000;
 const VIEWS = { keys: "Keys", state: "State" } as const;

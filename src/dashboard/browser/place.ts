@@ -1,8 +1,6 @@
 // Where in the page one is, kept behind the # of its address: so it can be gone back from, kept and passed on, and no
 // server is told of it.
 
-import { useEffect, useState } from "preact/hooks";
-
 export interface Place {
   view: "keys" | "state";
   namespace: string;
@@ -30,18 +28,4 @@ export function hashOf({ view, key, ...rest }: Place): string {
   const parameters = new URLSearchParams(rest);
   if (key !== undefined) parameters.set("key", key);
   return `#${view}?${parameters}`;
-}
-
-/** The place, and what goes to another: the same but for what is given. */
-export function usePlace(): [Place, (change: Partial<Place>) => void] {
-  const [place, setPlace] = useState(() => placeOf(location.hash));
-  useEffect(() => {
-    const follow = () => setPlace(placeOf(location.hash));
-    addEventListener("hashchange", follow);
-    return () => removeEventListener("hashchange", follow);
-  }, []);
-  const go = (change: Partial<Place>) => {
-    location.hash = hashOf({ ...placeOf(location.hash), ...change });
-  };
-  return [place, go];
 }

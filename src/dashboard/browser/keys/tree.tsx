@@ -75,6 +75,12 @@ export function Tree({ label, rows, selected, onOpen, onToggle, onMore }: TreePr
     action();
   }
 
+  function onClick({ target }: MouseEvent) {
+    const line = (target as Element).closest('[role="treeitem"]');
+    const row = line ? rows[[...(list.current?.children ?? [])].indexOf(line)] : undefined;
+    if (row) press(row);
+  }
+
   return (
     // The lines are flat, because there may be thousands: their depth is said by aria-level.
     <div
@@ -83,6 +89,7 @@ export function Tree({ label, rows, selected, onOpen, onToggle, onMore }: TreePr
       role="tree"
       aria-label={label}
       onKeyDown={onKeyDown}
+      onClick={onClick}
       onFocusCapture={() => {
         hadFocus.current = true;
       }}
@@ -103,8 +110,6 @@ export function Tree({ label, rows, selected, onOpen, onToggle, onMore }: TreePr
           aria-selected={row.kind === "item" && !row.item.isFolder && row.item.name === selected}
           tabIndex={row.id === stop ? 0 : -1}
           onFocus={() => setFocused(row.id)}
-          onClick={() => press(row)}
-          onKeyDown={undefined}
         >
           {row.kind === "item" ? <ItemText row={row} /> : <More row={row} />}
         </div>
@@ -117,7 +122,11 @@ function ItemText({ row: { label, item } }: { row: Extract<Row, { kind: "item" }
   return (
     <>
       <bdi class="name">{label}</bdi>
-      {!item.isFolder && <span class="size">{sizeText(item.entry.bytes)}</span>}
+      {!item.isFolder && (
+        <span class="size" aria-hidden="true">
+          {sizeText(item.entry.bytes)}
+        </span>
+      )}
     </>
   );
 }
