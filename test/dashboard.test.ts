@@ -406,7 +406,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     });
   });
 
-  test.each(["mysql", "worker"] as const)("works over %s", async (name) => {
+  test.each(["mysql", "worker", "deno"] as const)("works over %s", async (name) => {
     const { url } = targets[name];
     const namespace = fresh();
     const kv = createClient({ url, namespace });
@@ -423,6 +423,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     expect(await kv.get("a/b")).toBe("w");
     await page.getByRole("link", { name: "State" }).click();
     if (name === "mysql") await page.getByText("The database is a plain MySQL").waitFor();
+    else if (name === "deno") await page.getByRole("article", { name: "Shard -80" }).waitFor();
     else await page.getByText("This server tells of no state").waitFor();
   });
 });

@@ -3,12 +3,12 @@
 
 import type { RowDataPacket } from "mysql2/promise";
 import { type Backend, connectOnce, rowsOf } from "./backend.ts";
-import { keyspaceOf, urlOfShard } from "./url.ts";
+import { urlOfShard } from "./url.ts";
 
 /** InnoDB counts rows as they are written, and is right to some per cent. */
 export interface ShardSize {
   rows: number;
-  /** Of the table's file. */
+  /** Of the table's file on Vitess; of its pages elsewhere. */
   bytes: number;
 }
 
@@ -20,21 +20,25 @@ export interface Migration {
   progress: number;
 }
 
-const SIZE =
-  "SELECT s.num_rows AS rows_counted, t.file_size AS bytes FROM information_schema.innodb_tablestats s JOIN information_schema.innodb_tablespaces t ON t.name = s.name WHERE s.name LIKE ?";
+/** A tablet's mysqld has no other table of this name, and lets its vttablet see this. */
+const SIZE_ON_VITESS =
+  "SELECT s.num_rows AS rows_counted, t.file_size AS bytes FROM information_schema.innodb_tablestats s JOIN information_schema.innodb_tablespaces t ON t.name = s.name WHERE s.name LIKE '%/entries'";
+/** What any user of a plain MySQL may see; it would be a day old at most without the first. */
+const FRESH = "SET SESSION information_schema_stats_expiry = 0";
+const SIZE_ON_MYSQL =
+  "SELECT table_rows AS rows_counted, data_length + index_length AS bytes FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'entries'";
 const OVER = ["complete", "failed", "cancelled"];
 
 /** Of the shard's primary, whether or not the shard serves; undefined where that does not answer, or may not tell. */
 export async function readSize(url: string, backend: Backend, shard: string): Promise<ShardSize | undefined> {
-  // A tablet's mysqld has no other table of this name.
-  const table = backend === "vitess" ? "%/entries" : `${keyspaceOf(url)}/entries`;
-  const [row] = (await asked(urlOfShard(url, shard), SIZE, [table])) ?? [];
+  const statements = backend === "vitess" ? [SIZE_ON_VITESS] : [FRESH, SIZE_ON_MYSQL];
+  const [row] = (await asked(urlOfShard(url, shard), statements)) ?? [];
   return row && { rows: Number(row.rows_counted), bytes: Number(row.bytes) };
 }
 
 /** None where the database does not answer. */
 export async function readMigrations(url: string): Promise<Migration[]> {
-  const rows = (await asked(url, "SHOW VITESS_MIGRATIONS")) ?? [];
+  const rows = (await asked(url, ["SHOW VITESS_MIGRATIONS"])) ?? [];
   return rows
     .filter(({ migration_status }) => !OVER.includes(migration_status))
     .map(({ shard, migration_status, progress }) => ({
@@ -42,10 +46,17 @@ export async function readMigrations(url: string): Promise<Migration[]> {
     }));
 }
 
-async function asked(url: string, sql: string, values?: unknown[]): Promise<RowDataPacket[] | undefined> {
+/** What the last of the statements gives. */
+async function asked(url: string, statements: string[]): Promise<RowDataPacket[] | undefined> {
   try {
     const connection = await connectOnce(url);
-    return await rowsOf(connection, sql, values).finally(() => connection.destroy());
+    try {
+      let rows: RowDataPacket[] | undefined;
+      for (const sql of statements) rows = await rowsOf(connection, sql);
+      return rows;
+    } finally {
+      connection.destroy();
+    }
   } catch {
     return undefined;
   }
