@@ -59,6 +59,18 @@ export async function tabletRoles(podman: Podman): Promise<TabletRole[]> {
   }));
 }
 
+/** Whether a tablet's mysqld receives from its shard's primary, and applies what it receives. */
+export async function follows(podman: Podman, { service }: TabletRole): Promise<boolean> {
+  const socket = `/vt/vt_${(service.split("-")[1] as string).padStart(10, "0")}/mysql.sock`;
+  const states = ["connection", "applier"].map(
+    (part) => `SELECT SERVICE_STATE FROM performance_schema.replication_${part}_status`,
+  );
+  const sql = ["--user=vt_dba", "--skip-column-names", `--execute=${states.join(" UNION ALL ")}`];
+  const container = await podman.container(service);
+  const text = await podman.podman(["exec", container, "mysql", `--socket=${socket}`, ...sql]).catch(() => "");
+  return text.trim() === "ON\nON";
+}
+
 /** Waits until it holds; returns how many seconds that took, or throws after so many. */
 export async function secondsUntil(
   title: string,
