@@ -27,5 +27,7 @@ export const ROBUSTNESS_DIR = inTmp("robust");
 export const WRONG_DIR = inTmp("wrong");
 /** Of podman's images, containers and volumes. */
 export const PODMAN_DIR = inTmp("podman");
+/** Of the one whose faults alerts have to tell of, and of the Prometheus that watches it. */
+export const ALERTS_DIR = inTmp("alerts");
 /** Says what `npm run test:up` has left running. */
 export const KEPT_FILE = inTmp("kept.json");

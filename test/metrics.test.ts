@@ -119,7 +119,7 @@ describe("requests and calls", () => {
 });
 
 test("they are what the load simulator says", async () => {
-  const own = await startServer({ DATABASE_URL });
+  const own = await startServer({ DATABASE_URL, KV_SWEEP: "false" });
   try {
     const [clients, keys] = [50, 500];
     const load = { url: own.url, workload: "a" as const, clients: [clients], keys, seconds: 3, warmup: 0 };

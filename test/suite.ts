@@ -10,6 +10,7 @@ import type { ClusterStatus } from "../vitess/run/status.ts";
 import { startTime } from "../vitess/support/processes.ts";
 import { step } from "../vitess/support/progress.ts";
 import {
+  ALERTS_DIR,
   BACKUPS_DIR,
   CONTAINER_DIR,
   FAILOVER_DIR,
@@ -33,7 +34,7 @@ const PORTS = {
 };
 const FOLDERS = [
   ...[SUITE_DIR, FAILOVER_DIR, LAUNCHER_DIR, RESHARD_DIR, CONTAINER_DIR],
-  ...[OPERATIONS_DIR, BACKUPS_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR, WRONG_DIR],
+  ...[OPERATIONS_DIR, BACKUPS_DIR, ROBUSTNESS_DIR, PROBLEMS_DIR, WRONG_DIR, ALERTS_DIR],
 ];
 const END_TIMEOUT_MS = 60_000;
 

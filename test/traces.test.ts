@@ -42,10 +42,7 @@ function startCollector() {
 }
 
 const traced = (collector: { url: string }, ratio: string) =>
-  startServer({
-    ...{ DATABASE_URL, KV_TRACE_RATIO: ratio },
-    ...{ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "50" },
-  });
+  startServer({ DATABASE_URL, KV_TRACE_RATIO: ratio, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
 
 const attributesOf = ({ attributes }: Span) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
@@ -133,10 +130,7 @@ describe("traces", () => {
   });
 
   test("what is still to be sent at the end is sent, and no span holds a key or a value", async () => {
-    const server = await startServer({
-      ...{ DATABASE_URL, KV_TRACE_RATIO: "1" },
-      ...{ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: "600000" },
-    });
+    const server = await traced(collector, "1");
     const [namespace, key, value] = [randomUUID(), randomUUID(), randomUUID()];
     const answer = await call(`${server.url}/v1/kv/${namespace}/${key}`, { method: "PUT", body: value });
     await server.stop();

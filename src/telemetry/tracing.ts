@@ -3,6 +3,7 @@
 // anything of a caller's but the ids of its trace.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Attributes,
   type Context,
@@ -26,6 +27,8 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-
 const LINKS = 100;
 /** At the end, for what has not been sent yet. */
 const FLUSH_MS = 2_000;
+/** Of what has ended until then. */
+const SEND_EVERY_MS = 1_000;
 
 /** A request that is traced. */
 export interface Traced {
@@ -56,7 +59,9 @@ export class Tracing {
       .merge(resourceFromAttributes({ "service.name": "vitess-kv" }))
       .merge(detectResources({ detectors: [envDetector] }));
     // Where to, and with which headers, the exporter reads of OpenTelemetry's own variables.
-    const spanProcessors = [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })];
+    const spanProcessors = [
+      new BatchSpanProcessor({ exporter: new OTLPTraceExporter(), scheduledDelayMillis: SEND_EVERY_MS }),
+    ];
     this.provider = new TracerProvider({ resource, spanProcessors });
     this.tracer = this.provider.getTracer("vitess-kv");
   }
@@ -118,10 +123,10 @@ export class Tracing {
     span.end(performance.now());
   }
 
-  /** Sends what has not been sent yet. */
+  /** Sends what has not been sent yet, unless that takes too long. */
   async close() {
-    await this.provider.forceFlush({ timeoutMillis: FLUSH_MS }).catch(() => {});
-    await this.provider.shutdown().catch(() => {});
+    const sent = this.provider.shutdown().catch(() => {});
+    await Promise.race([sent, sleep(FLUSH_MS, undefined, { ref: false })]);
   }
 
   private tracedOf(callers: Iterable<object | undefined>): TracedEntry[] {
