@@ -16,6 +16,46 @@ function setUp(options: Partial<ClientOptions> & Parameters<typeof modelServer>[
 }
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
+describe("with a bound on requests", () => {
+  test("calls wait while there are as many, and share the next one", async () => {
+    const { kv, asked } = setUp({ maxRequests: 1 });
+    const calls = [kv.put("first", "1")];
+    await undefined;
+    for (const i of range(5)) {
+      calls.push(...range(10).map((j) => kv.put(`k${10 * i + j}`, `v${10 * i + j}`)));
+      await undefined;
+    }
+    await Promise.all(calls);
+    const [first, ...others] = asked();
+    expect(first).toBe("PUT /first");
+    // As many as there was time for, since this server answers within a few ticks.
+    expect(others.length).toBeLessThanOrEqual(5);
+    expect(others.every((each) => each === "POST ")).toBe(true);
+    expect(await Promise.all(range(50).map((i) => kv.get(`k${i}`)))).toEqual(range(50).map((i) => `v${i}`));
+  });
+
+  test("those that can't share one go one after the other, and each in its order", async () => {
+    const { kv, asked } = setUp({ maxRequests: 1, batching: false });
+    const written = [kv.put("a", "1"), kv.put("b", "1"), kv.put("a", "2")];
+    await Promise.all(written);
+    expect(asked()).toEqual(["PUT /a", "PUT /b", "PUT /a"]);
+    expect(await kv.get("a")).toBe("2");
+  });
+
+  test("one that is given up while it waits is not sent, and holds up no other", async () => {
+    const { kv, asked } = setUp({ maxRequests: 1 });
+    const stop = new AbortController();
+    const first = kv.put("a", "1");
+    await undefined;
+    const given = kv.put("b", "1", { signal: stop.signal }).catch(({ name }) => name);
+    const last = kv.put("c", "1");
+    stop.abort();
+    await Promise.all([first, last]);
+    expect(await given).toBe("AbortError");
+    expect(asked()).toEqual(["PUT /a", "PUT /c"]);
+  });
+});
+
 describe("calls of one tick", () => {
   test("share a request, of at most 1,000 operations, and each is settled by itself", async () => {
     const { kv, asked } = setUp();

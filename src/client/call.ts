@@ -41,6 +41,8 @@ export interface Call extends Sending {
   isOpen: boolean;
   /** With a result, or else with what to reject with; the first counts. */
   settle: (result?: Result, failure?: unknown) => void;
+  /** While it waits: has it look whether it can be sent. */
+  wake?: () => void;
   /** Called once it is settled. */
   afterwards: (() => void)[];
 }

@@ -22,7 +22,7 @@ type Write = CallOptions & { ifMatch?: string; ifNoneMatch?: string };
 /** Makes a client of one namespace; it opens nothing and need not be closed. Throws a TypeError at a wrong namespace. */
 export function createClient(options: ClientOptions): Client {
   const { batching = true } = options;
-  const enqueue = createQueue(createTransport(options));
+  const enqueue = createQueue(createTransport(options), options.maxRequests);
 
   function send(parts: Omit<Call, "isOpen" | "settle" | "afterwards">, signal?: AbortSignal): Promise<Result> {
     return new Promise((resolve, reject) => {

@@ -13,11 +13,17 @@ const encoder = new TextEncoder();
 
 /**
  * Gives a function that has a call sent at the end of this tick, or once the calls on its key that it must not overtake
- * are settled. `send` gets those of one request in their order: several only where each has an `item`.
+ * are settled, and one of `maxRequests` is free. `send` gets those of one request in their order: several only where each
+ * has an `item`.
  */
-export function createQueue(send: (calls: Call[]) => void): (call: Call) => void {
+export function createQueue(
+  send: (calls: Call[]) => Promise<unknown>,
+  maxRequests = Number.POSITIVE_INFINITY,
+): (call: Call) => void {
   let waiting: Call[] = [];
+  let underWay = 0;
   let isScheduled = false;
+  let isWaking = false;
   /** By key, how many reads and how many writes were sent and are not settled. */
   const sent = new Map<string, [reads: number, writes: number]>();
 
@@ -25,6 +31,27 @@ export function createQueue(send: (calls: Call[]) => void): (call: Call) => void
     if (isScheduled) return;
     isScheduled = true;
     queueMicrotask(flush);
+  }
+
+  /**
+   * Has a call that waits see to all that wait. Not whoever is done: on Workers a request belongs to the invocation that
+   * sends it, and ends with that.
+   */
+  function wake() {
+    const next = isWaking ? undefined : waiting.find((call) => call.isOpen && call.wake);
+    isWaking ||= !!next;
+    next?.wake?.();
+  }
+
+  function keep(call: Call) {
+    waiting.push(call);
+    if (call.wake) return;
+    new Promise<void>((resolve) => {
+      call.wake = resolve;
+    }).then(() => {
+      call.wake = undefined;
+      flush();
+    });
   }
 
   function dispatch(calls: Call[]) {
@@ -38,14 +65,20 @@ export function createQueue(send: (calls: Call[]) => void): (call: Call) => void
       call.afterwards.push(() => {
         counts[kind]--;
         if (!counts[0] && !counts[1]) sent.delete(key);
-        if (waiting.length) schedule();
+        wake();
       });
     }
-    if (calls.length) send(calls);
+    if (!calls.length) return;
+    underWay++;
+    const done = () => {
+      underWay--;
+      wake();
+    };
+    send(calls).then(done, done);
   }
 
   function flush() {
-    isScheduled = false;
+    isScheduled = isWaking = false;
     const calls = waiting.filter(({ isOpen }) => isOpen);
     waiting = [];
     /** Keys that an earlier call waits for. */
@@ -63,16 +96,16 @@ export function createQueue(send: (calls: Call[]) => void): (call: Call) => void
         keys = new Set();
         bytes = ENVELOPE_BYTES;
       }
-      if (key !== undefined) {
-        const [reads, writes] = sent.get(key) ?? [0, 0];
-        const mustWait = writes || (isWrite && reads) || blocked.has(key) || (item === undefined && keys.has(key));
-        if (mustWait) {
-          blocked.add(key);
-          waiting.push(call);
-          continue;
-        }
-        keys.add(key);
+      // One that joins a batch needs no request of its own.
+      const isFull = (item === undefined || !batch.length) && underWay + Math.sign(batch.length) >= maxRequests;
+      const [reads, writes] = (key !== undefined && sent.get(key)) || [0, 0];
+      const isBehind = key !== undefined && (blocked.has(key) || (item === undefined && keys.has(key)));
+      if (isFull || isBehind || writes || (isWrite && reads)) {
+        if (key !== undefined) blocked.add(key);
+        keep(call);
+        continue;
       }
+      if (key !== undefined) keys.add(key);
       if (item === undefined) {
         dispatch([call]);
       } else {

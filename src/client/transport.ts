@@ -3,26 +3,18 @@
 import type { Call, Result, Sending } from "./call.ts";
 import { textOf } from "./encoding.ts";
 import { KVError } from "./error.ts";
+import { failureOf } from "./failure.ts";
 import type { ClientOptions } from "./types.ts";
 
 /** The least that is waited before a call is sent again; twice as long before each further time. */
 const BACKOFF_MS = 50;
 /** Nothing was changed: by the server's own word, or because there was no connection. */
 const UNCHANGED = /^(unavailable|overloaded|unreachable)$/;
-/** What runtimes call that by a code, and Deno in a message; with its spaces that is no part of a URL that it tells. */
-const UNREACHABLE = /REFUSED|NOTFOUND/i;
-const NOT_CONNECTED = /client error \(Connect\)/;
 /** Of a read whose value did not fit the answer any more, in which at least the first one does. */
 const LEFT_OVER = "answer_too_large";
 /** Answers, not failures. */
 const NEGATIVE = /^(not_found|precondition_failed)$/;
 const BAD_ANSWER = { code: "bad_answer", detail: "The answer is not one of this store's." };
-
-/** As `fetch` throws it: the code is in the error or in its cause. */
-interface Failure extends Error {
-  code?: string;
-  cause?: { code?: string; message?: string };
-}
 
 /** Gives a function that sends calls in one request, in their order, and settles each by itself. */
 export function createTransport({
@@ -36,7 +28,7 @@ export function createTransport({
   if (!/^[\w-]{1,64}$/.test(namespace)) throw new TypeError("A namespace is 1 to 64 letters, digits, '_' or '-'.");
   if (typeof token === "string" && /[^!-~]/.test(token)) throw new TypeError("A token is ASCII without white space.");
   const base = `${url.replace(/\/+$/, "")}/v1/kv/${namespace}`;
-  const lateness = { code: "timeout", detail: `No answer came within ${timeoutMs} ms.` };
+  const lateness = { code: "timeout", detail: `No answer in ${timeoutMs} ms.` };
   let takesBatches = true;
   /** The one that was given last. */
   let bearer = typeof token === "string" ? token : undefined;
@@ -93,31 +85,15 @@ export function createTransport({
     return calls.map((_, index) => ({ ...told, ...(ok ? (results?.[index] ?? BAD_ANSWER) : problem) }));
   }
 
-  /** Rejects when the time is over, before anything was sent. */
-  function late(signal: AbortSignal): Promise<never> {
-    const { code, detail } = lateness;
-    return new Promise((_, reject) => {
-      const give = () => reject(new KVError(code, detail, 0, false));
-      if (signal.aborted) give();
-      else signal.addEventListener("abort", give);
-    });
-  }
-
   async function attempt(calls: Call[], signal: AbortSignal): Promise<Result[] | undefined> {
     const [first] = calls;
     try {
       return calls.length > 1 ? await sendTogether(calls, signal) : [await sendAlone(first as Call, signal)];
     } catch (error) {
-      const { name, code = name, cause } = error as Failure;
-      // No more of the error, for it may hold the URL, and that the key.
-      const reason = cause?.code ?? code;
+      const { code, reason } = failureOf(error);
       const result = signal.aborted
         ? { status: 0, ...lateness }
-        : {
-            status: 0,
-            code: UNREACHABLE.test(reason) || NOT_CONNECTED.test(`${cause?.message}`) ? "unreachable" : "network",
-            detail: `No answer came (${reason}).`,
-          };
+        : { status: 0, code, detail: `No answer (${reason}).` };
       return calls.map(() => result);
     }
   }
@@ -150,6 +126,10 @@ export function createTransport({
     if (calls.length > 1 && !takesBatches) return deliverApart(calls);
     const gone = new AbortController();
     const timer = setTimeout(() => gone.abort(), timeoutMs);
+    const late = new Promise<never>((_, reject) => {
+      gone.signal.onabort = () => reject(new KVError(lateness.code, lateness.detail));
+    });
+    late.catch(() => {});
     const deadline = performance.now() + timeoutMs;
     let open = calls.length;
     for (const call of calls) {
@@ -163,7 +143,7 @@ export function createTransport({
     }
     for (let tries = 0; calls.length; tries++) {
       try {
-        if (typeof token === "function") bearer = await Promise.race([token(), late(gone.signal)]);
+        if (typeof token === "function") bearer = await Promise.race([token(), late]);
       } catch (failure) {
         // Nothing was sent.
         for (const call of calls) call.settle(undefined, failure);

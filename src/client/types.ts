@@ -157,6 +157,11 @@ export interface ClientOptions {
   retries?: number;
   /** Whether calls of one tick share a request; true unless given. */
   batching?: boolean;
+  /**
+   * How many requests may be under way at once; no limit unless given. Calls that come meanwhile wait, and share the next
+   * ones.
+   */
+  maxRequests?: number;
 }
 
 /**
