@@ -16,6 +16,8 @@ export interface Way {
   lose: (text: string, what: Loss, times?: number) => void;
   /** From here on what is open stays open, and nothing gets through any more: a NAT has forgotten it. */
   swallow: () => void;
+  /** Keeps the answers back on connections that send a text like this, until the function is called that it gives. */
+  hold: (text: string) => () => void;
   /** Losses that are still to come. */
   pending: () => number;
   close: () => Promise<void>;
@@ -25,11 +27,13 @@ export async function wayTo(targetUrl: string, port = 0): Promise<Way> {
   const target = new URL(targetUrl);
   const open = new Set<Socket>();
   const loss = { text: "", what: "statement" as Loss, times: 0 };
+  const held = { text: undefined as string | undefined, answers: [] as (() => void)[] };
   let swallowed = 0;
   const server = createServer((client) => {
     way.accepted += 1;
     const upstream = connect(Number(target.port), target.hostname);
     let isLost = false;
+    let isHeld = false;
     const number = way.accepted;
     for (const socket of [client, upstream]) {
       open.add(socket);
@@ -42,6 +46,7 @@ export async function wayTo(targetUrl: string, port = 0): Promise<Way> {
     }
     client.on("data", (chunk) => {
       if (number <= swallowed) return;
+      if (held.text !== undefined && chunk.includes(held.text)) isHeld = true;
       if (loss.times > 0 && chunk.includes(loss.text)) {
         loss.times -= 1;
         if (loss.what === "statement") {
@@ -55,6 +60,7 @@ export async function wayTo(targetUrl: string, port = 0): Promise<Way> {
     upstream.on("data", (chunk) => {
       if (number <= swallowed) return;
       if (isLost) client.destroy();
+      else if (isHeld && held.text !== undefined) held.answers.push(() => client.write(chunk));
       else client.write(chunk);
     });
   });
@@ -67,6 +73,13 @@ export async function wayTo(targetUrl: string, port = 0): Promise<Way> {
     lose: (text, what, times = 1) => Object.assign(loss, { text, what, times }),
     swallow: () => {
       swallowed = way.accepted;
+    },
+    hold: (text) => {
+      held.text = text;
+      return () => {
+        held.text = undefined;
+        for (const answer of held.answers.splice(0)) answer();
+      };
     },
     pending: () => loss.times,
     close: async () => {

@@ -1,10 +1,25 @@
 // Counts what the store has written, at the MySQL servers.
 
 import type { RowDataPacket } from "mysql2/promise";
-import { connectToTablet, targets } from "./targets.ts";
+import { connectToTablet, targets, until } from "./targets.ts";
+
+interface Written {
+  statements: number;
+  rows: number;
+}
+
+/** The same once so many rows have been written since: MySQL counts a statement a little later than it answers. */
+export async function writtenAfter(before: Written, rows: number): Promise<Written> {
+  let after = before;
+  await until(async () => {
+    after = await written();
+    return after.rows === before.rows + rows;
+  }, `${rows} rows are written`);
+  return after;
+}
 
 /** What plain PUTs have written on all primaries so far. */
-export async function written(): Promise<{ statements: number; rows: number }> {
+export async function written(): Promise<Written> {
   const sums = { statements: 0, rows: 0 };
   for (const { role, mysqlSocket } of targets.vitess.status.tablets) {
     if (role !== "primary") continue;
