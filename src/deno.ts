@@ -14,13 +14,17 @@ const deno: Runtime = {
     const closing = new AbortController();
     const options = { hostname, port, reusePort, signal: closing.signal, onListen: () => {} };
     const server = Deno.serve({ ...options, ...(pem && { cert: pem, key: pem }) }, fetch);
+    let isOpen = true;
+    server.finished.then(() => {
+      isOpen = false;
+    });
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
     return {
       url: `${pem ? "https" : "http"}://${host}:${server.addr.port}/`,
       port: server.addr.port,
       stop: (closeConnections) => {
         if (!closeConnections) return server.shutdown();
-        closing.abort();
+        if (isOpen) closing.abort();
         return server.finished;
       },
     };

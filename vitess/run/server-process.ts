@@ -13,9 +13,9 @@ export const DEV = join(import.meta.dirname, "../dev.ts");
 /** The Worker, as `npm run worker` starts it. */
 export const WORKER = join(import.meta.dirname, "wrangler.ts");
 
-/** The server on Deno, and what it has to be allowed. */
+/** The server on Deno, and what it has to be allowed; `--unstable-net` lets two listeners share a port, by which a certificate is renewed. */
 export const DENO_SERVER = join(import.meta.dirname, "../../src/deno.ts");
-const PERMISSIONS = ["--quiet", "--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
+const PERMISSIONS = ["--quiet", "--unstable-net", "--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
 
 export interface RunningServer {
   url: string;
