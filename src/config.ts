@@ -16,6 +16,13 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
 
+/** A URL to which a path can be added, with nobody's password. */
+function isServer(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && !(username || password || search || hash);
+}
+
 /** Whether only this machine reaches an address. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
@@ -36,6 +43,11 @@ const schema = z.object({
       const message = problemOfUrls(list);
       if (message) context.addIssue({ code: "custom", message });
     })
+    .optional(),
+  KV_FORWARD_URL: z
+    .string()
+    .transform((list) => list.split(",").map((url) => url.trim().replace(/\/+$/, "")))
+    .refine((urls) => urls.every(isServer), "must be URLs such as https://kv.example, with commas between")
     .optional(),
   KV_DATABASE_CA: z.string().min(1).optional(),
   KV_DATABASE_CERT: z.string().min(1).optional(),
@@ -141,6 +153,10 @@ export function tokenSource({ KV_TOKENS, KV_TOKENS_FILE }: Config) {
 
 /** Without tokens a server is for its own machine, unless somebody has said otherwise. */
 function requireTokens(config: Config) {
+  if (config.KV_FORWARD_URL) {
+    if (isAnonymous(config)) return;
+    throw new Error("KV_TOKENS: are checked where KV_FORWARD_URL leads, and none are needed here");
+  }
   const allowed = config.KV_ALLOW_ANONYMOUS === "true";
   if (allowed && !isAnonymous(config)) throw new Error("KV_ALLOW_ANONYMOUS: can't be true while there are tokens");
   if (isAnonymous(config) && !allowed && !isLoopback(config.KV_HOST)) {

@@ -37,6 +37,7 @@ export async function runProgram(work: (ending: Ending) => Promise<void>): Promi
 
 export function readServerConfig(): ServerConfig {
   const { DATABASE_URL, ...config } = readConfig(process.env);
+  if (config.KV_FORWARD_URL) throw new Error("KV_FORWARD_URL: is for Workers; this server has a database of its own.");
   if (DATABASE_URL) return { ...config, DATABASE_URL };
   throw new Error("DATABASE_URL: must name a database; 'npm start' starts a cluster and serves over that.");
 }

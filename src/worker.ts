@@ -1,8 +1,10 @@
-// The entry on Cloudflare Workers: the same app, over one connection through Hyperdrive for each invocation.
+// The entry on Cloudflare Workers: the same app, over one connection through Hyperdrive for each invocation; or an edge of
+// servers elsewhere, which then needs no database.
 
 import { env } from "cloudflare:workers";
 import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
+import xxhash from "xxhash-wasm";
 import { createApp } from "./app.ts";
 import { requireSome, Tokens } from "./auth/tokens.ts";
 import { directStore } from "./batching/direct.ts";
@@ -10,6 +12,7 @@ import { readWorkerConfig } from "./config.ts";
 import { connect, type Database } from "./database/connect.ts";
 import { ExpiredRows } from "./database/expired.ts";
 import { Table } from "./database/table.ts";
+import { createForwarder } from "./forward/forward.ts";
 import { sweepForAWhile } from "./sweep/cron.ts";
 import { LEASE_CALL_MS } from "./sweep/lease.ts";
 
@@ -18,6 +21,8 @@ interface InvocationContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
+/** What a call that is forwarded may take beyond its deadline, so that the answer of who has it comes first. */
+const FORWARD_SLACK_MS = 5_000;
 /** Of one invocation, for its connection: far more than a request makes. */
 const QUEUED_CALLS = 10_000;
 
@@ -52,6 +57,22 @@ const app = createApp(store, {
   decodesHeaders: true,
 });
 
+const { h64Raw } = await xxhash();
+const forwarder =
+  config.KV_FORWARD_URL &&
+  createForwarder({
+    ...{ urls: config.KV_FORWARD_URL, hash: (key) => h64Raw(key) },
+    // What a call may take there, and the way.
+    timeoutMs: config.KV_DEADLINE_MS + FORWARD_SLACK_MS,
+    bodyTimeoutMs: config.KV_BODY_MS,
+  });
+
+/** Stays alive until the answer is there, also without its client: others may wait for the same. */
+function forward(context: InvocationContext, answer: Promise<Response>): Promise<Response> {
+  context.waitUntil(answer.catch(() => {}));
+  return answer;
+}
+
 /** Gives `work` a connection, opened at its first statement and closed after it, without delaying its result. */
 function invoke<T>(context: InvocationContext, work: () => Promise<T>): Promise<T> {
   const connection = connect({ url: hyperdriveUrl(), connections: 1, queueLimit: QUEUED_CALLS, disableEval: true });
@@ -67,12 +88,13 @@ function hyperdriveUrl(): string {
 }
 
 export default {
-  fetch: (request: Request, _: unknown, context: InvocationContext) => invoke(context, async () => app.fetch(request)),
+  fetch: (request: Request, _: unknown, context: InvocationContext) =>
+    forwarder ? forward(context, forwarder.fetch(request)) : invoke(context, async () => app.fetch(request)),
 
   /** By cron, each minute. */
   scheduled: (_: unknown, __: unknown, context: InvocationContext) =>
     invoke(context, async () => {
-      if (config.KV_SWEEP === "false") return;
+      if (forwarder || config.KV_SWEEP === "false") return;
       const swept = await sweepForAWhile(directStore(new Table(database), LEASE_CALL_MS), new ExpiredRows(database));
       if (swept) log.info(swept, "swept");
       else log.info("swept by another invocation");

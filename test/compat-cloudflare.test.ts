@@ -12,7 +12,7 @@ import { createStorage } from "unstorage";
 import cloudflareKvHttp from "unstorage/drivers/cloudflare-kv-http";
 import { freshNamespace } from "./compat/namespaces.ts";
 import { targets } from "./targets.ts";
-import { WRANGLER } from "./workerd.ts";
+import { WRANGLER } from "../vitess/run/workerd.ts";
 
 const { url } = targets.vitess;
 const account_id = "any";

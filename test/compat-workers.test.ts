@@ -8,7 +8,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { call, targets } from "./targets.ts";
-import { serveWorkerd, startWorkerd, WRANGLER } from "./workerd.ts";
+import { serveWorkerd, startWorkerd, WRANGLER } from "../vitess/run/workerd.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 /** Of a value that is larger than the server takes. */

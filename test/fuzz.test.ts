@@ -9,7 +9,7 @@ import { DENO_SERVER, type RunningServer, startServer, WORKER } from "../vitess/
 import { residentMb } from "./memory.ts";
 import { Random } from "./robustness/random.ts";
 import { targets } from "./targets.ts";
-import { startWorkerd } from "./workerd.ts";
+import { startWorkerd } from "../vitess/run/workerd.ts";
 
 const AT_ONCE = 32;
 /** Of a connection, for an answer; one that is not whole is given up sooner. */

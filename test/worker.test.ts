@@ -18,7 +18,7 @@ import { PROBLEMS_DIR } from "./folders.ts";
 import { residentMb } from "./memory.ts";
 import { type Way, wayTo } from "./proxy.ts";
 import { call, connectToTablet, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
-import { startWorkerd } from "./workerd.ts";
+import { startWorkerd } from "../vitess/run/workerd.ts";
 
 const { databaseUrl, status } = targets.vitess;
 

@@ -20,10 +20,11 @@ export function createQueue(
   send: (calls: Call[]) => Promise<unknown>,
   maxRequests = Number.POSITIVE_INFINITY,
 ): (call: Call) => void {
-  let waiting: Call[] = [];
+  let waiting = new Set<Call>();
   let underWay = 0;
   let isScheduled = false;
-  let isWaking = false;
+  /** Whether what waits may be sent now. */
+  let isChanged = false;
   /** By key, how many reads and how many writes were sent and are not settled. */
   const sent = new Map<string, [reads: number, writes: number]>();
 
@@ -34,23 +35,21 @@ export function createQueue(
   }
 
   /**
-   * Has a call that waits see to all that wait. Not whoever is done: on Workers a request belongs to the invocation that
-   * sends it, and ends with that.
+   * Has those that wait look again, each by itself: on Workers a request belongs to the invocation that sends it and ends
+   * with that, so it must be one whose caller waits. The first that looks sends for all.
    */
   function wake() {
-    const next = isWaking ? undefined : waiting.find((call) => call.isOpen && call.wake);
-    isWaking ||= !!next;
-    next?.wake?.();
+    if (isChanged) return;
+    isChanged = true;
+    for (const call of waiting) call.wake?.();
   }
 
-  function keep(call: Call) {
-    waiting.push(call);
-    if (call.wake) return;
+  function lookLater(call: Call) {
     new Promise<void>((resolve) => {
       call.wake = resolve;
     }).then(() => {
-      call.wake = undefined;
-      flush();
+      if (isChanged) flush();
+      if (waiting.has(call)) lookLater(call);
     });
   }
 
@@ -78,9 +77,9 @@ export function createQueue(
   }
 
   function flush() {
-    isScheduled = isWaking = false;
-    const calls = waiting.filter(({ isOpen }) => isOpen);
-    waiting = [];
+    isScheduled = isChanged = false;
+    const calls = waiting;
+    waiting = new Set();
     /** Keys that an earlier call waits for. */
     const blocked = new Set<string>();
     let batch: Call[] = [];
@@ -88,6 +87,7 @@ export function createQueue(
     let bytes = ENVELOPE_BYTES;
 
     for (const call of calls) {
+      if (!call.isOpen) continue;
       const { key, item, isWrite } = call;
       const size = item === undefined ? 0 : encoder.encode(item).length + 1;
       if (batch.length === BATCH_OPERATIONS || bytes + size > BATCH_BYTES) {
@@ -102,7 +102,8 @@ export function createQueue(
       const isBehind = key !== undefined && (blocked.has(key) || (item === undefined && keys.has(key)));
       if (isFull || isBehind || writes || (isWrite && reads)) {
         if (key !== undefined) blocked.add(key);
-        keep(call);
+        waiting.add(call);
+        if (!call.wake) lookLater(call);
         continue;
       }
       if (key !== undefined) keys.add(key);
@@ -117,7 +118,7 @@ export function createQueue(
   }
 
   return (call) => {
-    waiting.push(call);
+    waiting.add(call);
     schedule();
   };
 }

@@ -164,6 +164,8 @@ async function putValue(request: Request, store: Store, body: BodyOptions, ttlJi
   return answer(request, 204, { ETag: etagOf(version) });
 }
 
+type Told = Pick<EntryInfo, "version" | "metadata"> & { expiry: { atMs: number } | null };
+
 /**
  * A TTL is shortened by up to `ttlJitter` of it, so that what is written together does not expire together; but not that
  * of a lock or a lease, which conditions make of an entry: it must last for as long as its holder believes.
@@ -224,7 +226,8 @@ async function deleteValue(request: Request, store: Store): Promise<Response> {
   return isDone ? answer(request, 204, {}) : problemAnswer(request, PRECONDITION_FAILED);
 }
 
-function entryHeaders({ version, metadata, expiry }: EntryInfo): Record<string, string> {
+/** What an answer tells of an entry beside its content type and length. */
+export function entryHeaders({ version, metadata, expiry }: Told): Record<string, string> {
   const headers: Record<string, string> = {
     ETag: etagOf(version),
     // A cache may keep it but must ask every time: anything else would serve overwritten or expired values. What changes

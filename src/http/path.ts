@@ -47,6 +47,12 @@ export function rawPath({ url }: { url: string }): string {
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }
 
+/** The query of a request's URL, with its `?`, where the URL has a host that could be one, and no fragment. */
+export function rawQuery({ url }: { url: string }): string {
+  const start = url.indexOf("?");
+  return start === -1 ? "" : url.slice(start);
+}
+
 /** The namespace of what a request's URL names below `ENTRIES_PATH`. Throws a 400 when it names none. */
 export function namespaceOf(request: { url: string }): string {
   return namespaceIn(segmentAt(rawPath(request), ENTRIES_PATH.length));

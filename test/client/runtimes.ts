@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
-import { serveWorkerd } from "../workerd.ts";
+import { serveWorkerd } from "../../vitess/run/workerd.ts";
 import type { Surroundings } from "./cases.ts";
 import type { Outcomes } from "./suite.ts";
 

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import pino from "pino";
+import pino, { type Logger } from "pino";
 import { readTokens } from "../../src/auth/source.ts";
 import { type Config, isAnonymous, readConfig, requireNoFiles, VARIABLES } from "../../src/config.ts";
 import { inspectBackend } from "../../src/database/backend.ts";
@@ -39,6 +39,9 @@ const PRELOAD = `
     (event === "uncaughtException" && survived.includes(args[0]?.code)) || emit.call(process, event, ...args);
 `;
 
+/** Of an edge: wrangler wants to know of one all the same, and connects to it only when it is asked. */
+const NO_DATABASE = "mysql://none:none@127.0.0.1:1/none";
+
 const stop = interruption();
 outliveReaders();
 
@@ -54,18 +57,8 @@ async function main() {
   requireNoFiles(config);
   if (!isAnonymous(config)) await readTokens({ inline: config.KV_TOKENS });
   await requireFreePort(config.KV_HOST, config.PORT);
-  const databaseUrl = config.DATABASE_URL ?? (await clusterUrl(resolve(config.KV_DATA_DIR ?? defaultDataDir())));
-  requirePlainTcp(databaseUrl);
-  const warnings = await step("bring the schema up to date", async () => {
-    const backend = await inspectBackend(databaseUrl);
-    // Each call is a batch of one.
-    const largest = packetBytes({ valueBytes: config.KV_MAX_VALUE_BYTES, rows: 1 });
-    const warnings = await requireDatabase(databaseUrl, backend, { packetBytes: largest, untold: true });
-    await migrate(databaseUrl, backend, stop.signal);
-    return warnings;
-  });
   const log = pino({ level: config.LOG_LEVEL, base: null });
-  for (const warning of warnings) log.warn(warning);
+  const databaseUrl = config.KV_FORWARD_URL ? NO_DATABASE : await prepareDatabase(config, log);
   const scratch = makeScratchDir();
   try {
     await run(wrangler(config, databaseUrl, scratch), {
@@ -80,6 +73,22 @@ async function main() {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Where the database is, once the Worker can use it. */
+async function prepareDatabase(config: Config, log: Logger): Promise<string> {
+  const databaseUrl = config.DATABASE_URL ?? (await clusterUrl(resolve(config.KV_DATA_DIR ?? defaultDataDir())));
+  requirePlainTcp(databaseUrl);
+  const warnings = await step("bring the schema up to date", async () => {
+    const backend = await inspectBackend(databaseUrl);
+    // Each call is a batch of one.
+    const largest = packetBytes({ valueBytes: config.KV_MAX_VALUE_BYTES, rows: 1 });
+    const warnings = await requireDatabase(databaseUrl, backend, { packetBytes: largest, untold: true });
+    await migrate(databaseUrl, backend, stop.signal);
+    return warnings;
+  });
+  for (const warning of warnings) log.warn(warning);
+  return databaseUrl;
 }
 
 /** What stands for Hyperdrive here knows neither: it would leave the encryption out. Hyperdrive itself always encrypts. */

@@ -2,24 +2,27 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { readUrl } from "../src/database/url.ts";
-import type { RunningServer } from "../vitess/run/server-process.ts";
+import { readUrl } from "../../src/database/url.ts";
+import type { RunningServer } from "./server-process.ts";
 
-const PROJECT = join(import.meta.dirname, "..");
+const PROJECT = join(import.meta.dirname, "../..");
 export const WRANGLER = fileURLToPath(import.meta.resolve("wrangler"));
 /** The one that this wrangler comes with. */
 const WORKERD: string = createRequire(WRANGLER)("workerd").default;
 /** Of workerd's file descriptors, the one on which it says where it listens. */
 const CONTROL = 3;
 
-/** Starts our own Worker on a free port, with what wrangler would deploy. */
-export async function startWorkerd(databaseUrl: string): Promise<RunningServer> {
+/**
+ * Starts our own Worker on a free port, with what wrangler would deploy: over a database, or, with the URLs of servers, as
+ * an edge of those.
+ */
+export async function startWorkerd(databaseUrl: string, forwardUrl?: string): Promise<RunningServer> {
   const dir = mkdtempSync(join(tmpdir(), "vitess-kv-workerd-"));
   const deploy = ["deploy", "--dry-run", `--outdir=${dir}`];
   execFileSync("node", ["--no-warnings", WRANGLER, ...deploy], {
@@ -27,7 +30,8 @@ export async function startWorkerd(databaseUrl: string): Promise<RunningServer> 
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", XDG_CONFIG_HOME: dir },
     stdio: "pipe",
   });
-  return serveWorkerd(dir, configuration(databaseUrl));
+  const variables: Record<string, string> = forwardUrl ? { KV_FORWARD_URL: forwardUrl } : { KV_ALLOW_ANONYMOUS: "true" };
+  return serveWorkerd(dir, configuration(dir, databaseUrl, variables));
 }
 
 /** Starts workerd as a configuration says, which may embed files of `dir`. The folder goes when it ends. */
@@ -65,25 +69,32 @@ export async function serveWorkerd(dir: string, configuration: string): Promise<
 }
 
 /** In the language of workerd's configuration, whose strings are JSON's. */
-function configuration(databaseUrl: string): string {
+function configuration(dir: string, databaseUrl: string, variables: Record<string, string>): string {
   const { host, port, user, password, database } = readUrl(databaseUrl);
   const toml = Bun.TOML.parse(readFileSync(join(PROJECT, "wrangler.toml"), "utf8")) as Record<string, unknown>;
   const text = JSON.stringify;
+  const wasm = readdirSync(dir).filter((name) => name.endsWith(".wasm"));
   return `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "worker", worker = .worker),
+    (name = "internet", network = (allow = ["public", "private"])),
     (name = "database", external = (address = ${text(`${host}:${port}`)}, tcp = ())),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker")],
 );
 const worker :Workerd.Worker = (
-  modules = [(name = "worker.js", esModule = embed "worker.js")],
+  modules = [
+    (name = "worker.js", esModule = embed "worker.js"),
+    ${wasm.map((name) => `(name = ${text(name)}, wasm = embed ${text(name)}),`).join("\n")}
+  ],
   compatibilityDate = ${text(toml.compatibility_date)},
   compatibilityFlags = ${text(toml.compatibility_flags)},
   bindings = [
-    (name = "KV_ALLOW_ANONYMOUS", text = "true"),
+    ${Object.entries(variables)
+      .map(([name, value]) => `(name = ${text(name)}, text = ${text(value)}),`)
+      .join("\n")}
     (name = "HYPERDRIVE", hyperdrive = (designator = "database", scheme = "mysql",
       database = ${text(database)}, user = ${text(user)}, password = ${text(password)})),
   ],
