@@ -9,6 +9,7 @@ import { portInUse } from "../src/port.ts";
 import { clusterExists, reset, up } from "../vitess/run/cluster.ts";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
+import { startWorkerd } from "../vitess/run/workerd.ts";
 import { ClusterProblem } from "../vitess/support/problem.ts";
 import { type Command, makeDataDir, Processes } from "../vitess/support/processes.ts";
 import { step } from "../vitess/support/progress.ts";
@@ -78,6 +79,11 @@ export class Rig {
   async makeTable() {
     await this.startServer({ KV_SWEEP: "false" });
     await this.stopServers();
+  }
+
+  /** The Worker in workerd, over a database, or as an edge of the server at `forwardUrl`. */
+  async startWorkerd(databaseUrl: string, forwardUrl?: string): Promise<RunningServer> {
+    return await this.keep(await startWorkerd(databaseUrl, forwardUrl));
   }
 
   /** A program in TypeScript that says like the real server where it serves. */

@@ -9,6 +9,7 @@ import { Rig } from "./rig.ts";
 import { calls } from "./sections/calls.ts";
 import { compare } from "./sections/compare.ts";
 import { copy } from "./sections/copy.ts";
+import { edge } from "./sections/edge.ts";
 import { expiry } from "./sections/expiry.ts";
 import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
@@ -20,7 +21,7 @@ import { simulate } from "./sections/simulate.ts";
 import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
-  ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, reshard, copy, validate },
+  ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, reshard, copy, edge, validate },
 };
 
 const args = {
