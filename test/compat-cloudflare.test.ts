@@ -10,9 +10,9 @@ import { promisify } from "node:util";
 import Cloudflare, { toFile } from "cloudflare";
 import { createStorage } from "unstorage";
 import cloudflareKvHttp from "unstorage/drivers/cloudflare-kv-http";
+import { WRANGLER } from "../vitess/run/workerd.ts";
 import { freshNamespace } from "./compat/namespaces.ts";
 import { targets } from "./targets.ts";
-import { WRANGLER } from "../vitess/run/workerd.ts";
 
 const { url } = targets.vitess;
 const account_id = "any";

@@ -7,8 +7,8 @@ import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { call, targets } from "./targets.ts";
 import { serveWorkerd, startWorkerd, WRANGLER } from "../vitess/run/workerd.ts";
+import { call, targets } from "./targets.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 /** Of a value that is larger than the server takes. */

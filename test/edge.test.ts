@@ -8,8 +8,9 @@ import { describeLists } from "../src/http/contract/lists.ts";
 import { describeContract } from "../src/http/contract/suite.ts";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { startWorkerd } from "../vitess/run/workerd.ts";
+import { freePort } from "./free-port.ts";
 import { type Way, wayTo } from "./proxy.ts";
-import { call, freePort, freshKeyUrl, targets } from "./targets.ts";
+import { call, freshKeyUrl, targets } from "./targets.ts";
 
 const { url: region, databaseUrl } = targets.vitess;
 const startEdge = (...urls: string[]) => startWorkerd(databaseUrl, urls.join());

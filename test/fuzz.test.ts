@@ -6,10 +6,10 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { DENO_SERVER, type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
+import { startWorkerd } from "../vitess/run/workerd.ts";
 import { residentMb } from "./memory.ts";
 import { Random } from "./robustness/random.ts";
 import { targets } from "./targets.ts";
-import { startWorkerd } from "../vitess/run/workerd.ts";
 
 const AT_ONCE = 32;
 /** Of a connection, for an answer; one that is not whole is given up sooner. */

@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { installDebian } from "../vitess/install/debian.ts";
 import { versionOnPath } from "../vitess/install/parts.ts";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
+import { freePort } from "./free-port.ts";
 import { type Way, wayTo } from "./proxy.ts";
-import { call, freePort, targets, until } from "./targets.ts";
+import { call, targets, until } from "./targets.ts";
 import { written, writtenAfter } from "./written.ts";
 
 const FILE = join(import.meta.dirname, "../vitess/balancers/haproxy-slices.cfg");

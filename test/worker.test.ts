@@ -14,11 +14,11 @@ import { portInUse } from "../src/port.ts";
 import { Lease, leaseKey } from "../src/sweep/lease.ts";
 import { sweepLeaseKey } from "../src/sweep/shards.ts";
 import { launchServer, type RunningServer, startServer, WORKER } from "../vitess/run/server-process.ts";
+import { startWorkerd } from "../vitess/run/workerd.ts";
 import { PROBLEMS_DIR } from "./folders.ts";
 import { residentMb } from "./memory.ts";
 import { type Way, wayTo } from "./proxy.ts";
 import { call, connectToTablet, freshKeyUrl, targets, until, whileLocked } from "./targets.ts";
-import { startWorkerd } from "../vitess/run/workerd.ts";
 
 const { databaseUrl, status } = targets.vitess;
 

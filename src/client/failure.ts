@@ -1,10 +1,12 @@
 // What it means that `fetch` fails.
 
-/** What runtimes call a connection that can't be had by a code, and Deno in a message; with its spaces that is no part of a URL. */
+/** What runtimes call a connection that can't be had. */
 const UNREACHABLE = /REFUSED|NOTFOUND/i;
-/** workerd's refusal to send anything for an invocation that has ended. */
-const ENDED = /different request/;
-const NOT_CONNECTED = /client error \(Connect\)/;
+/**
+ * What Deno says of one, and workerd where the invocation that something would be sent for has ended. With their spaces
+ * they are no part of a URL.
+ */
+const NOT_SENT = /client error \(Connect\)|different request/;
 
 /** As `fetch` throws it: the code is in the error or in its cause. */
 interface Failure extends Error {
@@ -19,6 +21,6 @@ interface Failure extends Error {
 export function failureOf(error: unknown): { code: "unreachable" | "network"; reason: string } {
   const { name, code = name, cause, message } = error as Failure;
   const reason = cause?.code ?? code;
-  const isUnreachable = UNREACHABLE.test(reason) || NOT_CONNECTED.test(`${cause?.message}`) || ENDED.test(message);
+  const isUnreachable = UNREACHABLE.test(reason) || NOT_SENT.test(message + cause?.message);
   return { code: isUnreachable ? "unreachable" : "network", reason };
 }

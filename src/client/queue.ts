@@ -26,7 +26,7 @@ export function createQueue(
   /** Whether what waits may be sent now. */
   let isChanged = false;
   /** By key, how many reads and how many writes were sent and are not settled. */
-  const sent = new Map<string, [reads: number, writes: number]>();
+  const sent = new Map<string | undefined, [reads: number, writes: number]>();
 
   function schedule() {
     if (isScheduled) return;
@@ -69,11 +69,10 @@ export function createQueue(
     }
     if (!calls.length) return;
     underWay++;
-    const done = () => {
+    send(calls).finally(() => {
       underWay--;
       wake();
-    };
-    send(calls).then(done, done);
+    });
   }
 
   function flush() {
@@ -81,9 +80,9 @@ export function createQueue(
     const calls = waiting;
     waiting = new Set();
     /** Keys that an earlier call waits for. */
-    const blocked = new Set<string>();
+    const blocked = new Set<string | undefined>();
     let batch: Call[] = [];
-    let keys = new Set<string>();
+    let keys = new Set<string | undefined>();
     let bytes = ENVELOPE_BYTES;
 
     for (const call of calls) {
@@ -98,8 +97,9 @@ export function createQueue(
       }
       // One that joins a batch needs no request of its own.
       const isFull = (item === undefined || !batch.length) && underWay + Math.sign(batch.length) >= maxRequests;
-      const [reads, writes] = (key !== undefined && sent.get(key)) || [0, 0];
-      const isBehind = key !== undefined && (blocked.has(key) || (item === undefined && keys.has(key)));
+      // No set holds undefined, so calls without a key are behind none.
+      const [reads, writes] = sent.get(key) ?? [0, 0];
+      const isBehind = blocked.has(key) || (item === undefined && keys.has(key));
       if (isFull || isBehind || writes || (isWrite && reads)) {
         if (key !== undefined) blocked.add(key);
         waiting.add(call);

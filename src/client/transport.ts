@@ -28,7 +28,7 @@ export function createTransport({
   if (!/^[\w-]{1,64}$/.test(namespace)) throw new TypeError("A namespace is 1 to 64 letters, digits, '_' or '-'.");
   if (typeof token === "string" && /[^!-~]/.test(token)) throw new TypeError("A token is ASCII without white space.");
   const base = `${url.replace(/\/+$/, "")}/v1/kv/${namespace}`;
-  const lateness = { code: "timeout", detail: `No answer in ${timeoutMs} ms.` };
+  const late = `No answer in ${timeoutMs} ms.`;
   let takesBatches = true;
   /** The one that was given last. */
   let bearer = typeof token === "string" ? token : undefined;
@@ -92,7 +92,7 @@ export function createTransport({
     } catch (error) {
       const { code, reason } = failureOf(error);
       const result = signal.aborted
-        ? { status: 0, ...lateness }
+        ? { status: 0, code: "timeout", detail: late }
         : { status: 0, code, detail: `No answer (${reason}).` };
       return calls.map(() => result);
     }
@@ -126,10 +126,10 @@ export function createTransport({
     if (calls.length > 1 && !takesBatches) return deliverApart(calls);
     const gone = new AbortController();
     const timer = setTimeout(() => gone.abort(), timeoutMs);
-    const late = new Promise<never>((_, reject) => {
-      gone.signal.onabort = () => reject(new KVError(lateness.code, lateness.detail));
+    const isLate = new Promise<never>((_, reject) => {
+      gone.signal.onabort = () => reject(new KVError("timeout", late));
     });
-    late.catch(() => {});
+    isLate.catch(() => {});
     const deadline = performance.now() + timeoutMs;
     let open = calls.length;
     for (const call of calls) {
@@ -143,7 +143,7 @@ export function createTransport({
     }
     for (let tries = 0; calls.length; tries++) {
       try {
-        if (typeof token === "function") bearer = await Promise.race([token(), late]);
+        if (typeof token === "function") bearer = await Promise.race([token(), isLate]);
       } catch (failure) {
         // Nothing was sent.
         for (const call of calls) call.settle(undefined, failure);

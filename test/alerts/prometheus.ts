@@ -5,7 +5,8 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installDebian } from "../../vitess/install/debian.ts";
-import { call, freePort, until } from "../targets.ts";
+import { freePort } from "../free-port.ts";
+import { call, until } from "../targets.ts";
 
 export const MONITORING = join(import.meta.dirname, "../../vitess/monitoring");
 const PROGRAMS = { prometheus: ["bin/prometheus", "bin/promtool"] };
