@@ -18,10 +18,12 @@ import { overload } from "./sections/overload.ts";
 import { reshard } from "./sections/reshard.ts";
 import { scale } from "./sections/scale.ts";
 import { simulate } from "./sections/simulate.ts";
+import { telemetry } from "./sections/telemetry.ts";
 import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
-  ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, reshard, copy, edge, validate },
+  ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, reshard, copy, edge },
+  ...{ telemetry, validate },
 };
 
 const args = {

@@ -82,6 +82,7 @@ const schema = z.object({
     .default(0),
   KV_LEAVE_MS: whole(0, 600_000).default(1_000),
   KV_DRAIN_MS: count(30_000, 600_000),
+  KV_METRICS: z.enum(["true", "false"]).default("true"),
   KV_SLOW_MS: whole(0, 600_000).default(1_000),
   KV_TRACE_RATIO: z
     .string()

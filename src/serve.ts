@@ -73,7 +73,9 @@ export async function serve(
   const tracing = await openTracing(config, journal);
   const metrics = new Metrics({ journal, log, tracing });
   const ofAll = exchanging?.(() => metrics.snapshot());
-  const observer = metrics.statements;
+  // Without counting, metrics tell only what is asked of others.
+  const counting = config.KV_METRICS === "true" ? metrics : undefined;
+  const observer = counting?.statements;
   const connections = {
     url: config.DATABASE_URL,
     backend,
@@ -93,7 +95,8 @@ export async function serve(
     });
     tables = new Tables(connections, database, shards);
     const anywhere = new Table(inNoShard);
-    const batching = config.KV_COALESCE === "true" ? batch(config, shards, tables, anywhere, metrics.calls) : undefined;
+    const batching =
+      config.KV_COALESCE === "true" ? batch(config, shards, tables, anywhere, counting?.calls) : undefined;
     if (config.KV_SWEEP === "true") {
       const holder = `${hostname()}-${process.pid}`;
       sweeper = new Sweeper({
@@ -119,14 +122,14 @@ export async function serve(
       size: (shard) => readSize(config.DATABASE_URL, backend, shard),
       migrations: async () => (backend === "vitess" ? readMigrations(config.DATABASE_URL) : []),
     });
-    const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS, metrics.calls), {
+    const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS, counting?.calls), {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       bodyTimeoutMs: config.KV_BODY_MS,
       tokens,
       ttlJitter: config.KV_TTL_JITTER,
       metrics: async () => (await metrics.gather(ofAll)).metrics(),
       dashboard,
-      observer: metrics,
+      observer: counting,
       log,
       isDraining: () => ending.signal.aborted,
       isFull: batching?.isFull ?? (() => false),
@@ -171,8 +174,8 @@ export async function serve(
 }
 
 /** Its libraries are loaded only where it is asked for. */
-async function openTracing({ KV_TRACE_RATIO: ratio }: Config, journal: Journal) {
-  if (ratio === 0) return undefined;
+async function openTracing({ KV_METRICS, KV_TRACE_RATIO: ratio }: Config, journal: Journal) {
+  if (ratio === 0 || KV_METRICS === "false") return undefined;
   const { Tracing } = await import("./telemetry/tracing.ts");
   return new Tracing(ratio, journal);
 }
@@ -197,7 +200,7 @@ function batch(
   shards: Shards,
   tables: Tables,
   anywhere: Table,
-  observer: BatchingObserver,
+  observer: BatchingObserver | undefined,
 ): BatchingStore {
   return batchingStore(
     {

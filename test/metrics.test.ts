@@ -118,6 +118,22 @@ describe("requests and calls", () => {
   });
 });
 
+test("with KV_METRICS=false nothing is counted, and what is asked of others is told", async () => {
+  const own = await startServer({ DATABASE_URL, KV_METRICS: "false", KV_TRACE_RATIO: "1" });
+  try {
+    const answer = await call(freshKeyUrl(own.url), { headers: { "KV-Server-Timing": "1" } });
+    expect([answer.headers.get("Server-Timing"), answer.headers.get("traceresponse")]).toEqual([null, null]);
+    const metrics = await scrape(own.url);
+    for (const name of ["kv_calls_total", "kv_http_requests_total", "kv_statement_seconds_count"]) {
+      expect([name, metrics.sum(name)]).toEqual([name, 0]);
+    }
+    expect(metrics.of("kv_waiting_calls")).toHaveLength(1);
+    expect(metrics.sum("kv_tablets_serving", { tablet: "primary" })).toBe(status.shards.length);
+  } finally {
+    await own.stop();
+  }
+});
+
 test("they are what the load simulator says", async () => {
   const own = await startServer({ DATABASE_URL, KV_SWEEP: "false" });
   try {
