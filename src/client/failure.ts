@@ -1,11 +1,8 @@
 // What it means that `fetch` fails.
 
-/** What runtimes call a connection that can't be had. */
+/** What runtimes call a connection that can't be had, by a code; messages with spaces are no part of a URL that they tell. */
 const UNREACHABLE = /REFUSED|NOTFOUND/i;
-/**
- * What Deno says of one, and workerd where the invocation that something would be sent for has ended. With their spaces
- * they are no part of a URL.
- */
+/** The same in Deno, and workerd's refusal to send anything for an invocation that has ended. */
 const NOT_SENT = /client error \(Connect\)|different request/;
 
 /** As `fetch` throws it: the code is in the error or in its cause. */
@@ -15,12 +12,12 @@ interface Failure extends Error {
 }
 
 /**
- * "unreachable" where there was no connection, so that nothing was sent, or else "network". The reason is one word: more
- * of the error may hold the URL, and that the key.
+ * "unreachable" where there was no connection, so that nothing was sent, or else "network". No more of the error than one
+ * word is told, for it may hold the URL, and that the key.
  */
-export function failureOf(error: unknown): { code: "unreachable" | "network"; reason: string } {
+export function failureOf(error: unknown): { code: "unreachable" | "network"; detail: string } {
   const { name, code = name, cause, message } = error as Failure;
   const reason = cause?.code ?? code;
   const isUnreachable = UNREACHABLE.test(reason) || NOT_SENT.test(message + cause?.message);
-  return { code: isUnreachable ? "unreachable" : "network", reason };
+  return { code: isUnreachable ? "unreachable" : "network", detail: `No answer came (${reason}).` };
 }

@@ -26,13 +26,7 @@ export function createQueue(
   /** Whether what waits may be sent now. */
   let isChanged = false;
   /** By key, how many reads and how many writes were sent and are not settled. */
-  const sent = new Map<string | undefined, [reads: number, writes: number]>();
-
-  function schedule() {
-    if (isScheduled) return;
-    isScheduled = true;
-    queueMicrotask(flush);
-  }
+  const sent = new Map<string, [reads: number, writes: number]>();
 
   /**
    * Has those that wait look again, each by itself: on Workers a request belongs to the invocation that sends it and ends
@@ -69,10 +63,11 @@ export function createQueue(
     }
     if (!calls.length) return;
     underWay++;
-    send(calls).finally(() => {
+    const done = () => {
       underWay--;
       wake();
-    });
+    };
+    send(calls).then(done, done);
   }
 
   function flush() {
@@ -80,15 +75,15 @@ export function createQueue(
     const calls = waiting;
     waiting = new Set();
     /** Keys that an earlier call waits for. */
-    const blocked = new Set<string | undefined>();
+    const blocked = new Set<string>();
     let batch: Call[] = [];
-    let keys = new Set<string | undefined>();
+    let keys = new Set<string>();
     let bytes = ENVELOPE_BYTES;
 
     for (const call of calls) {
       if (!call.isOpen) continue;
       const { key, item, isWrite } = call;
-      const size = item === undefined ? 0 : encoder.encode(item).length + 1;
+      const size = item ? encoder.encode(item).length + 1 : 0;
       if (batch.length === BATCH_OPERATIONS || bytes + size > BATCH_BYTES) {
         dispatch(batch);
         batch = [];
@@ -96,29 +91,29 @@ export function createQueue(
         bytes = ENVELOPE_BYTES;
       }
       // One that joins a batch needs no request of its own.
-      const isFull = (item === undefined || !batch.length) && underWay + Math.sign(batch.length) >= maxRequests;
-      // No set holds undefined, so calls without a key are behind none.
-      const [reads, writes] = sent.get(key) ?? [0, 0];
-      const isBehind = blocked.has(key) || (item === undefined && keys.has(key));
+      const isFull = !(item && batch.length) && underWay + (batch.length && 1) >= maxRequests;
+      // Of calls without a key the order does not matter.
+      const [reads, writes] = (key && sent.get(key)) || [0, 0];
+      const isBehind = key && (blocked.has(key) || (!item && keys.has(key)));
       if (isFull || isBehind || writes || (isWrite && reads)) {
-        if (key !== undefined) blocked.add(key);
+        if (key) blocked.add(key);
         waiting.add(call);
         if (!call.wake) lookLater(call);
         continue;
       }
-      if (key !== undefined) keys.add(key);
-      if (item === undefined) {
-        dispatch([call]);
-      } else {
+      if (key) keys.add(key);
+      if (item) {
         batch.push(call);
         bytes += size;
-      }
+      } else dispatch([call]);
     }
     dispatch(batch);
   }
 
   return (call) => {
     waiting.add(call);
-    schedule();
+    if (isScheduled) return;
+    isScheduled = true;
+    queueMicrotask(flush);
   };
 }

@@ -28,7 +28,7 @@ export function createTransport({
   if (!/^[\w-]{1,64}$/.test(namespace)) throw new TypeError("A namespace is 1 to 64 letters, digits, '_' or '-'.");
   if (typeof token === "string" && /[^!-~]/.test(token)) throw new TypeError("A token is ASCII without white space.");
   const base = `${url.replace(/\/+$/, "")}/v1/kv/${namespace}`;
-  const late = `No answer in ${timeoutMs} ms.`;
+  const lateness = { code: "timeout", detail: `No answer came within ${timeoutMs} ms.` };
   let takesBatches = true;
   /** The one that was given last. */
   let bearer = typeof token === "string" ? token : undefined;
@@ -85,15 +85,22 @@ export function createTransport({
     return calls.map((_, index) => ({ ...told, ...(ok ? (results?.[index] ?? BAD_ANSWER) : problem) }));
   }
 
+  /** Rejects when the time is over, before anything was sent. */
+  function late(signal: AbortSignal): Promise<never> {
+    const { code, detail } = lateness;
+    return new Promise((_, reject) => {
+      const give = () => reject(new KVError(code, detail, 0, false));
+      if (signal.aborted) give();
+      else signal.addEventListener("abort", give);
+    });
+  }
+
   async function attempt(calls: Call[], signal: AbortSignal): Promise<Result[] | undefined> {
     const [first] = calls;
     try {
       return calls.length > 1 ? await sendTogether(calls, signal) : [await sendAlone(first as Call, signal)];
     } catch (error) {
-      const { code, reason } = failureOf(error);
-      const result = signal.aborted
-        ? { status: 0, code: "timeout", detail: late }
-        : { status: 0, code, detail: `No answer (${reason}).` };
+      const result = { status: 0, ...(signal.aborted ? lateness : failureOf(error)) };
       return calls.map(() => result);
     }
   }
@@ -126,10 +133,6 @@ export function createTransport({
     if (calls.length > 1 && !takesBatches) return deliverApart(calls);
     const gone = new AbortController();
     const timer = setTimeout(() => gone.abort(), timeoutMs);
-    const isLate = new Promise<never>((_, reject) => {
-      gone.signal.onabort = () => reject(new KVError("timeout", late));
-    });
-    isLate.catch(() => {});
     const deadline = performance.now() + timeoutMs;
     let open = calls.length;
     for (const call of calls) {
@@ -143,7 +146,7 @@ export function createTransport({
     }
     for (let tries = 0; calls.length; tries++) {
       try {
-        if (typeof token === "function") bearer = await Promise.race([token(), isLate]);
+        if (typeof token === "function") bearer = await Promise.race([token(), late(gone.signal)]);
       } catch (failure) {
         // Nothing was sent.
         for (const call of calls) call.settle(undefined, failure);

@@ -34,7 +34,7 @@ export async function forwardAlone(
   const path = rawPath(request);
   const headers = without(request.headers, NOT_SENT_ON);
   headers.set("Accept-Encoding", "identity");
-  let reason = "";
+  let detail = "";
   for (const url of urls) {
     const target = new URL(url + path + rawQuery(request));
     if (target.pathname !== path) throw REPAIRED;
@@ -56,12 +56,12 @@ export async function forwardAlone(
       });
     } catch (error) {
       const failure = failureOf(error);
-      reason = failure.reason;
+      detail = failure.detail;
       // workerd does not tell whether there was a connection.
-      if (failure.code !== "unreachable" && mayWrite(request)) throw lost({ code: reason, outcomeUnknown: true });
+      if (failure.code !== "unreachable" && mayWrite(request)) throw lost({ message: detail, outcomeUnknown: true });
     }
   }
-  throw lost({ code: reason, outcomeUnknown: false });
+  throw lost({ message: detail, outcomeUnknown: false });
 }
 
 function without(headers: Headers, names: string[]): Headers {
@@ -76,6 +76,6 @@ function mayWrite(request: Request): boolean {
 }
 
 /** What a call came to that was not answered by the store: a write may have happened, unless surely nothing was sent. */
-export function lost({ outcomeUnknown, code }: Pick<KVError, "outcomeUnknown" | "code">): StoreError {
-  return new StoreError(outcomeUnknown ? "outcome_unknown" : "unavailable", code);
+export function lost({ outcomeUnknown, message }: Pick<KVError, "outcomeUnknown" | "message">): StoreError {
+  return new StoreError(outcomeUnknown ? "outcome_unknown" : "unavailable", message);
 }

@@ -30,7 +30,9 @@ export async function startWorkerd(databaseUrl: string, forwardUrl?: string): Pr
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", XDG_CONFIG_HOME: dir },
     stdio: "pipe",
   });
-  const variables: Record<string, string> = forwardUrl ? { KV_FORWARD_URL: forwardUrl } : { KV_ALLOW_ANONYMOUS: "true" };
+  const variables: Record<string, string> = forwardUrl
+    ? { KV_FORWARD_URL: forwardUrl }
+    : { KV_ALLOW_ANONYMOUS: "true" };
   return serveWorkerd(dir, configuration(dir, databaseUrl, variables));
 }
 
