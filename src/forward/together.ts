@@ -1,38 +1,22 @@
-// Requests that are about one key and say nothing unusual: those that come while others are under way go as one, by the
-// client. Whatever a batch can't say exactly goes alone.
+// Usual requests, which go together: those that come while others are under way become one, by the client's batches.
 
 import { createClient } from "../client/client.ts";
 import { KVError } from "../client/error.ts";
-import type { Client, Info } from "../client/types.ts";
-import { answer, jsonAnswer } from "../http/answer.ts";
-import { DEFAULT_CONTENT_TYPE } from "../http/content.ts";
-import { entryHeaders } from "../http/entry.ts";
-import { isWellEscaped, unescaped } from "../http/escapes.ts";
-import { instantOf } from "../http/expiry.ts";
-import { ENTRIES_PATH, rawPath, rawQuery } from "../http/path.ts";
-import { NOT_FOUND, PRECONDITION_FAILED, problemAnswer, problemOf } from "../http/problem.ts";
-import { KEY_BYTES } from "../limits.ts";
-import { StoreError } from "../store/error.ts";
+import type { Client } from "../client/types.ts";
+import { Problem, problemAnswer, problemOf } from "../http/problem.ts";
+import { StoreError, type StoreErrorCode } from "../store/error.ts";
 import { lost } from "./alone.ts";
 import type { Slices } from "./slices.ts";
+import { usual } from "./usual.ts";
 
 /** Of one namespace and token at one slice. While they are under way, calls gather for the next. */
 const REQUESTS = 4;
 /** Namespaces and tokens at a time: the one that was first used is forgotten. */
 const CLIENTS = 1_000;
-/** What is larger is better sent as it is. */
-const VALUE_BYTES = 64 * 1024;
 /** Beyond what a request may take, for the invocation of a Worker that waits for another's. */
 const SLACK_MS = 1_000;
-
-const PATH = new RegExp(`^${ENTRIES_PATH}([A-Za-z0-9_-]{1,64})/([^/]+)(/ttl)?$`);
-const QUERY = /^(?:\?(?:(ttl|ttl_ms)=([1-9]\d{0,8})|(keep_ttl)=true))?$/;
-const TOKEN = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/;
-const VERSION = /^"[0-9a-f]{20}"$/;
-const CONTENT_TYPE = /^[\w.+-]{1,64}\/[\w.+-]{1,64}(?:; ?charset=[\w-]{1,32})?$/;
-/** What makes a request unusual. */
-const UNUSUAL = ["KV-Metadata", "Content-Encoding", "Content-Range", "Origin"];
-const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** What a server says of itself, and not of the request. */
+const OF_STORE = /^(unavailable|overloaded|outcome_unknown)$/;
 
 export class Together {
   private readonly clients = new Map<string, Client>();
@@ -44,10 +28,12 @@ export class Together {
 
   /** Undefined where the request has to go alone: nothing was changed for it. Throws a StoreError where no answer came. */
   async answer(request: Request, body: Buffer | undefined): Promise<Response | undefined> {
-    const call = this.callOf(request, body);
-    if (!call) return undefined;
+    const found = usual(request, body);
+    if (!found) return undefined;
+    const [url = ""] = this.slices.urlsFor(request);
+    const client = this.clientOf(url, found.namespace, found.token);
     try {
-      return await inTime(call(), this.timeoutMs + SLACK_MS, request.method);
+      return await inTime(found.ask(client), this.timeoutMs + SLACK_MS, request.method);
     } catch (error) {
       if (!(error instanceof KVError)) throw error;
       const { status, code, outcomeUnknown } = error;
@@ -55,84 +41,14 @@ export class Together {
       if (status >= 400 && status < 500) return undefined;
       // Not sent, or to read only: another slice may do it.
       if (code === "unreachable" || (code === "network" && !outcomeUnknown)) return undefined;
-      if (isOfStore(code)) return problemAnswer(request, problemOf(new StoreError(code, code)));
+      // Of any other fault it is not known whether it came before a write or after it.
+      if (code === "internal") return problemAnswer(request, new Problem("internal"));
+      if (OF_STORE.test(code)) return problemAnswer(request, problemOf(new StoreError(code as StoreErrorCode, code)));
       throw lost(error);
     }
   }
 
-  private callOf(request: Request, body: Buffer | undefined): (() => Promise<Response | undefined>) | undefined {
-    const { method, headers } = request;
-    const path = rawPath(request);
-    const [, namespace, segment = "", ttl] = PATH.exec(path) ?? [];
-    const query = QUERY.exec(rawQuery(request));
-    if (namespace === undefined || !query || !isWellEscaped(segment)) return undefined;
-    const key = Buffer.from(unescaped(segment), "latin1");
-    if (key.length > KEY_BYTES || /^\.\.?$/.test(key.toString("latin1"))) return undefined;
-    if (UNUSUAL.some((name) => headers.has(name))) return undefined;
-    const authorization = headers.get("Authorization");
-    const token = authorization === null ? undefined : TOKEN.exec(authorization)?.[1];
-    if (authorization !== null && token === undefined) return undefined;
-    const ifMatch = headers.get("If-Match") ?? undefined;
-    const ifNoneMatch = headers.get("If-None-Match") ?? undefined;
-    const isPlain = query[0] === "" && ifMatch === undefined && ifNoneMatch === undefined;
-    const client = () => this.clientOf(request, namespace, token);
-
-    if (method === "PUT" && !ttl) {
-      if (!body || body.length > VALUE_BYTES) return undefined;
-      if (ifMatch !== undefined && !VERSION.test(ifMatch)) return undefined;
-      if (ifNoneMatch !== undefined && ifNoneMatch !== "*") return undefined;
-      const contentType = headers.get("Content-Type") || DEFAULT_CONTENT_TYPE;
-      if (!CONTENT_TYPE.test(contentType)) return undefined;
-      const [, unit, amount, keepTtl] = query;
-      const options = {
-        ...{ ifMatch, ifNoneMatch, contentType, keepTtl: keepTtl !== undefined },
-        ...(unit && { [unit === "ttl" ? "ttl" : "ttlMs"]: Number(amount) }),
-      };
-      return async () => {
-        const etag = await client().put(key, textOr(body), options);
-        return etag === null ? problemAnswer(request, PRECONDITION_FAILED) : answer(request, 204, { ETag: etag });
-      };
-    }
-    if (method === "DELETE" && !ttl) {
-      if (query[0] !== "" || ifNoneMatch !== undefined || (ifMatch !== undefined && !VERSION.test(ifMatch)))
-        return undefined;
-      return async () => {
-        const isDone = await client().delete(key, { ifMatch });
-        return isDone ? answer(request, 204, {}) : problemAnswer(request, PRECONDITION_FAILED);
-      };
-    }
-    if (!isPlain) return undefined;
-    if (method === "DELETE") {
-      return async () => {
-        const isDone = await client().persist(key);
-        return isDone ? answer(request, 204, {}) : problemAnswer(request, NOT_FOUND);
-      };
-    }
-    if (method === "GET" && ttl) {
-      return async () => {
-        const found = await client().ttl(key);
-        if (!found) return problemAnswer(request, NOT_FOUND);
-        const { ttlMs, expiresAt } = found;
-        return jsonAnswer(request, { ttl_ms: ttlMs, expires_at: expiresAt && instantOf(expiresAt.getTime()) });
-      };
-    }
-    if (method === "GET") {
-      return async () => {
-        const found = await client().getWithInfo(key, { type: "bytes" });
-        return found ? entryAnswer(request, found, Buffer.from(found.value)) : problemAnswer(request, NOT_FOUND);
-      };
-    }
-    if (method === "HEAD" && !ttl) {
-      return async () => {
-        const found = await client().head(key);
-        return found ? entryAnswer(request, found) : problemAnswer(request, NOT_FOUND);
-      };
-    }
-    return undefined;
-  }
-
-  private clientOf(request: Request, namespace: string, token: string | undefined): Client {
-    const [url = ""] = this.slices.urlsFor(request);
+  private clientOf(url: string, namespace: string, token: string | undefined): Client {
     const name = `${url} ${namespace} ${token ?? ""}`;
     const known = this.clients.get(name);
     if (known) return known;
@@ -142,28 +58,6 @@ export class Together {
     this.clients.set(name, client);
     return client;
   }
-}
-
-/** Undefined where a batch has lost how the metadata was written, which is kept as it came. */
-function entryAnswer(request: Request, info: Info, value?: Buffer): Response | undefined {
-  const { etag, contentType, metadata, bytes, expiresAt } = info;
-  if (metadata !== null) return undefined;
-  const expiry = expiresAt && { atMs: expiresAt.getTime() };
-  const headers = entryHeaders({ version: etag.slice(1, -1), metadata, expiry });
-  return answer(request, 200, { ...headers, "Content-Type": contentType, "Content-Length": String(bytes) }, value);
-}
-
-/** As text, which a batch need not encode. */
-function textOr(value: Buffer): string | Buffer {
-  try {
-    return text.decode(value);
-  } catch {
-    return value;
-  }
-}
-
-function isOfStore(code: string): code is "unavailable" | "overloaded" | "outcome_unknown" | "internal" {
-  return /^(unavailable|overloaded|outcome_unknown|internal)$/.test(code);
 }
 
 /**
