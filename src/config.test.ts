@@ -26,6 +26,15 @@ describe("without tokens", () => {
     expect(() => readWorkerConfig({ KV_TOKENS_FILE: "/tokens" })).toThrow("KV_TOKENS_FILE: a Worker has no files");
   });
 
+  test("an edge needs none, and takes none", () => {
+    const KV_FORWARD_URL = "https://a.example/, http://b.example:8080";
+    expect(readWorkerConfig({ KV_FORWARD_URL }).KV_FORWARD_URL).toEqual(["https://a.example", "http://b.example:8080"]);
+    expect(() => readWorkerConfig({ KV_FORWARD_URL, KV_TOKENS })).toThrow("KV_TOKENS: are checked where");
+    for (const wrong of ["a.example", "mysql://a.example", "https://kv:hunter2@a.example"]) {
+      expect(() => readWorkerConfig({ KV_FORWARD_URL: wrong })).toThrow(/^KV_FORWARD_URL: (?!.*hunter2)/);
+    }
+  });
+
   test("letting everyone in and asking for tokens exclude each other", () => {
     expect(() => readConfig({ KV_TOKENS, KV_ALLOW_ANONYMOUS: "true" })).toThrow("KV_ALLOW_ANONYMOUS: can't be true");
   });

@@ -2,8 +2,8 @@
 
 /** What runtimes call a connection that can't be had, by a code; messages with spaces are no part of a URL that they tell. */
 const UNREACHABLE = /REFUSED|NOTFOUND/i;
-/** The same in Deno, and workerd's refusal to send anything for an invocation that has ended. */
-const NOT_SENT = /client error \(Connect\)|different request/;
+/** The same in Deno, and workerd's refusal to begin a request for an invocation that has ended. */
+const NOT_SENT = /client error \(Connect\)|: SpanParent/;
 
 /** As `fetch` throws it: the code is in the error or in its cause. */
 interface Failure extends Error {
