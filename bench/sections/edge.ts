@@ -82,7 +82,7 @@ export async function edge(rig: Rig): Promise<Findings> {
       data: { measured, ways: Object.fromEntries(ways) },
       markdown: [
         table(["The Worker, callers", ...columns], rows),
-        "Without Hyperdrive, which can't be had here, a Worker that asks vtgate opens a connection for each call. Hyperdrive would keep them open near the database, and save the round trips of opening but not those of statements.",
+        "Without Hyperdrive, which can't be had here, a Worker that asks vtgate opens a connection for each call. Hyperdrive would keep them open near the database, and save the round trips of opening but not those of statements. When a warm-up ends, all of its callers go away at once; those who waited with them then send singly, on connections that stay open and are counted here.",
       ].join("\n\n"),
     };
   } finally {
