@@ -163,7 +163,7 @@ describe.skipIf(!CHROMIUM)("the page", () => {
   beforeAll(async () => {
     browser = await launchChromium();
     way = await wayTo(DATABASE_URL);
-    server = await startServer({ DATABASE_URL: way.url });
+    server = await startServer({ DATABASE_URL: way.url, KV_DEADLINE_MS: "2000" });
     opened = await openDashboard(browser, server.url, "#state");
     page = opened.page;
   });

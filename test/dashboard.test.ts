@@ -86,14 +86,24 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     const named = Array.from({ length: 1_200 }, (_, i) => `key-${String(i).padStart(4, "0")}`);
     await Promise.all(named.map((key) => kv.put(key, "v")));
     const page = await open("");
-    const begun = performance.now();
+    // Of the moment after which the page is painted with all of them.
+    await page.context().addInitScript(`
+      const look = () => requestAnimationFrame(() => {
+        if (document.querySelectorAll("[role=treeitem]").length < 1000) return look();
+        requestAnimationFrame(() => { globalThis.shownMs = performance.now(); });
+      });
+      look();`);
     await page.goto("about:blank");
     await page.goto(`${targets.vitess.url}/dashboard#keys?namespace=${namespace}`);
-    await item(page, "key-0999").waitFor({ state: "attached" });
-    const shown = await page.evaluate<number>("performance.now()");
-    const paint = await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0]?.startTime");
+    await page.waitForFunction("globalThis.shownMs");
+    const [shown, paint, listed] = await page.evaluate<number[]>(`[
+      shownMs,
+      performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
+      performance.getEntriesByType("resource").find(({ name }) => name.includes("/v1/kv/"))?.duration,
+    ]`);
+    const ms = (value = Number.NaN) => `${Math.round(value)} ms`;
     console.log(
-      `1,000 keys: first paint after ${Math.round(paint)} ms, all listed after ${Math.round(shown)} ms (${Math.round(performance.now() - begun)} ms with the test's own)`,
+      `1,000 keys: first paint after ${ms(paint)}, all painted after ${ms(shown)}; the list itself took ${ms(listed)}`,
     );
     expect(await page.getByRole("treeitem").count()).toBe(1_001);
     await item(page, "More keys …").click();
@@ -161,7 +171,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     }
     await page.getByLabel("Allow changes").check();
     await button(page, "Edit").click();
-    await page.getByLabel("Value", { exact: true }).fill("a\nb\nc");
+    await page.getByRole("textbox", { name: "Value", exact: true }).fill("a\nb\nc");
     await button(page, "Save").click();
     await page.getByText("Saved.").waitFor();
     const saved = await kv.getWithInfo("old");
@@ -172,7 +182,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     await button(page, "Make it").click();
     await page.getByText("This key is there already.").waitFor();
     await page.getByLabel("Key", { exact: true }).fill("new");
-    await page.getByLabel("Value", { exact: true }).fill("made");
+    await page.getByRole("textbox", { name: "Value", exact: true }).fill("made");
     await button(page, "Make it").click();
     await page.getByRole("heading", { name: "new" }).waitFor();
     expect(await kv.get("new")).toBe("made");
@@ -192,7 +202,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     for (const [i, page] of pages.entries()) {
       await page.getByLabel("Allow changes").check();
       await button(page, "Edit").click();
-      await page.getByLabel("Value", { exact: true }).fill(`of ${i}`);
+      await page.getByRole("textbox", { name: "Value", exact: true }).fill(`of ${i}`);
     }
     const [one, other] = pages;
     await button(one, "Save").click();
@@ -220,7 +230,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     await button(one, "Discard yours").click();
     await one.getByText("There is no such key, or not any more.").waitFor();
   });
-  const textField = (page: Page) => page.getByLabel("Value", { exact: true });
+  const textField = (page: Page) => page.getByRole("textbox", { name: "Value", exact: true });
 
   test("deletes by prefix only what it has counted first", async () => {
     const namespace = fresh();
@@ -260,7 +270,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
       [script, script, "text/plain"],
     ];
     for (const [key, text, contentType] of stored) await kv.put(key, text, { contentType, metadata: { script } });
-    const page = await open(`#keys?namespace=${namespace}`);
+    const page = await open(`#keys?namespace=${namespace}&delimiter=`);
     const asked: string[] = [];
     page.on("request", (request) => asked.push(request.url()));
     for (const [key, text, contentType] of stored) {

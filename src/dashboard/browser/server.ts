@@ -13,9 +13,12 @@ export function keepToken(text: string) {
   else sessionStorage.setItem(TOKEN, text);
 }
 
-/** Each call is a request of its own, so that a token for reading alone will do. */
+/**
+ * Each call is a request of its own, so that a token for reading alone will do. It is not sent again: the server has tried
+ * for long, and whoever sits here is told at once.
+ */
 export function connect(namespace: string) {
-  return createClient({ url: BASE, namespace, token: token() || undefined, batching: false });
+  return createClient({ url: BASE, namespace, token: token() || undefined, batching: false, retries: 0 });
 }
 
 /** Throws a KVError, as the client does. */

@@ -132,7 +132,7 @@ function ItemText({ row: { label, item } }: { row: Extract<Row, { kind: "item" }
 }
 
 function More({ row: { level } }: { row: Extract<Row, { kind: "more" }> }) {
-  if (level.isLoading) return <span>Loading …</span>;
   if (level.error !== undefined) return <span class="problem">{sentenceOf(level.error)} Try again</span>;
+  if (level.isLoading) return <span>Loading …</span>;
   return <span>More keys …</span>;
 }

@@ -37,7 +37,7 @@ export function useLevels(client: Client | undefined, root: Key, delimiter: stri
         if (current.current === tree && !tree.isGone) setLevels(new Map(tree.levels));
       };
       const before = known ?? NO_LEVEL;
-      show({ ...before, isLoading: true, error: undefined });
+      show({ ...before, isLoading: true });
       const options: ListOptions = { prefix, delimiter: delimiter || undefined, pageSize: PAGE_KEYS };
       try {
         const { value: page } = await client.pages({ ...options, cursor: before.cursor ?? undefined }).next();
