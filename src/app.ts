@@ -86,8 +86,8 @@ export interface AppOptions extends DashboardOptions {
 }
 
 interface RequestObserver {
-  /** The same, measured. A route is a pattern with `:name` for each part that callers choose, or a word. */
-  observe(route: string, answer: Answering): Answering;
+  /** The same, measured, with errors answered by `failed`. A route is a pattern with `:name` for each part that callers choose, or a word. */
+  observe(route: string, answer: Answering, failed: (error: unknown, request: Request) => Response): Answering;
   /** A call was turned away at the door. */
   turnedAway(): void;
 }
@@ -120,15 +120,7 @@ export function createApp(store: Store, options: AppOptions): App {
   };
   /** Errors are answered here where somebody counts, because Hono would do so behind their back. */
   const observed = (route: string, handle: Answering): Answering =>
-    observer
-      ? observer.observe(route, async (request) => {
-          try {
-            return await handle(request);
-          } catch (error) {
-            return failed(error, request);
-          }
-        })
-      : handle;
+    observer ? observer.observe(route, handle, failed) : handle;
   const door: Door = {
     admit: (request, requireExact, claims) => {
       requireHost(request, onlyLoopback);

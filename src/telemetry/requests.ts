@@ -6,7 +6,6 @@ import type { CallTimes, Journal } from "./journal.ts";
 import { Count, Distribution, Family } from "./series.ts";
 import type { Tracing } from "./tracing.ts";
 
-/** Answers a request; never throws. */
 type Answering = (request: Request) => Response | Promise<Response>;
 
 const METHODS = new Set(["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"]);
@@ -67,17 +66,20 @@ export class Requests {
     });
   }
 
-  /** The same, counted and timed. */
-  observe(route: string, answer: Answering): Answering {
+  /** The same, counted and timed; what it throws `failed` makes an answer of, to be counted too. */
+  observe(route: string, answer: Answering, failed: (error: unknown, request: Request) => Response): Answering {
     const methods = new Map<string, Method>();
     const { journal, tracing } = this.options;
     return async (request) => {
       const begun = performance.now();
       this.underWay += 1;
-      const response =
-        tracing || request.headers.has(TIMING_HEADER)
-          ? await this.watched(route, request, answer, begun)
-          : await answer(request);
+      const tell = tracing || request.headers.has(TIMING_HEADER) ? this.watch(route, request) : undefined;
+      let response: Response;
+      try {
+        response = await answer(request);
+      } catch (error) {
+        response = failed(error, request);
+      }
       this.underWay -= 1;
       let method = methods.get(request.method);
       if (!method) {
@@ -85,6 +87,7 @@ export class Requests {
         methods.set(request.method, method);
       }
       const ms = performance.now() - begun;
+      tell?.(response, ms);
       method.seconds.add(ms / 1000);
       if (ms >= journal.slowMs) this.slow(route, request, response, ms);
       const isUnheard = response.status >= 500 && request.signal.aborted;
@@ -104,21 +107,20 @@ export class Requests {
     this.counts.of(TURNED_AWAY.route, TURNED_AWAY.method, TURNED_AWAY.status).value += 1;
   }
 
-  /** Answers a request that may have asked for its times, or may be traced. */
-  private async watched(route: string, request: Request, answer: Answering, begun: number): Promise<Response> {
+  /** What tells of a request that asks for its times or is traced, once it is answered; undefined for any other. */
+  private watch(route: string, request: Request) {
     const { journal, tracing } = this.options;
     const isTimed = request.headers.has(TIMING_HEADER);
     const traced = tracing?.begin(route, request, () => journal.open(request.signal));
-    if (!isTimed && !traced) return answer(request);
+    if (!isTimed && !traced) return undefined;
     const entry = journal.of(request.signal) ?? journal.open(request.signal);
-    const response = await answer(request);
-    journal.close();
-    if (isTimed) response.headers.set("Server-Timing", serverTiming(entry.longest, performance.now() - begun));
-    if (traced) {
-      response.headers.set("traceresponse", traced.traceresponse);
-      traced.end(response.status);
-    }
-    return response;
+    return ({ headers, status }: Response, ms: number) => {
+      journal.close();
+      if (isTimed) headers.set("Server-Timing", serverTiming(entry.longest, ms));
+      if (!traced) return;
+      headers.set("traceresponse", traced.traceresponse);
+      traced.end(status);
+    };
   }
 
   private slow(route: string, request: Request, { status, headers }: Response, ms: number) {
