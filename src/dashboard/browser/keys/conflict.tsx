@@ -2,6 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { hexDump, textOf } from "../bytes.ts";
+import { Problem } from "../problem.tsx";
 import type { Draft, StoredEntry } from "./draft.ts";
 import { Shown } from "./shown.tsx";
 
@@ -31,11 +32,7 @@ export function Conflict({ theirs, mine, isSaving, problem, onOverwrite, onDisca
         <Version title="Stored now" text={theirs && shown(theirs.value)} />
         <Version title="Yours" text={mine.bytes ? shown(mine.bytes) : mine.text} />
       </div>
-      {problem !== "" && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <div class="bar">
         <button type="button" onClick={onEdit}>
           Edit yours further

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Client } from "../../../client/index.ts";
+import { Problem } from "../problem.tsx";
 import { sentenceOf } from "../server.ts";
 import { Dialog } from "./dialog.tsx";
 
@@ -71,11 +72,7 @@ export function DeletionDialog({ client, prefix: given, onClose, onDeleted }: De
         </label>
         {prefix === "" && <p class="hint">With nothing here, these are all keys of the namespace.</p>}
         <p role="status">{said[step]}</p>
-        {problem !== "" && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         <div class="bar">
           {isRunning ? (
             <button type="button" onClick={() => stop.current.abort()}>

@@ -4,6 +4,7 @@
 import { useState } from "preact/hooks";
 import type { Client, Json, Key } from "../../../client/index.ts";
 import { textOf } from "../bytes.ts";
+import { Problem } from "../problem.tsx";
 import { sentenceOf } from "../server.ts";
 import { Conflict } from "./conflict.tsx";
 import { type Draft, draftOf, editedValue, metadataOf, type StoredEntry } from "./draft.ts";
@@ -113,11 +114,7 @@ export function Editor({ client, keyLooked, entry, onDone }: EditorProps) {
           onInput={(event) => change({ metadata: event.currentTarget.value })}
         />
       </label>
-      {problem !== "" && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <div class="bar">
         <button type="submit" class="main" disabled={isSaving}>
           Save

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Client, Key, Ttl } from "../../../client/index.ts";
 import { durationText } from "../bytes.ts";
 import { useNow } from "../hooks.ts";
+import { Problem } from "../problem.tsx";
 import { sentenceOf } from "../server.ts";
 
 const UNITS_SECONDS = { seconds: 1, minutes: 60, hours: 3_600, days: 86_400 };
@@ -79,11 +80,7 @@ export function Expiry({ client, keyLooked, reading, mayWrite, onChanged, onExpi
           )}
         </form>
       )}
-      {problem !== "" && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
     </div>
   );
 }

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type { Client } from "../../../client/index.ts";
+import { Problem } from "../problem.tsx";
 import { sentenceOf } from "../server.ts";
 import { Dialog } from "./dialog.tsx";
 
@@ -42,11 +43,7 @@ export function NewKey({ client, prefix, onClose, onMade }: NewKeyProps) {
           Content type
           <input name="contentType" defaultValue="text/plain; charset=utf-8" spellcheck={false} />
         </label>
-        {problem !== "" && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         <div class="bar">
           <button type="submit" class="main">
             Make it

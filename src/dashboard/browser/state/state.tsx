@@ -4,6 +4,7 @@ import { useCallback, useMemo } from "preact/hooks";
 import type { HistoryDocument, StateDocument } from "../../document.ts";
 import { sizeText } from "../bytes.ts";
 import { useLoaded } from "../hooks.ts";
+import { Problem } from "../problem.tsx";
 import { ask, sentenceOf } from "../server.ts";
 import { Chart } from "./chart.tsx";
 import { numberText } from "./number.ts";
@@ -31,11 +32,7 @@ export function StateView() {
             ? ""
             : `${sentenceOf(error)} ${state ? `What follows was so at ${timeText(state.time)}.` : ""}`}
       </p>
-      {state && !state.database.answers && (
-        <p class="problem" role="alert">
-          The database does not answer. This page goes on asking.
-        </p>
-      )}
+      {state && !state.database.answers && <Problem text="The database does not answer. This page goes on asking." />}
       {state && <Now state={state} />}
       {history && history.points.length > 1 && <Hour history={history} />}
       {state && <Shards state={state} />}
