@@ -178,8 +178,8 @@ describe.skipIf(!programs)("while things go wrong", () => {
       ["KvCallsFail", "KvShardWithoutPrimary"],
       [
         ...["KvOutcomesUnknown", "KvCallsSlow", "KvNobodySweeps", "KvExpiredRowsStay", "KvQueueFills", "KvRefusing"],
-        // Until it is back as one of the shard's tablets, whichever is the primary then.
-        "KvReplicaMissing",
+        // While the tablet comes back, as whichever it is then.
+        ...["KvReplicaMissing", "KvShardWithoutReplica", "KvReplicaLags"],
       ],
       up,
     );

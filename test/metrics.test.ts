@@ -143,10 +143,10 @@ test("they are what the load simulator says", async () => {
     await until(async () => (await scrape(own.url)).sum("kv_waiting_calls") === 0, "nothing is under way");
     const metrics = await scrape(own.url);
     const of = (method: string) => metrics.sum("kv_http_request_seconds_count", { route: ENTRY, method });
-    // Calls under way at the end are answered to nobody.
+    // What is answered after the measured time is not counted: of each client the call under way, and perhaps a next.
     const expectAbout = (told: number, counted: number) => {
       expect(told).toBeGreaterThanOrEqual(counted);
-      expect(told).toBeLessThanOrEqual(counted + clients);
+      expect(told).toBeLessThanOrEqual(counted + 2 * clients);
     };
     expectAbout(of("GET"), step?.reads.count as number);
     expectAbout(of("PUT"), (step?.writes.count as number) + keys);
