@@ -13,7 +13,7 @@ import { launchChromium, openDashboard } from "./chromium.ts";
 const FOLDER = join(import.meta.dirname, "../../src/dashboard/screenshots");
 const SIZE = { width: 1200, height: 760 };
 /** Enough for some points of the last hour. */
-const LOAD_SECONDS = 75;
+const LOAD_SECONDS = 50;
 const LARGEST_BYTES = 150_000;
 const NAMESPACE = "shop";
 
