@@ -95,7 +95,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
       look();`);
     await page.goto("about:blank");
     await page.goto(`${targets.vitess.url}/dashboard#keys?namespace=${namespace}`);
-    await page.waitForFunction("globalThis.shownMs");
+    await until(async () => (await page.evaluate("globalThis.shownMs")) !== undefined, "all are painted");
     const [shown, paint, listed] = await page.evaluate<number[]>(`[
       shownMs,
       performance.getEntriesByName("first-contentful-paint")[0]?.startTime,

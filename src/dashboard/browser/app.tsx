@@ -80,7 +80,7 @@ function TokenForm({ onKept }: { onKept: () => void }) {
     onKept();
   };
   return (
-    <form class="bar token" onSubmit={submit}>
+    <form class="bar token" aria-label="Token of this tab" onSubmit={submit}>
       <label>
         Token
         <input name="token" type="password" defaultValue={token()} autocomplete="off" pattern="[!-~]*" />
