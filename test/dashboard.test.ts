@@ -184,7 +184,7 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     await page.getByLabel("Key", { exact: true }).fill("new");
     await page.getByRole("textbox", { name: "Value", exact: true }).fill("made");
     await button(page, "Make it").click();
-    await page.getByRole("heading", { name: "new" }).waitFor();
+    await page.getByRole("heading", { name: "new", exact: true }).waitFor();
     expect(await kv.get("new")).toBe("made");
     await button(page, "Delete").click();
     await page.getByText("There is no such key, or not any more.").waitFor();
