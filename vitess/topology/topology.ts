@@ -218,11 +218,10 @@ export function topology(settings: Settings, place: Place): Topology {
           "--service-map=grpc-queryservice,grpc-tabletmanager,grpc-updatestream",
           "--health-check-interval=1s",
           "--degraded-threshold=5s",
-          // A replica that is further behind is not read from. How far that is tells a row that each primary writes every
-          // second: replication's own lag is 0 on a replica that has all of a former primary's rows, and no later ones.
+          // A replica that is further behind is not read from. By replication's own lag, and not by --heartbeat-enable: where
+          // a primary has lost its replicas, the heartbeat's own write waits for them and nothing ends it, so that the tablet
+          // is never demoted.
           "--unhealthy-threshold=10s",
-          "--heartbeat-enable",
-          "--heartbeat-interval=1s",
           // A primary that no replica confirms a commit to is replaced within 8 seconds; the default takes half a minute.
           "--semi-sync-monitor-interval=1s",
           // One whose disk hangs is as well: mysqld answers reads and every check, and would hang for ever.
