@@ -10,7 +10,7 @@ import { StoreError } from "../store/error.ts";
 import { ModelStore } from "../store/model.ts";
 
 const MAX_BYTES = 100_000;
-const BODY_MS = 1_000;
+const BODY_MS = 500;
 /** Room for what is being received: for two of the largest values and a little. */
 const ROOM_BYTES = 2 * MAX_BYTES + 10;
 
