@@ -1,5 +1,5 @@
-# Every program of the cluster: Vitess, built as install/go.mod pins it, and MySQL and etcd, as Debian sid had them on one
-# day. Each container of compose.yaml runs one of them.
+# Every program of the cluster: Vitess, built as install/go.mod pins it, and MySQL and etcd, as Debian sid has them. Each
+# container of compose.yaml runs one of them.
 
 FROM docker.io/library/golang:1.26 AS vitess
 WORKDIR /src
@@ -7,10 +7,12 @@ COPY vitess/install/go.mod vitess/install/go.sum ./
 RUN GOBIN=/out GOFLAGS=-mod=readonly CGO_ENABLED=0 go install -trimpath -ldflags="-s -w" tool
 
 FROM docker.io/library/debian:sid-slim
-ARG DEBIAN=http://snapshot.debian.org/archive/debian/20261120T000000Z
-# A snapshot's signature is good for ever, its date for a week.
-RUN rm -f /etc/apt/sources.list.d/* \
- && echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $DEBIAN sid main" > /etc/apt/sources.list \
+# Another source of Debian's packages, such as a snapshot of one day: its signature is good for ever, its date for a week.
+ARG DEBIAN=
+RUN if [ -n "$DEBIAN" ]; then \
+      rm -f /etc/apt/sources.list.d/* \
+      && echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $DEBIAN sid main" > /etc/apt/sources.list; \
+    fi \
  && apt-get -o Acquire::Check-Valid-Until=false update \
  && apt-get install --yes --no-install-recommends etcd-server mysql-client-core mysql-server-core \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
