@@ -41,6 +41,8 @@ export class Metrics {
     this.calls = new Calls(this.own, journal, tracing);
     this.statements = new Statements(this.own, this.labelOf, tracing);
     collectDefaultMetrics({ register: this.ofProcess });
+    // Bun walks the whole heap for it, and answers nobody meanwhile.
+    this.ofProcess.removeSingleMetric("nodejs_heap_space_size_total_bytes");
     new Gauge({
       name: "kv_processes",
       help: "Processes that these numbers are of",

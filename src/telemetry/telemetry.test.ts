@@ -1,6 +1,7 @@
 // Series as Prometheus reads them, labels that stay few, and what several processes tell together.
 
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
+import v8 from "node:v8";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { Journal } from "./journal.ts";
@@ -66,6 +67,22 @@ test("what a process has counted is not lost when it ends, and what its gauges t
   await expectTold(2);
   processes.ended(1);
   await expectTold(1);
+});
+
+test("to tell of the process takes no walk over its heap", async () => {
+  const walks = spyOn(v8, "getHeapSpaceStatistics");
+  const metrics = make();
+  walks.mockClear();
+  const text = await (await metrics.gather()).metrics();
+  expect(walks).not.toHaveBeenCalled();
+  for (const name of [
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "nodejs_eventloop_lag_p99_seconds",
+  ]) {
+    expect(text).toMatch(new RegExp(`^${name} `, "m"));
+  }
+  walks.mockRestore();
 });
 
 test("failures of statements have few labels, whatever they say", async () => {
