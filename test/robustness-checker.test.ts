@@ -170,6 +170,10 @@ const BAD: Record<string, Bad> = {
     steps: [put("a", 0, 1), put("b", 2, 3), get("a", 4, 5), get("b", 6, 7)],
     kind: "stale",
   },
+  "a read finds nothing where others find what followed": {
+    steps: [put("a", 0, 1), put("b", 2, 3), none(4, 5), get("b", 6, 7)],
+    kind: "stale",
+  },
   "a write happens twice": {
     steps: [put("a", 0, 1), get("a", 2, 3), put("b", 4, 5), get("b", 6, 7), get("a", 8, 9)],
     kind: "doubled",

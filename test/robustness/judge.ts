@@ -52,6 +52,7 @@ export async function judge(
   { profile, seed, times, outDir }: { profile: Profile; seed: number; times: Times; outDir: string },
   signal: AbortSignal,
 ): Promise<Judgement> {
+  await rig.arrange(fault.zoned ?? false);
   const { shards } = await rig.status();
   const deadlocksBefore = await deadlocks(await rig.status());
   const shardOf = shardMap(shards);
@@ -59,7 +60,8 @@ export async function judge(
   const begun = nowUs();
   // A fault may be done more than once, each time with a seed of its own.
   const name = `${fault.name}-${seed}`;
-  const traffic = new Traffic({ ports, profile, seed, prefix: name, shards, shardOf });
+  const { readers, withoutTtls, zoned: stay } = fault;
+  const traffic = new Traffic({ ports, stay, readers, withoutTtls, profile, seed, prefix: name, shards, shardOf });
   const urls = rig.servers.map(({ url }) => url);
   const lists = new CheckedLists({ urls, namespace: `lists-${name}`, mayFail: true });
   let during: { from: number; to: number };

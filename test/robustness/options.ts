@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ClusterProblem } from "../../vitess/support/problem.ts";
-import { EDGES, FAULTS } from "./faults/index.ts";
+import { FAULTS } from "./faults/index.ts";
 import { LOAD } from "./faults/load.ts";
 import { operations } from "./faults/operate.ts";
 import { MUTANTS } from "./mutants.ts";
@@ -21,7 +21,7 @@ export function readOptions(args: string[]) {
   };
   const mutant = values.mutant === undefined ? undefined : named("mutant", MUTANTS, values.mutant);
   const operate = values.operate === undefined ? undefined : operations(whole("operate"), values.later);
-  const known = operate ?? [...FAULTS, ...EDGES, LOAD];
+  const known = operate ?? [...FAULTS, LOAD];
   const names = values.fault?.split(",").map((name) => named("fault", known, name).name);
   const faults = operate
     ? operate.filter(({ name }) => names?.includes(name) ?? true)

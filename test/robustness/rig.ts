@@ -3,11 +3,14 @@
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { findParts } from "../../vitess/install/parts.ts";
 import { clusterStatus } from "../../vitess/run/cluster.ts";
+import { Cluster } from "../../vitess/run/folder.ts";
 import { type ClusterStatus, isWhole } from "../../vitess/run/status.ts";
+import { vtctl } from "../../vitess/run/vtctl.ts";
 import { Processes } from "../../vitess/support/processes.ts";
 import { until } from "../../vitess/support/until.ts";
-import type { Program } from "../../vitess/topology/topology.ts";
+import { KEYSPACE, type Program } from "../../vitess/topology/topology.ts";
 import { clear, launch } from "../cluster-cli.ts";
 import { Server } from "./server.ts";
 
@@ -22,6 +25,15 @@ export interface Fault {
   title: string;
   /** Whether one shard alone is concerned, `rig.shard`; then the others are expected to go on. */
   scope: "shard" | "cluster";
+  /**
+   * Whether each server asks its own vtgate alone, the first one the first, and each client its own server, as within the
+   * zones of a region: so that nobody goes around a vtgate that is wrong.
+   */
+  zoned?: boolean;
+  /** Whether more clients only read: where no replica confirms a write, all others wait for one before long. */
+  readers?: boolean;
+  /** Whether traffic is without TTLs, because clocks differ: the model knows one. */
+  withoutTtls?: boolean;
   /** By what the report judges it, beyond the store's promises. */
   expect?: {
     /** Every call is answered with what it asked for, if late. */
@@ -57,6 +69,7 @@ const CONFIRM_MS = 5_000;
 
 export class Rig {
   readonly servers: Server[] = [];
+  private zoned = false;
   /** By command of the cluster's, how long it took whenever it succeeded. */
   readonly tookMs = new Map<string, number[]>();
 
@@ -76,22 +89,39 @@ export class Rig {
 
   /** Starts the cluster and the servers, on nothing of what was there before. */
   async open() {
-    const { portBase, shards, tablets, firstUrl, environment } = this.options;
+    const { portBase, shards, tablets, environment } = this.options;
     await this.close();
     const shape = ["--shards", shards, "--tablets", tablets, "--port-base", portBase].map(String);
     await this.cluster("up", ...shape);
-    const { url, shards: names } = await this.status();
+    const { shards: names } = await this.status();
     this.shard = names[0] as string;
+    this.zoned = false;
     for (const number of [0, 1]) {
       const server = new Server({
         ...environment,
-        DATABASE_URL: (number === 0 && (await firstUrl?.(url))) || url,
+        DATABASE_URL: await this.urlFor(number),
         // Just below those of the cluster.
         PORT: String(portBase - 1 - number),
       });
       this.servers.push(server);
       await server.start();
     }
+  }
+
+  /** Has each server ask its own vtgate alone, or again all of them. */
+  async arrange(zoned: boolean) {
+    if (zoned === this.zoned) return;
+    this.zoned = zoned;
+    for (const [number, server] of this.servers.entries()) {
+      await server.restart({ DATABASE_URL: await this.urlFor(number) });
+    }
+  }
+
+  private async urlFor(number: number): Promise<string> {
+    const { firstUrl } = this.options;
+    const { url, vtgates } = await this.status();
+    const wanted = (this.zoned && vtgates[number]?.url) || url;
+    return (number === 0 && (await firstUrl?.(wanted))) || wanted;
   }
 
   /** Stops and deletes everything. */
@@ -120,6 +150,20 @@ export class Rig {
   async anotherPrimary(shard: string, alias: string, mostMs: number) {
     const changed = async () => (servingPrimary(await this.status(), shard)?.alias ?? alias) !== alias;
     await this.until(changed, "there is another primary", mostMs).catch(() => {});
+  }
+
+  /** The alias of the primary that the shard's record names, whatever a vtgate takes for it that is cut off. */
+  async elected(shard: string): Promise<string> {
+    const client = vtctl(Cluster.load(this.dataDir), await findParts());
+    const record = JSON.parse(await client(["GetShard", `${KEYSPACE}/${shard}`]));
+    const { cell, uid } = record.shard.primary_alias;
+    return `${cell}-${String(uid).padStart(10, "0")}`;
+  }
+
+  /** Waits until another tablet is elected; no longer than `mostMs`, for what follows tells whether one is. */
+  async anotherElected(shard: string, alias: string, mostMs: number) {
+    const changed = async () => (await this.elected(shard).catch(() => alias)) !== alias;
+    await this.until(changed, "another primary is elected", mostMs).catch(() => {});
   }
 
   async replicasOf(shard: string): Promise<TabletStatus[]> {

@@ -8,7 +8,7 @@ const LEAVE_MS = 2_000;
 export class Server {
   private running: RunningServer | undefined;
 
-  private readonly environment: Record<string, string>;
+  private environment: Record<string, string>;
 
   constructor(environment: Record<string, string>) {
     this.environment = { KV_LEAVE_MS: String(LEAVE_MS), ...environment };
@@ -35,6 +35,13 @@ export class Server {
     server.exited.then(() => {
       this.running = undefined;
     });
+  }
+
+  /** Its end and another start, with these in the place of what it had. */
+  async restart(environment: Record<string, string>) {
+    await this.stop();
+    this.environment = { ...this.environment, ...environment };
+    await this.start();
   }
 
   /** An orderly end, waited for. */

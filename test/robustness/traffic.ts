@@ -7,8 +7,11 @@ import type { Asked, Call } from "./history.ts";
 import { Random } from "./random.ts";
 import { isForBatches } from "./requests.ts";
 
-/** A `swap` counts by reading and swapping; a `batch` is several of the others in one request. */
-type Action = Asked["op"] | "keep" | "put_ttl" | "expire_if" | "swap" | "batch";
+/**
+ * A `recall` gets a key that may have been given up seconds ago, a `swap` counts by reading and swapping, and a `batch` is
+ * several of the others in one request.
+ */
+type Action = Asked["op"] | "recall" | "keep" | "put_ttl" | "expire_if" | "swap" | "batch";
 
 /** How much is done of what. */
 export interface Profile {
@@ -35,6 +38,7 @@ export const PROFILE: Profile = {
   ttlMs: { least: 20, most: 1_500 },
   weights: {
     get: 30,
+    recall: 4,
     head: 4,
     ttl: 4,
     put: 18,
@@ -57,6 +61,11 @@ export const PROFILE: Profile = {
 export interface TrafficOptions {
   /** Of the servers. */
   ports: number[];
+  /** Whether a client has one server alone, and else goes to another that answers. */
+  stay?: boolean;
+  /** Whether there are more clients, which only read. */
+  readers?: boolean;
+  withoutTtls?: boolean;
   profile: Profile;
   seed: number;
   /** Begins the names of all keys; no two traffics may have the same. */
@@ -66,6 +75,9 @@ export interface TrafficOptions {
   shardOf: (key: string) => string;
 }
 
+/** Of each shard, those that only read, and what. */
+const READERS = 4;
+const READING = { get: 4, recall: 4, head: 1, ttl: 1 };
 /** How many calls of the last reading of every key are under way at once. */
 const AUDITORS = 16;
 const AUDIT_TRIES = 10;
@@ -78,6 +90,8 @@ const COUNTING = { tallies: 3, sum: { increment: 3, get: 1 }, tally: { increment
 const INCREMENT_MOST = 9;
 /** Keys of a shard that a peek takes one of: so many that the oldest were given up longer ago than a replica may be behind. */
 const PEEKED = 600;
+/** The same of a recall: what was written last before a primary was gone is asked for while there is no other. */
+const RECALLED = 150;
 
 const EXPIRE_CONDITIONS = ["nx", "xx", "gt", "lt"] as const;
 
@@ -94,9 +108,12 @@ export class Traffic {
   private values = 0;
 
   constructor(private readonly options: TrafficOptions) {
-    const { shards, profile } = options;
+    const { shards, profile, readers } = options;
+    const each = profile.clients + (readers ? READERS : 0);
     this.clients = shards.flatMap((shard, s) =>
-      Array.from({ length: profile.clients }, (_, i) => this.run(shard, s * profile.clients + i)),
+      Array.from({ length: each }, (_, i) =>
+        this.run(shard, s * each + i, i < profile.clients ? profile.weights : READING),
+      ),
     );
   }
 
@@ -122,13 +139,14 @@ export class Traffic {
     await Promise.all(Array.from({ length: AUDITORS }, auditor));
   }
 
-  private async run(shard: string, number: number) {
-    const { ports, profile, seed } = this.options;
+  private async run<T extends Action>(shard: string, number: number, weights: Record<T, number>) {
+    const { ports, stay, profile, seed } = this.options;
     const random = new Random(seed * 1_000 + number);
-    const client = new Client(number % 2 === 0 ? ports : ports.toReversed());
+    const preferred = number % 2 === 0 ? ports : ports.toReversed();
+    const client = new Client(stay ? preferred.slice(0, 1) : preferred);
     while (!this.end.signal.aborted) {
       await sleep(random.below(profile.pauseMs));
-      await this.act(client, random.pick(profile.weights), shard, random);
+      await this.act(client, random.pick(weights), shard, random);
     }
     client.close();
   }
@@ -144,8 +162,16 @@ export class Traffic {
   }
 
   private asked(action: Exclude<Action, "swap" | "batch">, shard: string, random: Random): Asked {
+    const asked = this.chosen(action, shard, random);
+    if (!this.options.withoutTtls) return asked;
+    const { ttlMs: _, ...forEver } = asked;
+    return asked.op === "expire" ? { op: "get", key: asked.key } : forEver;
+  }
+
+  private chosen(action: Exclude<Action, "swap" | "batch">, shard: string, random: Random): Asked {
     if (action === "increment") return this.counting(shard, random);
-    if (action === "peek") return { op: "peek", key: this.usedKey(shard, random) };
+    if (action === "peek") return { op: "peek", key: this.usedKey(shard, PEEKED, random) };
+    if (action === "recall") return { op: "get", key: this.usedKey(shard, RECALLED, random) };
     const { hot, many } = this.options.profile.keys;
     const isHot = random.next() < this.options.profile.hotShare;
     const key = this.keyOf(shard, isHot ? `hot${random.below(hot)}` : `many${random.below(many)}`);
@@ -204,9 +230,9 @@ export class Traffic {
   }
 
   /** One of this round or of the last ones. */
-  private usedKey(shard: string, random: Random): string {
+  private usedKey(shard: string, most: number, random: Random): string {
     const used = this.used.get(shard) ?? [];
-    const recent = used.slice(-PEEKED);
+    const recent = used.slice(-most);
     return recent[random.below(recent.length)] ?? this.keyOf(shard, "hot0");
   }
 

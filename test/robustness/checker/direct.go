@@ -105,10 +105,17 @@ func (h *History) returned(r, v *Call, told map[*Call]bool, report func(string, 
 	}
 }
 
-// lostOrStale tells what it means that a read has not seen a write: whoever sees it later shows that it was not lost.
+// lostOrStale tells what it means that a read has not seen a write: whoever sees it later, or another that had followed it
+// by then, shows that it was not lost.
 func (h *History) lostOrStale(w, r *Call) string {
+	shows := map[string]bool{w.Value: w.sets()}
+	for _, v := range h.Calls {
+		if v.sets() && v.acknowledged() && v.Invoke > w.Return && v.Return < r.Invoke {
+			shows[v.Value] = true
+		}
+	}
 	for _, later := range h.Calls {
-		if later.Op == "get" && later.Held && later.Got.Value == w.Value && later.Invoke > r.Return && w.sets() {
+		if later.Op == "get" && later.Held && later.Invoke > r.Return && shows[later.Got.Value] {
 			return "stale"
 		}
 	}

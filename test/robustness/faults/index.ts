@@ -1,7 +1,9 @@
 // All faults, in the order in which they are run.
 
 import type { Fault } from "../rig.ts";
+import { CLOCK_STEPS } from "./clock.ts";
 import { FULL_DISK } from "./disk.ts";
+import { RESTART_MYSQLD, TERM_MYSQLD } from "./mysqlds.ts";
 import { PART_PRIMARY, PART_REPLICAS, PART_VTGATE } from "./partition.ts";
 import { KILL_ETCD, KILL_SERVER, KILL_VTCTLD, KILL_VTGATE, KILL_VTORC, POWER_LOSS, STOP_SERVER } from "./processes.ts";
 import { MERGE, SPLIT, SPLIT_FAILOVER } from "./reshard.ts";
@@ -14,6 +16,8 @@ import {
   PAUSE_PRIMARY,
   REPARENT,
 } from "./tablets.ts";
+import { LATE_HEALTH, PAUSE_VTGATE } from "./vtgates.ts";
+import { ZONE, ZONE_CONTROL, ZONE_REPLICATION, ZONE_VTGATE } from "./zones.ts";
 
 /** Each leaves as many shards as it finds, but for the pairs of a split and a merge. */
 export const FAULTS: Fault[] = [
@@ -32,6 +36,16 @@ export const FAULTS: Fault[] = [
   KILL_SERVER,
   PART_REPLICAS,
   PART_PRIMARY,
+  PART_VTGATE,
+  ZONE,
+  ZONE_CONTROL,
+  ZONE_REPLICATION,
+  ZONE_VTGATE,
+  LATE_HEALTH,
+  PAUSE_VTGATE,
+  RESTART_MYSQLD,
+  TERM_MYSQLD,
+  CLOCK_STEPS,
   FULL_DISK,
   POWER_LOSS,
   SPLIT,
@@ -39,6 +53,3 @@ export const FAULTS: Fault[] = [
   SPLIT_FAILOVER,
   MERGE,
 ];
-
-/** Under which a promise is known not to hold: only done when asked for by name. */
-export const EDGES: Fault[] = [PART_VTGATE];
