@@ -45,11 +45,18 @@ export const ONE_SHARD: Shards = {
   refresh: async () => {},
 };
 
+/** Follows the serving shards. */
+export async function watchShards(database: Database, options: ShardsOptions): Promise<Shards> {
+  const shards = await readShards(database, options);
+  if (shards !== ONE_SHARD) setInterval(shards.refresh, REFRESH_MS).unref?.();
+  return shards;
+}
+
 /**
- * Follows the serving shards. Vitess's xxhash vindex stores the hash in little-endian order and compares keyspace ids
- * as bytes. On a plain MySQL there is one shard.
+ * The serving shards, as they are now and at each refresh. Vitess's xxhash vindex stores the hash in little-endian order
+ * and compares keyspace ids as bytes. On a plain MySQL there is one shard.
  */
-export async function watchShards(database: Database, { backend, keyspace, hash }: ShardsOptions): Promise<Shards> {
+export async function readShards(database: Database, { backend, keyspace, hash }: ShardsOptions): Promise<Shards> {
   if (backend === "mysql") return ONE_SHARD;
   const scratch = new DataView(new ArrayBuffer(8));
   const keyspaceId = (key: Uint8Array) => {
@@ -75,7 +82,6 @@ export async function watchShards(database: Database, { backend, keyspace, hash 
       });
     return looking;
   };
-  setInterval(refresh, REFRESH_MS).unref?.();
   return {
     names: () => shards.map(({ name }) => name),
     all: () => shards,
@@ -97,6 +103,15 @@ async function requireHash(database: Database, keyspace: string, keyspaceId: (ke
   const [row] = await ask("SELECT keyspace_id FROM ?? WHERE id = ?", [String(vindex?.Name), key]);
   if (vindex?.Columns !== "key" || row?.keyspace_id?.readBigUInt64BE() !== keyspaceId(key)) {
     throw new Error("the VSchema of the keyspace must shard entries by xxhash of their key");
+  }
+}
+
+/** The first key of a family, by number, that is in the shard. Throws where there is no such shard, or no longer. */
+export function keyOfShard(shard: string, { names, shardOf }: Shards, keyAt: (n: number) => EntryKey): EntryKey {
+  if (!names().includes(shard)) throw new Error(`there is no shard ${shard}`);
+  for (let n = 0; ; n++) {
+    const key = keyAt(n);
+    if (shardOf(key) === shard) return key;
   }
 }
 

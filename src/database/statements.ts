@@ -7,6 +7,7 @@
 
 import type { Content, EntryKey, NewExpiry } from "../store/store.ts";
 import type { Revision } from "../store/version.ts";
+import { TAG, TAG_AS_ID, type TagPlace } from "./tag.ts";
 
 /** Text with its parameters, for one statement or for a packet of several. */
 export interface Statement {
@@ -18,6 +19,10 @@ export interface Statement {
   writes: boolean;
   /** Which statement of a packet commits it, counted from 0: an error of an earlier one means that nothing was changed. */
   commitAt?: number;
+  /** Where its answer has the tag of the primary's term, if it has. */
+  tag?: TagPlace;
+  /** False where rows can count as affected that were not changed. */
+  proves?: boolean;
 }
 
 /** A row as an unconditional PUT writes it: a relative expiry counts from when its statement is executed. */
@@ -58,23 +63,27 @@ const CLOCK_ONCE = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)";
 const BY_KEY = "/*+ INDEX(entries PRIMARY) */";
 /** The clock is read for those rows only that need it. */
 const TTL = `IF(expires_at IS NULL, NULL, expires_at - ${CLOCK}) AS ttl_ms`;
-const INFO = `version, content_type, metadata, expires_at, ${TTL}`;
+const INFO = `version, expires_at, content_type, metadata, ${TTL}`;
 const COLUMNS = "(`key`, version, expires_at, content_type, metadata, value)";
 const REPLACE =
   "AS fresh ON DUPLICATE KEY UPDATE version = fresh.version, expires_at = fresh.expires_at, content_type = fresh.content_type, metadata = fresh.metadata, value = fresh.value";
 /** In place of a content that is left as it is. */
 const NOTHING: Content = { value: Buffer.alloc(0), contentType: "", metadata: null };
 const LEAVE = "ON DUPLICATE KEY UPDATE version = entries.version";
+/** Of a row with a tag, after the expiry. */
+const NO_MORE = ", NULL, NULL, NULL, NULL";
+/** In place of a row's revision: the same, and the tag as the statement's last inserted id. */
+const TAGGED_REVISION = `IF(${TAG_AS_ID}, ?, NULL)`;
 
 /** Entries, with at most so many bytes of each value. */
-export function selectEntries(keys: EntryKey[], valueBytes: number): Statement {
-  return read("get", `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, LEFT(value, ?) AS value FROM entries`, keys, [
-    valueBytes,
-  ]);
+export function selectEntries(keys: EntryKey[], valueBytes: number, beat?: EntryKey): Statement {
+  const rows = `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, LEFT(value, ?) AS value FROM entries`;
+  return tagged(read("get", rows, keys, [valueBytes]), NO_MORE, beat);
 }
 
-export function selectInfos(keys: EntryKey[]): Statement {
-  return read("head", `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, value_bytes FROM entries`, keys);
+export function selectInfos(keys: EntryKey[], beat?: EntryKey): Statement {
+  const rows = `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, value_bytes FROM entries`;
+  return tagged(read("head", rows, keys), NO_MORE, beat);
 }
 
 /** A part of a range of keys, in their order. */
@@ -87,28 +96,28 @@ export interface Range {
   limit: number;
 }
 
-export function selectRange({ start, end, reverse, limit }: Range): Statement {
+export function selectRange({ start, end, reverse, limit }: Range, beat?: EntryKey): Statement {
   const order = reverse ? "DESC" : "ASC";
-  const sql = `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, value_bytes FROM entries WHERE \`key\` >= ? AND \`key\` < ? ORDER BY \`key\` ${order} LIMIT ?`;
-  return { name: "scan", sql, params: [start, end, limit], writes: false };
+  const rows = `SELECT ${BY_KEY} \`key\` AS id, ${INFO}, value_bytes FROM entries WHERE \`key\` >= ? AND \`key\` < ? ORDER BY \`key\` ${order} LIMIT ?`;
+  return tagged({ name: "scan", sql: `(${rows})`, params: [start, end, limit], writes: false }, NO_MORE, beat);
 }
 
-/** What writes are decided on; the last row is the clock. */
+/** What writes are decided on; the last row has the clock. */
 export function selectRows(keys: EntryKey[]): Statement {
   const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, NULL AS clock FROM entries`;
-  return read("find", rows, keys, [], ` UNION ALL SELECT NULL, NULL, NULL, ${CLOCK}`);
+  return tagged(read("find", rows, keys), `, ${CLOCK}`);
 }
 
 /** The same with their contents, with at most so many bytes of each value. */
 export function selectContents(keys: EntryKey[], valueBytes: number): Statement {
   const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, content_type, metadata, LEFT(value, ?) AS value, NULL AS clock FROM entries`;
-  const clock = ` UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, ${CLOCK}`;
-  return read("find_contents", rows, keys, [valueBytes], clock);
+  return tagged(read("find_contents", rows, keys, [valueBytes]), `, NULL, NULL, NULL, ${CLOCK}`);
 }
 
 /** With locks, so as to wait for writers that are still at work. */
 export function selectRevisions(keys: EntryKey[]): Statement {
-  return read("look_back", `SELECT ${BY_KEY} \`key\` AS id, version FROM entries`, keys, [], " FOR SHARE");
+  const rows = `(SELECT ${BY_KEY} \`key\` AS id, version, NULL AS expires_at FROM entries`;
+  return tagged(read("look_back", rows, keys, [], " FOR SHARE)"));
 }
 
 /** A sign of life, of vtgate or of a plain MySQL: it is in no shard, so that none has to answer. */
@@ -118,7 +127,7 @@ export function selectNothing(): Statement {
 
 export function upsert(puts: Put[]): Statement {
   const params: unknown[] = [];
-  const rows = puts.map(({ key, revision, expiry, content }) => {
+  const rows = puts.map(({ key, revision, expiry, content }, i) => {
     params.push(key, bytesOf(revision));
     let expiresAt = "NULL";
     if (typeof expiry !== "string") {
@@ -126,18 +135,19 @@ export function upsert(puts: Put[]): Statement {
       params.push("afterMs" in expiry ? expiry.afterMs : expiry.atMs);
     }
     pushContent(params, content);
-    return `(?, ?, ${expiresAt}, ?, ?, ?)`;
+    return `(?, ${i === 0 ? TAGGED_REVISION : "?"}, ${expiresAt}, ?, ?, ?)`;
   });
-  return {
-    name: "put",
-    sql: `INSERT INTO entries ${COLUMNS} VALUES ${rows.join(", ")} ${REPLACE}`,
-    params,
-    writes: true,
-  };
+  const sql = `INSERT INTO entries ${COLUMNS} VALUES ${rows.join(", ")} ${REPLACE}`;
+  return { name: "put", sql, params, writes: true, tag: "id" };
 }
 
 export function remove(keys: EntryKey[]): Statement {
   return { ...read("delete", `DELETE ${BY_KEY} FROM entries`, keys), writes: true };
+}
+
+/** The same in a packet, because a DELETE by itself can't tell who has executed it. */
+export function inPacket({ name, sql, params }: Statement, keys: EntryKey[]): Statement {
+  return packet(name, sql, params, keys);
 }
 
 /** Rows that must not be there yet: by itself one that is fails with a duplicate key, among others it is left alone. */
@@ -147,10 +157,13 @@ export function insert(changes: Change[]): Statement {
     params.push(key, bytesOf(revision), expiresAtMs);
     pushContent(params, content as Content);
   }
+  if (changes.length === 1) {
+    const sql = `INSERT INTO entries ${COLUMNS} VALUES (?, ${TAGGED_REVISION}, ?, ?, ?, ?)`;
+    return { name: "create", sql, params, writes: true, tag: "id" };
+  }
   const rows = changes.map(() => "(?, ?, ?, ?, ?, ?)").join(", ");
-  const sql = `INSERT INTO entries ${COLUMNS} VALUES ${rows}`;
-  if (changes.length === 1) return { name: "create", sql, params, writes: true };
-  return packet("create", `${sql} ${LEAVE}`, params, changes);
+  const sql = `INSERT INTO entries ${COLUMNS} VALUES ${rows} ${LEAVE}`;
+  return { ...packet("create", sql, params, keysOf(changes)), proves: false };
 }
 
 /**
@@ -172,13 +185,13 @@ export function update(changes: Change[]): Statement {
     if (single) params.push(...guarded);
   }
   if (single) {
-    const assignments = columns.map((column) => `${column} = ?`).join(", ");
-    const sql = `UPDATE entries SET ${assignments} WHERE \`key\` = ? AND version = ? AND expires_at <=> ? AND ${notLate("?")}`;
-    return { name, sql, params, writes: true };
+    const assignments = columns.slice(1).map((column) => `, ${column} = ?`);
+    const sql = `UPDATE entries SET version = ${TAGGED_REVISION}${assignments.join("")} WHERE \`key\` = ? AND version = ? AND expires_at <=> ? AND ${notLate("?")}`;
+    return { name, sql, params, writes: true, tag: "id" };
   }
   const assignments = columns.map((column) => `entries.${column} = fresh.${column}`).join(", ");
   const sql = `${joined(columns, changes.length)} SET ${assignments}`;
-  return packet(name, sql, params, changes);
+  return packet(name, sql, params, keysOf(changes));
 }
 
 /**
@@ -201,8 +214,9 @@ export function updateTogether(changes: Change[]): Statement {
   const columns = ["version", "expires_at", "fills", ...contents];
   const write = `${joined(columns, changes.length)} SET ${assignments.join(", ")}`;
   const pairs = `(?, ?)${", (?, ?)".repeat(changes.length - 1)}`;
-  const check = `SELECT EXP(IF(COUNT(*) = ${changes.length}, 0, 1000)) AS complete FROM entries WHERE (\`key\`, version) IN (${pairs})`;
-  return { name: "update_together", sql: `BEGIN; ${write}; ${check}; COMMIT`, params, writes: true, commitAt: 3 };
+  const check = `SELECT NULL AS id, EXP(IF(COUNT(*) = ${changes.length}, 0, 1000)) AS complete, ${TAG} AS expires_at FROM entries WHERE (\`key\`, version) IN (${pairs})`;
+  const sql = `BEGIN; ${write}; ${check}; COMMIT`;
+  return { name: "update_together", sql, params, writes: true, commitAt: 3, tag: 2 };
 }
 
 /** An update of rows that are there as their guards say; the order of the join is the order of locking. */
@@ -243,10 +257,24 @@ function read(name: string, head: string, keys: EntryKey[], before: unknown[] = 
 }
 
 /** A transaction of one statement that tells, before it commits, which revisions its rows have. */
-function packet(name: string, sql: string, params: unknown[], changes: Change[]): Statement {
-  const keys = changes.map(({ key }) => key);
-  const told = read(name, "SELECT `key` AS id, version FROM entries", keys);
-  return { name, sql: `BEGIN; ${sql}; ${told.sql}; COMMIT`, params: [...params, ...keys], writes: true, commitAt: 3 };
+function packet(name: string, sql: string, params: unknown[], keys: EntryKey[]): Statement {
+  const told = tagged(read(name, "SELECT `key` AS id, version, NULL AS expires_at FROM entries", keys));
+  const all = { sql: `BEGIN; ${sql}; ${told.sql}; COMMIT`, params: [...params, ...told.params] };
+  return { name, ...all, writes: true, commitAt: 3, tag: 2 };
+}
+
+/**
+ * With a last row, without a key, whose expiry is the tag. Replicas have none that would tell anything: theirs is the value
+ * of an entry.
+ */
+function tagged(statement: Statement, others = "", beat?: EntryKey): Statement {
+  const tag = beat ? "(SELECT CAST(value AS SIGNED) FROM entries WHERE `key` = ?)" : TAG;
+  const sql = `${statement.sql} UNION ALL SELECT NULL, NULL, ${tag}${others}`;
+  return { ...statement, sql, params: beat ? [...statement.params, beat] : statement.params, tag: "row" };
+}
+
+function keysOf(changes: Change[]): EntryKey[] {
+  return changes.map(({ key }) => key);
 }
 
 /** Text goes as bytes, like everything else, so that no mode or character set of a session can change it. */

@@ -7,9 +7,10 @@ import { StoreError } from "../store/error.ts";
 import { type Content, type Entry, type EntryInfo, type EntryKey, keyName } from "../store/store.ts";
 import { type Revision, type Version, versionOf } from "../store/version.ts";
 import type { Database, Rows, Written } from "./connect.ts";
-import { ExpiredRows } from "./expired.ts";
+import type { Fence } from "./fence.ts";
 import type { Change, Put, Range, Statement, StoredRow } from "./statements.ts";
 import * as statements from "./statements.ts";
+import { isCommit, tagsIn } from "./terms.ts";
 
 /**
  * What a read finds, by `keyName`; what is missing is absent. An entry that has expired is not called absent while its
@@ -50,6 +51,8 @@ export class Table {
     private readonly database: Database,
     /** Leads where vtgate's plan does; the same where there is only one way. */
     private readonly anywhere: Database = database,
+    /** What answers must pass, where primaries can be deposed without their knowledge, and replicas cut off. */
+    private readonly fence?: Fence,
   ) {}
 
   read<K extends keyof Reads>(kind: K, keys: EntryKey[], deadline: number): Promise<Found<Reads[K]>> {
@@ -61,7 +64,7 @@ export class Table {
   private async entries(keys: EntryKey[], deadline: number): Promise<Found<Entry>> {
     const valueBytes = Math.floor(BATCH_READ_BYTES / keys.length);
     // One byte more tells a value that was cut off from one that just fits.
-    const rows = await this.run<Rows>(statements.selectEntries(keys, valueBytes + 1), deadline);
+    const rows = await this.run<Rows>(statements.selectEntries(keys, valueBytes + 1, this.fence?.beat), keys, deadline);
     return foundIn(rows, (row, version) => {
       if (row.value.length > valueBytes) return "large";
       return Object.assign(infoOf(row, version, row.value.length), { value: row.value as Buffer });
@@ -69,7 +72,7 @@ export class Table {
   }
 
   private async infos(keys: EntryKey[], deadline: number): Promise<Found<EntryInfo>> {
-    const rows = await this.run<Rows>(statements.selectInfos(keys), deadline);
+    const rows = await this.run<Rows>(statements.selectInfos(keys, this.fence?.beat), keys, deadline);
     return foundIn(rows, (row, version) => infoOf(row, version, row.value_bytes));
   }
 
@@ -78,8 +81,8 @@ export class Table {
    * there may be as many of each as the range's limit says.
    */
   async scan(range: Range, deadline: number): Promise<Scanned[]> {
-    const rows = await this.run<Rows>(statements.selectRange(range), deadline);
-    const scanned = rows.map((row) => {
+    const rows = await this.run<Rows>(statements.selectRange(range, this.fence?.beat), [], deadline);
+    const scanned = withKeys(rows).map((row) => {
       const version = versionOf(hexOf(row.version));
       const info = () => infoOf(row, version as Version, row.value_bytes);
       return { key: row.id as EntryKey, found: version === null ? null : stateOf(row, info) };
@@ -91,7 +94,7 @@ export class Table {
   async known(keys: EntryKey[], valueBytes: number | undefined, deadline: number): Promise<Known> {
     const statement =
       valueBytes === undefined ? statements.selectRows(keys) : statements.selectContents(keys, valueBytes);
-    const rows = await this.run<Rows>(statement, deadline);
+    const rows = await this.run<Rows>(statement, keys, deadline);
     const clock = rows.pop();
     // There are two clocks then, and each is good for its own rows only.
     if (rows.some(({ id }) => id === null)) throw new StoreError("unavailable", "rows of several shards");
@@ -108,17 +111,29 @@ export class Table {
 
   /** Writes the rows, whatever is there. */
   async put(puts: Put[], deadline: number): Promise<void> {
-    await this.run<Written>(statements.upsert(inOrder(puts)), deadline, this.anywhere);
+    await this.run<Written>(statements.upsert(inOrder(puts)), keysOf(puts), deadline, this.anywhere);
   }
 
   /** Deletes the rows, whatever is there. */
   async remove(keys: EntryKey[], deadline: number): Promise<void> {
-    await this.run<Written>(statements.remove(keys.toSorted(Buffer.compare)), deadline);
+    const deleted = await this.delete(statements.remove, keys, deadline);
+    if (!this.fence || this.fence.packets || deleted === keys.length) return;
+    // What is not deleted is not there, if the primary of now says so too.
+    if ((await this.infos(keys, deadline)).size > 0) throw new StoreError("unavailable", "a row that was not there is");
   }
 
   /** Deletes those of the rows that have expired, and says whether all of them had. */
   async reclaim(keys: EntryKey[], deadline: number): Promise<boolean> {
-    return (await new ExpiredRows(this.database).reclaim(keys, deadline)) === keys.length;
+    return (await this.delete(statements.removeExpired, keys, deadline)) === keys.length;
+  }
+
+  /** How many rows it has deleted. */
+  private async delete(make: (keys: EntryKey[]) => Statement, keys: EntryKey[], deadline: number): Promise<number> {
+    const sorted = keys.toSorted(Buffer.compare);
+    const statement = make(sorted);
+    if (!this.fence?.packets) return (await this.run<Written>(statement, sorted, deadline)).affectedRows;
+    const [, deleted] = await this.run<[Written, Written]>(statements.inPacket(statement, sorted), sorted, deadline);
+    return deleted.affectedRows;
   }
 
   /**
@@ -131,14 +146,14 @@ export class Table {
     const statement = (creates ? statements.insert : statements.update)(inOrder(changes));
     const database = creates ? this.anywhere : this.database;
     if (statement.commitAt !== undefined) {
-      const results = await this.run<[Written, Written, Rows, Written]>(statement, deadline, database);
+      const results = await this.run<[Written, Written, Rows, Written]>(statement, keysOf(changes), deadline, database);
       return revisionsIn(results[2]);
     }
     const [{ key, revision }] = changes as [Change];
     const made = new Map([[keyName(key), revision]]);
     try {
       // The revision is new, so a row that was found is a row that was changed.
-      return (await this.run<Written>(statement, deadline, database)).affectedRows > 0 ? made : new Map();
+      return (await this.run<Written>(statement, [key], deadline, database)).affectedRows > 0 ? made : new Map();
     } catch (error) {
       if (error instanceof StoreError && error.reason.startsWith(DUPLICATE_KEY)) return new Map();
       throw error;
@@ -151,7 +166,7 @@ export class Table {
    */
   async changeTogether(changes: Change[], deadline: number): Promise<boolean> {
     try {
-      await this.run(statements.updateTogether(inOrder(changes)), deadline);
+      await this.run(statements.updateTogether(inOrder(changes)), keysOf(changes), deadline);
       return true;
     } catch (error) {
       if (error instanceof StoreError && error.reason.startsWith(OUT_OF_RANGE)) return false;
@@ -166,11 +181,12 @@ export class Table {
    */
   async lookBack(written: (Put | Change)[], deadline: number): Promise<Map<string, Revision> | null> {
     const sorted = inOrder(written);
-    const statement = statements.selectRevisions(sorted.map(({ key }) => key));
+    const keys = keysOf(sorted);
+    const statement = statements.selectRevisions(keys);
     for (const pauseMs of LOOK_AGAIN_MS) {
       await sleep(pauseMs);
       if (performance.now() >= deadline) break;
-      const rows = await this.run<Rows>(statement, deadline, this.anywhere).catch(() => []);
+      const rows = await this.run<Rows>(statement, keys, deadline, this.anywhere).catch(() => []);
       const found = revisionsIn(rows);
       if (sorted.some(({ key, revision }) => found.get(keyName(key)) === revision)) return found;
     }
@@ -178,17 +194,27 @@ export class Table {
   }
 
   async ping(deadline: number): Promise<void> {
-    await this.run<Rows>(statements.selectNothing(), deadline);
+    await this.run<Rows>(statements.selectNothing(), [], deadline);
   }
 
-  private run<T>(statement: Statement, deadline: number, database = this.database): Promise<T> {
-    return database.execute<T>(statement, deadline - performance.now());
+  private async run<T>(statement: Statement, keys: EntryKey[], deadline: number, database = this.database): Promise<T> {
+    const sentAtMs = performance.now();
+    const answer = await database.execute<T>(statement, deadline - sentAtMs);
+    const tags = tagsIn(statement, answer);
+    const isCommitted = isCommit(statement, answer);
+    // Without either, nothing was changed, and nobody is told anything of it.
+    if (this.fence && (tags.length > 0 || isCommitted)) {
+      const who = { tags, writes: statement.writes, isCommit: isCommitted };
+      const passed = this.fence.pass({ key: keys[0], ...who, sentAtMs, receivedAtMs: performance.now() }, deadline);
+      if (passed) await passed;
+    }
+    return answer;
   }
 }
 
 function foundIn<T>(rows: Rows, read: (row: Rows[number], version: Version) => T | "large"): Found<T> {
   const found: Found<T> = new Map();
-  for (const row of rows) {
+  for (const row of withKeys(rows)) {
     const version = versionOf(hexOf(row.version));
     // One that was deleted is gone by every clock.
     if (version === null) continue;
@@ -220,7 +246,16 @@ function contentOf({ content_type: contentType, metadata, value }: Rows[number])
 }
 
 function revisionsIn(rows: Rows): Map<string, Revision> {
-  return new Map(rows.map((row) => [keyName(row.id), hexOf(row.version)]));
+  return new Map(withKeys(rows).map((row) => [keyName(row.id), hexOf(row.version)]));
+}
+
+/** Without those that have a tag. */
+function withKeys(rows: Rows): Rows {
+  return rows.filter(({ id }) => id !== null);
+}
+
+function keysOf(rows: { key: EntryKey }[]): EntryKey[] {
+  return rows.map(({ key }) => key);
 }
 
 function inOrder<T extends { key: EntryKey }>(rows: T[]): T[] {

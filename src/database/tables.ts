@@ -2,6 +2,7 @@
 // needed and closed when the shard has gone.
 
 import { type ConnectOptions, connect, type Database } from "./connect.ts";
+import type { Fence } from "./fence.ts";
 import { observed } from "./observed.ts";
 import type { Shards } from "./shards.ts";
 import { Table } from "./table.ts";
@@ -16,6 +17,8 @@ export class Tables {
     /** Leads by vtgate's plan. */
     private readonly anywhere: Database,
     private readonly shards: Shards,
+    /** What answers of a shard's primary, or its replicas, must pass. */
+    private readonly fenceOf: (shard: string, type: "primary" | "replica") => Fence | undefined = () => undefined,
   ) {}
 
   at(shard: string, type: "primary" | "replica" = "primary"): Table {
@@ -26,7 +29,7 @@ export class Tables {
     const database = connect({ ...this.options, url: urlOfRange(this.options.url, shard, type) });
     const { observer } = this.options;
     const observe = (each: Database) => observed(each, { shard, type }, observer);
-    const table = new Table(observe(database), observe(this.anywhere));
+    const table = new Table(observe(database), observe(this.anywhere), this.fenceOf(shard, type));
     this.open.set(name, { shard, database, table });
     return table;
   }
