@@ -1,6 +1,6 @@
 // The Store where calls can't wait for those of others, as on Workers, by the same code: only what is called at once, as by
-// a batch of one request, shares statements. Without sessions of shards these are of many keys for reads, and of one key
-// for writes.
+// a batch of one request, shares statements. These are of one shard as far as shards are known, and of many keys for reads
+// and of one key for writes.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { ONE_SHARD } from "../database/shards.ts";
@@ -8,7 +8,8 @@ import type { Reads, Table } from "../database/table.ts";
 import { DIRECT_READ_ROWS } from "../limits.ts";
 import type { EntryKey, Store } from "../store/store.ts";
 import type { WriteCall } from "./attempts.ts";
-import type { Batch, Rest, Waiting } from "./batch.ts";
+import { type Batch, DONE, type Rest, type Waiting } from "./batch.ts";
+import type { Shards } from "./batching.ts";
 import { Call } from "./call.ts";
 import { storeOver } from "./calls.ts";
 import { retryDelayMs } from "./lane.ts";
@@ -17,15 +18,35 @@ import { applyReads, lookFor, type ReadCall } from "./reads.ts";
 import { applyScan } from "./scans.ts";
 import { applyWrites } from "./writes.ts";
 
-/** Every call settles within `deadlineMs`. */
-export function directStore(table: Table, deadlineMs: number, observer?: BatchingObserver): Store {
-  const write = gather<WriteCall>(byKey, (batch, deadline) => applyWrites(table, batch, deadline));
+/** Those that lists go through may be one without a name, which has everything. */
+export type DirectShards = Omit<Shards, "idOf"> & Partial<Pick<Shards, "idOf">>;
+
+/** Over one place. Every call settles within `deadlineMs`. */
+export function directStore(table: Table, deadlineMs: number): Store {
+  const { shardOf, all, refresh } = ONE_SHARD;
+  const ping = () => table.ping(performance.now() + deadlineMs);
+  return directStoreOver({ shardOf, all, refresh, tableAt: () => table, ping }, deadlineMs);
+}
+
+/** The same over shards. */
+export function directStoreOver(shards: DirectShards, deadlineMs: number, observer?: BatchingObserver): Store {
+  const { refresh } = shards;
+  const tableOf = (key: EntryKey) => shards.tableAt(shards.shardOf(key), "primary");
+  const write = gather<WriteCall>({
+    part: byKey,
+    send: (batch, deadline) => applyWrites(tableOf(firstOf(batch).key), batch, deadline),
+    refresh,
+  });
   const reads = <K extends keyof Reads>(kind: K) => {
-    const find = (keys: EntryKey[], deadline: number) => table.read(kind, keys, deadline);
+    const find = (keys: EntryKey[], deadline: number) => tableOf(keys[0] as EntryKey).read(kind, keys, deadline);
     const onExpired = (read: ReadCall<Reads[K]>) => write(lookFor(read, () => add(read)));
-    const send = (batch: Batch<ReadCall<Reads[K]>>, deadline: number) =>
-      applyReads({ find, onExpired, onLarge: (read) => perform([read], send) }, batch, deadline);
-    const add = gather(inParts, send);
+    const onLarge = (read: ReadCall<Reads[K]>) => perform([read], way);
+    const way: Way<ReadCall<Reads[K]>> = {
+      part: (all) => [...Map.groupBy(all, ({ key }) => shards.shardOf(key)).values()].flatMap(inParts),
+      send: (batch, deadline) => applyReads({ find, onExpired, onLarge }, batch, deadline),
+      refresh,
+    };
+    const add = gather(way);
     return add;
   };
   const read = { entries: reads("entries"), infos: reads("infos") };
@@ -43,16 +64,36 @@ export function directStore(table: Table, deadlineMs: number, observer?: Batchin
     },
     read: (kind, waiting) => read[kind](waiting as never),
     write,
-    scan: (_, waiting) => perform([waiting], (batch, deadline) => applyScan(table, batch, deadline)),
-    shards: ONE_SHARD.all,
-    ping: () => table.ping(performance.now() + deadlineMs),
+    scan: (shard, waiting) => {
+      const isOfShard = (key: EntryKey) => shard === "" || shards.shardOf(key) === shard;
+      const send: Send<typeof waiting> = async (batch, deadline) => {
+        const rest = await applyScan(shards.tableAt(shard, "primary"), batch, deadline, isOfShard);
+        if (rest.again.length === 0 || shards.all().some(({ name }) => name === shard)) return rest;
+        // Which shards have what is in its range by now, only the whole page can tell.
+        waiting.call.resolve(null);
+        return DONE;
+      };
+      perform([waiting], { part: byKey, send, refresh });
+    },
+    shards: shards.all,
+    idOf: shards.idOf,
+    ping: shards.ping,
   });
 }
 
 type Send<W> = (batch: Batch<W>, deadline: number) => Promise<Rest<W>>;
 
+/** How calls of a kind are done. */
+interface Way<W> {
+  /** Parts them into batches. */
+  part: (all: W[]) => W[][];
+  send: Send<W>;
+  /** Told that the database did not take a batch. */
+  refresh: () => void;
+}
+
 /** Takes calls, and sends those that have come before anything else happens, parted into batches. */
-function gather<W extends Waiting<never>>(part: (all: W[]) => W[][], send: Send<W>): (waiting: W) => void {
+function gather<W extends Waiting<never>>(way: Way<W>): (waiting: W) => void {
   let arrived: W[] = [];
   return (waiting) => {
     arrived.push(waiting);
@@ -60,7 +101,7 @@ function gather<W extends Waiting<never>>(part: (all: W[]) => W[][], send: Send<
     queueMicrotask(() => {
       const all = arrived;
       arrived = [];
-      for (const each of part(all)) perform(each, send);
+      for (const each of way.part(all)) perform(each, way);
     });
   };
 }
@@ -74,29 +115,34 @@ function inParts<W>(all: W[]): W[][] {
   return Array.from({ length: parts }, (_, i) => all.slice(i * DIRECT_READ_ROWS, (i + 1) * DIRECT_READ_ROWS));
 }
 
-/** Settles the calls, or has them settled by whom they were handed over to. */
-async function perform<W extends Waiting<never>>(calls: W[], send: Send<W>) {
-  let left = calls;
-  for (let failures = 0; ; ) {
-    const now = performance.now();
-    left = left.filter(({ call }) => {
-      if (call.isOver || call.deadline <= now) call.expire();
-      else call.sent(now, "");
-      return !call.isOver;
-    });
-    if (left.length === 0) return;
-    const deadline = Math.max(...left.map(({ call }) => call.deadline));
-    try {
-      const { again, failed } = await send(
-        Map.groupBy(left, ({ id }) => id),
-        deadline,
-      );
-      failures = failed ? failures + 1 : 0;
-      left = again;
-    } catch (error) {
-      for (const { call } of left) call.reject(error);
-      return;
+function firstOf<W>(batch: Batch<W>): W {
+  const [[first]] = batch.values() as Iterable<W[]> as [[W]];
+  return first;
+}
+
+/** Settles the calls of one batch, or has them settled by whom they were handed over to; parts anew what is left. */
+async function perform<W extends Waiting<never>>(calls: W[], way: Way<W>, failuresBefore = 0) {
+  const now = performance.now();
+  const left = calls.filter(({ call }) => {
+    if (call.isOver || call.deadline <= now) call.expire();
+    else call.sent(now, "");
+    return !call.isOver;
+  });
+  if (left.length === 0) return;
+  const deadline = Math.max(...left.map(({ call }) => call.deadline));
+  try {
+    const { again, failed } = await way.send(
+      Map.groupBy(left, ({ id }) => id),
+      deadline,
+    );
+    const failures = failed ? failuresBefore + 1 : 0;
+    if (again.length === 0) return;
+    if (failed) {
+      way.refresh();
+      await sleep(Math.min(retryDelayMs(failures), deadline - performance.now()));
     }
-    if (failures > 0) await sleep(Math.min(retryDelayMs(failures), deadline - performance.now()));
+    for (const each of way.part(again)) perform(each, way, failures);
+  } catch (error) {
+    for (const { call } of left) call.reject(error);
   }
 }
