@@ -24,6 +24,8 @@ describe("without tokens", () => {
     expect(readWorkerConfig({ KV_ALLOW_ANONYMOUS: "true" }).KV_TOKENS).toBeUndefined();
     expect(readWorkerConfig({ KV_TOKENS }).KV_TOKENS).toBe(KV_TOKENS);
     expect(() => readWorkerConfig({ KV_TOKENS_FILE: "/tokens" })).toThrow("KV_TOKENS_FILE: a Worker has no files");
+    expect(() => readWorkerConfig({ KV_TOKENS, KV_DEADLINE_MS: "2000" })).toThrow("KV_READ_LEASE_MS: must be less");
+    expect(readWorkerConfig({ KV_TOKENS, KV_DEADLINE_MS: "2000", KV_READ_LEASE_MS: "0" }).KV_READ_LEASE_MS).toBe(0);
   });
 
   test("an edge needs none, and takes none", () => {

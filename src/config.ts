@@ -58,6 +58,7 @@ const schema = z.object({
   KV_MAX_VALUE_BYTES: count(1024 * 1024, VALUE_BYTES_CEILING),
   // A connection may be silent for longer than both together; Bun allows 255 s.
   KV_DEADLINE_MS: count(10_000, 120_000),
+  KV_READ_LEASE_MS: whole(0, 60_000).default(2_000),
   KV_BODY_MS: count(30_000, 120_000),
   KV_IDLE_MS: count(90_000, 250_000),
   KV_CORS_ORIGINS: z
@@ -124,17 +125,23 @@ function withDatabaseTls(config: Config): Config {
   }
 }
 
-/** The same on Workers, which everyone can reach and which have no files. */
+/** The same on Workers, which everyone can reach. */
 export function readWorkerConfig(environment: Record<string, unknown>): Config {
   const config = readConfig({ ...environment, KV_HOST: "0.0.0.0" });
-  requireNoFiles(config);
+  requireForWorker(config);
   return config;
 }
 
-/** Throws a sentence for each variable that means nothing to a Worker, because it names a file. */
-export function requireNoFiles({ KV_TOKENS_FILE, KV_TLS_CERT }: Config) {
+/** Throws a sentence where a variable names a file, which a Worker has not, or has calls end before a term is clear. */
+export function requireForWorker(config: Config) {
+  const { KV_TOKENS_FILE, KV_TLS_CERT, KV_READ_LEASE_MS, KV_DEADLINE_MS, KV_FORWARD_URL } = config;
   if (KV_TOKENS_FILE) throw new Error("KV_TOKENS_FILE: a Worker has no files; set KV_TOKENS");
   if (KV_TLS_CERT) throw new Error("KV_TLS_CERT: a Worker has no files; what runs in front of it encrypts");
+  if (KV_READ_LEASE_MS >= KV_DEADLINE_MS && !KV_FORWARD_URL) {
+    throw new Error(
+      "KV_READ_LEASE_MS: must be less than KV_DEADLINE_MS; a Worker's calls may have to wait for so long",
+    );
+  }
 }
 
 /** Whether everyone is let in, because there are no tokens. */

@@ -5,15 +5,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { createApp } from "./app.ts";
 import { followTokens } from "./auth/source.ts";
-import { type BatchingStore, batchingStore } from "./batching/batching.ts";
-import { directStore } from "./batching/direct.ts";
+import { type BatchingOptions, batchingStore, type Shards as Places } from "./batching/batching.ts";
+import { directStore, directStoreOver } from "./batching/direct.ts";
 import type { BatchingObserver } from "./batching/observer.ts";
 import { type Config, certificateFiles, isAnonymous, isLoopback, tokenSource } from "./config.ts";
 import { watchState } from "./dashboard/state.ts";
 import type { Backend } from "./database/backend.ts";
 import { connect } from "./database/connect.ts";
 import { observed } from "./database/observed.ts";
-import { type Shards, watchShards } from "./database/shards.ts";
+import { watchShards } from "./database/shards.ts";
 import { readMigrations, readSize } from "./database/state.ts";
 import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
@@ -27,6 +27,7 @@ import type { Runtime } from "./runtime.ts";
 import { Sweeper } from "./sweep/sweeper.ts";
 import { Journal } from "./telemetry/journal.ts";
 import { Metrics, type Snapshot } from "./telemetry/metrics.ts";
+import { Guards } from "./terms/guards.ts";
 
 /**
  * Beyond what a body and then a call may take, for the answer that says that it took too long: Bun's timers are up to
@@ -86,6 +87,7 @@ export async function serve(
   };
   const database = connect(connections);
   let tables: Tables | undefined;
+  let guards: Guards | undefined;
   try {
     const keyspace = keyspaceOf(config.DATABASE_URL);
     const inNoShard = observed(database, { shard: "", type: "primary" }, observer);
@@ -93,10 +95,20 @@ export async function serve(
       ...{ backend, keyspace },
       hash: runtime.hash,
     });
-    tables = new Tables(connections, database, shards);
-    const anywhere = new Table(inNoShard);
+    // A plain MySQL has no other primary; its address may lead to another one day, which it can't be asked about.
+    if (backend === "vitess" && config.KV_READ_LEASE_MS > 0) {
+      guards = new Guards({ connect: connections, shards, leaseMs: config.KV_READ_LEASE_MS, log });
+      guards.begin();
+    }
+    const opened = new Tables(connections, database, shards, (shard, type) => guards?.at(shard, type));
+    tables = opened;
+    const places: Places = {
+      ...shards,
+      tableAt: (shard, type) => opened.at(shard, type),
+      ping: () => new Table(inNoShard).ping(performance.now() + PING_MS),
+    };
     const batching =
-      config.KV_COALESCE === "true" ? batch(config, shards, tables, anywhere, counting?.calls) : undefined;
+      config.KV_COALESCE === "true" ? batchingStore(places, batchingOptions(config, counting?.calls)) : undefined;
     if (config.KV_SWEEP === "true") {
       const holder = `${hostname()}-${process.pid}`;
       sweeper = new Sweeper({
@@ -117,12 +129,12 @@ export async function serve(
     const dashboard = watchState({
       ...ofDatabase,
       metrics: () => metrics.ofProcesses(ofAll),
-      ping: () => anywhere.ping(performance.now() + PING_MS),
+      ping: places.ping,
       shards: shards.names,
       size: (shard) => readSize(config.DATABASE_URL, backend, shard),
       migrations: async () => (backend === "vitess" ? readMigrations(config.DATABASE_URL) : []),
     });
-    const app = createApp(batching ?? directStore(anywhere, config.KV_DEADLINE_MS, counting?.calls), {
+    const app = createApp(batching ?? directStoreOver(places, config.KV_DEADLINE_MS, counting?.calls), {
       maxValueBytes: config.KV_MAX_VALUE_BYTES,
       bodyTimeoutMs: config.KV_BODY_MS,
       tokens,
@@ -169,7 +181,7 @@ export async function serve(
     log.info("stopped");
   } finally {
     await Promise.race([sweeper?.stop(), sleep(SWEEP_END_MS, undefined, { ref: false })]);
-    await Promise.all([database.close(), tables?.close(), tracing?.close()]);
+    await Promise.all([database.close(), tables?.close(), guards?.close(), tracing?.close()]);
   }
 }
 
@@ -195,27 +207,14 @@ async function lastAnswer(answer: Response | Promise<Response>): Promise<Respons
   return response;
 }
 
-function batch(
-  config: Config,
-  shards: Shards,
-  tables: Tables,
-  anywhere: Table,
-  observer: BatchingObserver | undefined,
-): BatchingStore {
-  return batchingStore(
-    {
-      ...shards,
-      tableAt: (shard, type) => tables.at(shard, type),
-      ping: () => anywhere.ping(performance.now() + PING_MS),
-    },
-    {
-      inFlight: { reads: config.KV_STATEMENTS, writes: 1 },
-      batchRows: config.KV_BATCH_ROWS,
-      batchBytes: BATCH_BYTES,
-      maxCalls: config.KV_QUEUE_CALLS,
-      maxBytes: config.KV_QUEUE_BYTES,
-      deadlineMs: config.KV_DEADLINE_MS,
-      observer,
-    },
-  );
+function batchingOptions(config: Config, observer: BatchingObserver | undefined): BatchingOptions {
+  return {
+    inFlight: { reads: config.KV_STATEMENTS, writes: 1 },
+    batchRows: config.KV_BATCH_ROWS,
+    batchBytes: BATCH_BYTES,
+    maxCalls: config.KV_QUEUE_CALLS,
+    maxBytes: config.KV_QUEUE_BYTES,
+    deadlineMs: config.KV_DEADLINE_MS,
+    observer,
+  };
 }

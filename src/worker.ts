@@ -7,14 +7,17 @@ import pino from "pino";
 import xxhash from "xxhash-wasm";
 import { createApp } from "./app.ts";
 import { requireSome, Tokens } from "./auth/tokens.ts";
-import { directStore } from "./batching/direct.ts";
+import { directStore, directStoreOver } from "./batching/direct.ts";
 import { readWorkerConfig } from "./config.ts";
 import { connect, type Database } from "./database/connect.ts";
 import { ExpiredRows } from "./database/expired.ts";
+import { ONE_SHARD } from "./database/shards.ts";
 import { Table } from "./database/table.ts";
+import { keyspaceOf } from "./database/url.ts";
 import { createForwarder } from "./forward/forward.ts";
 import { sweepForAWhile } from "./sweep/cron.ts";
 import { LEASE_CALL_MS } from "./sweep/lease.ts";
+import { type InvocationFence, Invocations } from "./terms/invocations.ts";
 
 interface InvocationContext {
   /** Keeps the invocation alive after its answer, or without a client, until the promise settles. */
@@ -34,14 +37,39 @@ const log = pino({
   browser: { write: (line) => console.log(JSON.stringify(line)) },
 });
 
+interface Invocation {
+  database: Database;
+  fence: InvocationFence | undefined;
+}
+
+const { h64Raw } = await xxhash();
+const hash = (key: Uint8Array) => h64Raw(key);
+/** Undefined where reads may be stale. */
+const invocations =
+  config.KV_READ_LEASE_MS > 0 ? new Invocations({ hash, leaseMs: config.KV_READ_LEASE_MS, log }) : undefined;
+
 /** Where a statement finds its invocation's connection. Sockets can't be shared between invocations; the app can. */
-const invocation = new AsyncLocalStorage<Database>();
-const current = () => invocation.getStore() as Database;
+const invocation = new AsyncLocalStorage<Invocation>();
+const current = () => invocation.getStore() as Invocation;
 const database: Database = {
-  execute: (statement, timeoutMs) => current().execute(statement, timeoutMs),
-  close: () => current().close(),
+  execute: (statement, timeoutMs) => current().database.execute(statement, timeoutMs),
+  close: () => current().database.close(),
 };
-const store = directStore(new Table(database), config.KV_DEADLINE_MS);
+const table = new Table(database, database, {
+  packets: false,
+  pass: (answer, deadline) => current().fence?.pass(answer, deadline),
+});
+const store = directStoreOver(
+  {
+    // For lists, which vtgate has all shards answer together.
+    all: ONE_SHARD.all,
+    shardOf: (key) => invocations?.shardOf(key) ?? "",
+    tableAt: () => table,
+    refresh: () => current().fence?.refresh(),
+    ping: () => table.ping(performance.now() + config.KV_DEADLINE_MS),
+  },
+  config.KV_DEADLINE_MS,
+);
 // Another value of it is another deployment, in whose isolates this is read again.
 const tokens = config.KV_TOKENS ? requireSome(new Tokens([{ name: "KV_TOKENS", text: config.KV_TOKENS }])) : undefined;
 const app = createApp(store, {
@@ -57,11 +85,10 @@ const app = createApp(store, {
   decodesHeaders: true,
 });
 
-const { h64Raw } = await xxhash();
 const forwarder =
   config.KV_FORWARD_URL &&
   createForwarder({
-    ...{ urls: config.KV_FORWARD_URL, hash: (key) => h64Raw(key) },
+    ...{ urls: config.KV_FORWARD_URL, hash },
     // What a call may take there, and the way.
     timeoutMs: config.KV_DEADLINE_MS + FORWARD_SLACK_MS,
     bodyTimeoutMs: config.KV_BODY_MS,
@@ -75,9 +102,11 @@ function forward(context: InvocationContext, answer: Promise<Response>): Promise
 
 /** Gives `work` a connection, opened at its first statement and closed after it, without delaying its result. */
 function invoke<T>(context: InvocationContext, work: () => Promise<T>): Promise<T> {
-  const connection = connect({ url: hyperdriveUrl(), connections: 1, queueLimit: QUEUED_CALLS, disableEval: true });
-  const result = invocation.run(connection, work);
-  context.waitUntil(result.catch(() => {}).then(() => connection.close()));
+  const url = hyperdriveUrl();
+  const database = connect({ url, connections: 1, queueLimit: QUEUED_CALLS, disableEval: true });
+  const fence = invocations?.begin(database, keyspaceOf(url));
+  const result = invocation.run({ database, fence }, work);
+  context.waitUntil(result.catch(() => {}).then(() => database.close()));
   return result;
 }
 

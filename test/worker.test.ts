@@ -24,6 +24,7 @@ const { databaseUrl, status } = targets.vitess;
 
 /** By then a server has tried to renew its lease, a third of which is 3.3 s, and noticed that another has it. */
 const NOTICED_MS = 7_000;
+const RENEW_MS = 3_000;
 
 describe("a Worker", () => {
   let way: Way;
@@ -175,11 +176,15 @@ describe("a Worker's cron", () => {
       metadata: null,
       expiry: { afterMs: 60_000 },
     };
+    const renew = () => Promise.all(keys.map((key) => store.put(key, lease)));
+    // One that is not renewed is taken over.
+    const renewing = setInterval(() => renew().catch(() => {}), RENEW_MS);
     try {
-      for (const key of keys) await store.put(key, lease);
+      await renew();
       await sleep(NOTICED_MS);
       await work();
     } finally {
+      clearInterval(renewing);
       for (const key of keys) await store.delete(key);
     }
   }

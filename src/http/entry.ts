@@ -35,7 +35,7 @@ export const consistency = z
   .enum(["strong", "eventual"])
   .optional()
   .describe(
-    "`strong`, the default, sees every write that was acknowledged before. `eventual` reads what a replica has: usually what was written a moment ago. A replica that knows itself more than ten seconds behind is not asked; one that still follows a former primary after a failover does not know it, and was seen 18 s behind until Vitess moved it. It is answered also while a shard has no primary.",
+    "`strong`, the default, sees every write that was acknowledged before. `eventual` reads what a replica has: usually what was written a moment ago. What is more than ten seconds old is not answered: the primary is asked in place of a replica that is so far behind. For ten seconds it is answered also while a shard has no primary.",
   );
 
 const metadata = z.string().regex(PRINTABLE_ASCII);

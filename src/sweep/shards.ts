@@ -6,7 +6,7 @@ import { connect } from "../database/connect.ts";
 import { ExpiredRows } from "../database/expired.ts";
 import { observed } from "../database/observed.ts";
 import type { DatabaseObserver } from "../database/observer.ts";
-import type { Shards } from "../database/shards.ts";
+import { keyOfShard, type Shards } from "../database/shards.ts";
 import { Table } from "../database/table.ts";
 import { urlOfShard } from "../database/url.ts";
 import type { EntryKey, Store } from "../store/store.ts";
@@ -48,10 +48,6 @@ export function openShard(shard: string, { url, backend, shards, storeOver, obse
 }
 
 /** The lease of a shard's sweep. Throws where there is no such shard, or no longer. */
-export function sweepLeaseKey(shard: string, { names, shardOf }: Shards): EntryKey {
-  if (!names().includes(shard)) throw new Error(`there is no shard ${shard}`);
-  for (let n = 0; ; n++) {
-    const key = leaseKey(`sweep/${shard}/${n}`);
-    if (shardOf(key) === shard) return key;
-  }
+export function sweepLeaseKey(shard: string, shards: Shards): EntryKey {
+  return keyOfShard(shard, shards, (n) => leaseKey(`sweep/${shard}/${n}`));
 }

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import pino, { type Logger } from "pino";
 import { readTokens } from "../../src/auth/source.ts";
-import { type Config, isAnonymous, readConfig, requireNoFiles, VARIABLES } from "../../src/config.ts";
+import { type Config, isAnonymous, readConfig, requireForWorker, VARIABLES } from "../../src/config.ts";
 import { inspectBackend } from "../../src/database/backend.ts";
 import { migrate } from "../../src/database/migrate.ts";
 import { packetBytes, requireDatabase } from "../../src/database/session.ts";
@@ -54,7 +54,7 @@ await main().catch((error) => {
 async function main() {
   const config = readConfig({ ...process.env, PORT: process.env.PORT || PORT });
   // What the Worker would refuse, it can't say here as clearly.
-  requireNoFiles(config);
+  requireForWorker(config);
   if (!isAnonymous(config)) await readTokens({ inline: config.KV_TOKENS });
   await requireFreePort(config.KV_HOST, config.PORT);
   const log = pino({ level: config.LOG_LEVEL, base: null });
