@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { LOAD } from "./faults/load.ts";
+import { PART_VTGATE } from "./faults/partition.ts";
 import type { Replacement } from "./mutate.ts";
 import type { Fault, RigOptions } from "./rig.ts";
 import { PROFILE, type Profile } from "./traffic.ts";
@@ -21,6 +22,7 @@ export interface Mutant {
 
 const NOTHING: Profile["weights"] = {
   get: 0,
+  recall: 0,
   head: 0,
   ttl: 0,
   put: 0,
@@ -41,6 +43,15 @@ const NOTHING: Profile["weights"] = {
 
 /** Few keys and short pauses, so that clients meet, in batches of one row and of several. */
 const CROWD: Profile = { ...PROFILE, pauseMs: 20, keys: { hot: 3, many: 1 }, hotShare: 1, roundMs: 1_000 };
+
+/** Clients that read what others write, on both sides of a partition. */
+const READERS: Profile = {
+  ...PROFILE,
+  pauseMs: 20,
+  keys: { hot: 3, many: 1 },
+  hotShare: 1,
+  weights: { ...NOTHING, get: 70, put: 30 },
+};
 
 const STATEMENTS = "src/database/statements.ts";
 const WRITES = "src/batching/writes.ts";
@@ -137,9 +148,9 @@ export const MUTANTS: Mutant[] = [
       },
       {
         file: STATEMENTS,
-        text: 'if (changes.length === 1) return { name: "create", sql,',
+        text: 'return { name: "create", sql, params, writes: true, tag: "id" }',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the same
-        by: 'if (changes.length === 1) return { name: "create", sql: `${sql} ${LEAVE}`,',
+        by: 'return { name: "create", sql: `${sql} ${LEAVE}`, params, writes: true, tag: "id" }',
       },
     ],
     profile: { ...CROWD, weights: { ...NOTHING, get: 20, create: 20, cas: 30, keep: 10, delete: 10, release: 10 } },
@@ -180,6 +191,29 @@ export const MUTANTS: Mutant[] = [
       weights: { ...NOTHING, get: 30, put: 30, put_ttl: 30, create: 10 },
     },
     fault: LOAD,
+  },
+  {
+    name: "lease",
+    title: "a read is told however long ago its primary was known to be one",
+    replacements: [
+      {
+        file: "src/terms/terms.ts",
+        text: "return receivedAt < this.provenAt(tag)",
+        by: "return receivedAt > 0 || receivedAt < this.provenAt(tag)",
+      },
+    ],
+    profile: READERS,
+    fault: PART_VTGATE,
+  },
+  {
+    name: "wait",
+    title: "a server tells at once what a primary answers that it has not seen before",
+    replacements: [
+      { file: "src/terms/guard.ts", text: "let holdMs = terms.leaseMs;", by: "let holdMs = 0;" },
+      { file: "src/terms/guard.ts", text: "if (mark) holdMs = Math.max(holdMs, mark.leaseMs);", by: "" },
+    ],
+    profile: READERS,
+    fault: PART_VTGATE,
   },
 ];
 
