@@ -13,6 +13,7 @@ import { edge } from "./sections/edge.ts";
 import { expiry } from "./sections/expiry.ts";
 import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
+import { leases } from "./sections/leases.ts";
 import { lists } from "./sections/lists.ts";
 import { overload } from "./sections/overload.ts";
 import { reshard } from "./sections/reshard.ts";
@@ -23,7 +24,7 @@ import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
   ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, reshard, copy, edge },
-  ...{ telemetry, validate },
+  ...{ leases, telemetry, validate },
 };
 
 const args = {

@@ -1,16 +1,14 @@
 // What watching costs: servers over one cluster that count and log, that trace one request in a hundred besides, and that
 // do nothing of it, in turns.
 
-import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, barTable } from "../bars.ts";
-import { fillKeys } from "../fill.ts";
-import { find, type Measured, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
+import { find, type Measured, RATE_COLUMNS, rateCells } from "../measure.ts";
 import { findOha } from "../parts.ts";
 import { type Findings, figure, median, packageVersion, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { storeSystem } from "../store.ts";
 import { KEYS, OPERATIONS, type Operation, VALUE_BYTES } from "../system.ts";
+import { measureVariants, ratioOf } from "../turns.ts";
 
 const CONNECTIONS = 1_000;
 const OFF = "off";
@@ -28,19 +26,15 @@ export async function telemetry(rig: Rig): Promise<Findings> {
       [COUNTED]: {},
       [TRACED]: { KV_TRACE_RATIO: "0.01", OTEL_EXPORTER_OTLP_ENDPOINT: collector.url.href.replace(/\/$/, "") },
     };
-    const systems = await step("servers and their entries", async () => {
-      const servers = [];
-      for (const [name, environment] of Object.entries(environments)) {
-        // One that sweeps would be measured with what it sweeps for the others.
-        servers.push([name, await rig.startServer({ KV_SWEEP: "false", ...environment })] as const);
-      }
-      await fillKeys(rig);
-      return Promise.all(servers.map(([name, server]) => storeSystem(rig, server, name, CONNECTIONS)));
-    });
-    const measured = await measureAll(rig, systems);
+    const variants = Object.fromEntries(
+      Object.entries(environments).map(([name, environment]) => [name, { environment }]),
+    );
+    const measured = await measureVariants(rig, variants, [CONNECTIONS]);
+    const ratio = (operation: Operation, name: string) =>
+      ratioOf(measured, name, OFF, { connections: CONNECTIONS, operation });
     const bars = OPERATIONS.flatMap((operation) => [
-      atLeast(`${operation.toUpperCase()}/s, ${COUNTED}`, 0.97, ratio(measured, operation, COUNTED)),
-      atLeast(`${operation.toUpperCase()}/s, ${TRACED}`, 0.95, ratio(measured, operation, TRACED)),
+      atLeast(`${operation.toUpperCase()}/s, ${COUNTED}`, 0.97, ratio(operation, COUNTED)),
+      atLeast(`${operation.toUpperCase()}/s, ${TRACED}`, 0.95, ratio(operation, TRACED)),
     ]);
     const rows = Object.keys(environments).map((name) => [
       name,
@@ -65,13 +59,6 @@ export async function telemetry(rig: Rig): Promise<Findings> {
   } finally {
     collector.stop(true);
   }
-}
-
-/** Each round's, because what disturbs the machine then changes both figures of a ratio. */
-function ratio(measured: Measured[], operation: Operation, name: string): number {
-  const [own, off] = [find(measured, name, operation), find(measured, OFF, operation)];
-  const ratios = (own?.rounds ?? []).map(({ perSecond }, i) => perSecond / (off?.rounds[i]?.perSecond ?? Number.NaN));
-  return median(ratios);
 }
 
 function serverMicros(measured: Measured[], operation: Operation, name: string): number {
