@@ -62,8 +62,8 @@ export interface Suite {
 }
 
 /**
- * Starts everything, and stops what it has started where that fails. With `watch` the servers begin again whenever a file
- * of theirs is saved.
+ * Starts everything, and stops what it has started where that fails. With `watch` the servers on Bun, and the
+ * Worker, begin again whenever a file of theirs is saved.
  */
 export async function startSuite(signal: AbortSignal, { watch = false } = {}): Promise<Suite> {
   const stops: (() => Promise<void>)[] = [];
@@ -78,8 +78,9 @@ export async function startSuite(signal: AbortSignal, { watch = false } = {}): P
     stops.push(mysql.stop);
     const start = async (databaseUrl: string, port: number, program?: string) => {
       const environment = { DATABASE_URL: databaseUrl, PORT: String(watch ? port : 0) };
-      // wrangler watches by itself.
-      const server = await startServer(environment, program, watch && program !== WORKER ? ["--watch"] : []);
+      // wrangler watches by itself, and Deno's watcher goes on when what it watches has ended.
+      const isWatched = watch && program === undefined;
+      const server = await startServer(environment, program, isWatched ? ["--watch"] : []);
       stops.push(server.stop);
       return server;
     };
