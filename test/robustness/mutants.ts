@@ -209,7 +209,7 @@ export const MUTANTS: Mutant[] = [
     name: "wait",
     title: "a server tells at once what a primary answers that it has not seen before",
     replacements: [
-      { file: "src/terms/guard.ts", text: "let holdMs = terms.leaseMs;", by: "let holdMs = 0;" },
+      { file: "src/terms/guard.ts", text: "let { holdMs } = this.options;", by: "let holdMs = 0;" },
       { file: "src/terms/guard.ts", text: "if (mark) holdMs = Math.max(holdMs, mark.leaseMs);", by: "" },
     ],
     profile: READERS,
