@@ -1,6 +1,7 @@
 // The fences of a Worker's invocations. Each has one connection, which leads by vtgate's plan; what outlives it is data, and
 // no clock is to be trusted for a lease. So a read is told once a commit was acknowledged that was sent after it.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Database } from "../database/connect.ts";
 import type { Answered, Fence } from "../database/fence.ts";
@@ -15,6 +16,7 @@ import { Terms } from "./terms.ts";
 
 /** Rows of a shard that its reads write, so that invocations seldom wait for each other's locks. */
 const ROWS = 256;
+const LOOK_AGAIN_MS = 100;
 /** What a MySQL says to Vitess's own statements. */
 const SYNTAX_ERROR = "ER_PARSE_ERROR";
 
@@ -59,12 +61,16 @@ export class Invocations {
       const { key, writes } = answer;
       // All shards answer a scan together, and one of them is heard of.
       if (!key) return undefined;
-      if (!this.map)
-        return held(
-          look().then(() => pass(answer, deadline)),
-          writes,
-          deadline,
-        );
+      if (!this.map) {
+        const looked = async () => {
+          while (!this.map) {
+            if (performance.now() >= deadline) throw new StoreError("unavailable", "nobody knows the shards");
+            await look().catch(() => sleep(LOOK_AGAIN_MS));
+          }
+          await pass(answer, deadline);
+        };
+        return held(looked(), writes, deadline);
+      }
       if (this.map.shards === ONE_SHARD) return undefined;
       const shard = this.shardOf(key);
       const guard = guards.get(shard) ?? this.guardOf(shard, this.map.keys, database);
