@@ -10,7 +10,7 @@ import type { Rig } from "../rig.ts";
 import { KEYS, OPERATIONS, VALUE_BYTES } from "../system.ts";
 import { measureVariants, ratioOf, type Variant } from "../turns.ts";
 
-const CONNECTIONS = [1_000, 1];
+const [MANY, ONE] = [1_000, 1];
 const ON = "leases of 2 s";
 const OFF = "KV_READ_LEASE_MS=0";
 const BEFORE = "the version before";
@@ -23,24 +23,21 @@ export async function leases(rig: Rig): Promise<Findings> {
     [OFF]: { environment: { KV_READ_LEASE_MS: "0" } },
     [ON]: {},
   };
-  const measured = await measureVariants(rig, variants, CONNECTIONS);
+  const measured = await measureVariants(rig, variants, [MANY, ONE]);
   const others = Object.keys(variants).filter((name) => name !== ON);
   const bars = others.flatMap((other) =>
     OPERATIONS.flatMap((operation) => {
-      const [many, one] = CONNECTIONS.map((connections) => ({ connections, operation }));
+      const many = { connections: MANY, operation };
+      const one = { connections: ONE, operation };
       const name = operation.toUpperCase();
       return [
-        atLeast(`${name}/s against ${other}`, 0.97, ratioOf(measured, ON, other, many as never)),
-        atMost(
-          `${name}, one connection's median, against ${other}`,
-          1.1,
-          ratioOf(measured, ON, other, one as never, "p50Ms"),
-        ),
+        atLeast(`${name}/s against ${other}`, 0.97, ratioOf(measured, ON, other, many)),
+        atMost(`${name}, one connection's median, against ${other}`, 1.1, ratioOf(measured, ON, other, one, "p50Ms")),
       ];
     }),
   );
   const rows = Object.keys(variants).flatMap((name) =>
-    CONNECTIONS.map((connections) => [name, figure(connections), ...rateCells(measured, name, connections)]),
+    [MANY, ONE].map((connections) => [name, figure(connections), ...rateCells(measured, name, connections)]),
   );
   return {
     versions: { vitess: VITESS_VERSION, oha: versionOf(oha, /oha (\S+)/) },

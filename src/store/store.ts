@@ -13,6 +13,14 @@ export function entryKey(namespace: string, key: string): EntryKey {
   return Buffer.from(`${namespace}/${key}`, "latin1") as EntryKey;
 }
 
+/** No namespace of a client's holds a dot (NAMESPACE_PATTERN). */
+const LEASES = ".lease";
+
+/** The key of an entry of the servers' own, by which they agree on something: no client can name it. */
+export function leaseKey(name: string): EntryKey {
+  return entryKey(LEASES, name);
+}
+
 /** A key as something that a Map can compare. */
 export function keyName(key: Buffer): string {
   return key.toString("latin1");

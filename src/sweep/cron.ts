@@ -1,8 +1,8 @@
 // The sweep where nothing runs for long, as on Workers: all shards together for some seconds, and again a minute later.
 
 import type { ExpiredRows } from "../database/expired.ts";
-import type { Store } from "../store/store.ts";
-import { Lease, leaseKey } from "./lease.ts";
+import { leaseKey, type Store } from "../store/store.ts";
+import { Lease } from "./lease.ts";
 import { sweep } from "./loop.ts";
 
 /** Of a minute, so that one sweep is over before the next begins. */

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MODEL_NOW_MS, ModelStore } from "../store/model.ts";
-import { holderOf, Lease, leaseKey } from "./lease.ts";
+import { leaseKey } from "../store/store.ts";
+import { holderOf, Lease } from "./lease.ts";
 
 const TTL_MS = 10_000;
 const key = leaseKey("test");

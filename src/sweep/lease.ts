@@ -4,19 +4,11 @@
 // As with every lease, a holder that is stopped for long may wake up and not know yet that it has lost it. So whatever is
 // done under a lease must be harmless when two do it.
 
-import { type EntryKey, entryKey, type Store } from "../store/store.ts";
+import type { EntryKey, Store } from "../store/store.ts";
 import type { Version } from "../store/version.ts";
-
-/** No namespace of a client's holds a dot (NAMESPACE_PATTERN). */
-const NAMESPACE = ".lease";
 
 /** Bounds a call about a lease: a holder must not wait for longer than it has left. */
 export const LEASE_CALL_MS = 3_000;
-
-/** The entry of a lease. */
-export function leaseKey(name: string): EntryKey {
-  return entryKey(NAMESPACE, name);
-}
 
 /** Who holds a lease; null if nobody does. Throws `StoreError`. */
 export async function holderOf(store: Store, key: EntryKey): Promise<string | null> {

@@ -4,7 +4,8 @@ import pino from "pino";
 import type { ExpiredRows } from "../database/expired.ts";
 import { StoreError } from "../store/error.ts";
 import { ModelStore } from "../store/model.ts";
-import { holderOf, leaseKey } from "./lease.ts";
+import { leaseKey } from "../store/store.ts";
+import { holderOf } from "./lease.ts";
 import { sweepShard } from "./shard.ts";
 
 const key = leaseKey("test");

@@ -9,8 +9,8 @@ import type { DatabaseObserver } from "../database/observer.ts";
 import { keyOfShard, type Shards } from "../database/shards.ts";
 import { Table } from "../database/table.ts";
 import { urlOfShard } from "../database/url.ts";
-import type { EntryKey, Store } from "../store/store.ts";
-import { LEASE_CALL_MS, leaseKey } from "./lease.ts";
+import { type EntryKey, leaseKey, type Store } from "../store/store.ts";
+import { LEASE_CALL_MS } from "./lease.ts";
 
 /** One for the sweep's steps, the others for its lease and for questions about it. */
 const CONNECTIONS = 3;

@@ -6,15 +6,12 @@ import { type Statement, upsert } from "../database/statements.ts";
 import { Table } from "../database/table.ts";
 import { tagsIn, termFactsIn } from "../database/terms.ts";
 import { StoreError } from "../store/error.ts";
-import { type EntryKey, entryKey } from "../store/store.ts";
+import { type EntryKey, leaseKey } from "../store/store.ts";
 import { newRevision, newVersion } from "../store/version.ts";
 import type { Primary } from "./guard.ts";
 
-/** No namespace of a client's holds a dot. */
-const NAMESPACE = ".lease";
 /** A primary that can't be acknowledged waits without end; another connection may lead to the next one. */
 const STATEMENT_MS = 1_000;
-
 /** What whoever has written it leaves behind is swept. */
 const BEAT_TTL_MS = 3_600_000;
 
@@ -38,7 +35,7 @@ export class LeaseKeys {
     const id = `${shard} ${name}`;
     const known = this.known.get(id);
     if (known) return known;
-    const key = keyOfShard(shard, this.shards, (n) => entryKey(NAMESPACE, `${name}/${n}`));
+    const key = keyOfShard(shard, this.shards, (n) => leaseKey(`${name}/${n}`));
     this.known.set(id, key);
     return key;
   }
