@@ -3,7 +3,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { createConnection } from "mysql2/promise";
 import { EVENTUAL_MS } from "../src/terms/beats.ts";
-import { call, connectToTablet, freshKeyUrl, targets, until } from "./targets.ts";
+import { scrape } from "./scrape.ts";
+import { call, freshKeyUrl, targets, until } from "./targets.ts";
 
 /** For a machine that is busy with other things. */
 const SLACK_MS = 10_000;
@@ -22,19 +23,15 @@ async function applying(command: "START" | "STOP") {
 
 afterEach(() => applying("START"));
 
-/** Has replicas asked, of all shards, until each can tell how far behind it is. */
+/** Has replicas asked, of all shards, until each can tell how far behind it is: then the primaries are asked for nothing. */
 async function warm(namespace: string) {
-  const tells = async ({ mysqlSocket }: (typeof replicas)[number]) => {
-    const connection = await connectToTablet(mysqlSocket);
-    const [rows] = await connection.query("SELECT 1 FROM entries WHERE `key` LIKE '.lease/beat/%'");
-    connection.destroy();
-    return (rows as unknown[]).length > 0;
-  };
-  await call(`${namespace}?consistency=eventual`);
-  await until(
-    async () => (await Promise.all(replicas.map(tells))).every(Boolean),
-    "replicas tell how far behind they are",
-  );
+  const ofPrimaries = { tablet: "primary", statement: "scan" };
+  const scans = async () => (await scrape(base)).sum("kv_shard_statement_seconds_count", ofPrimaries);
+  await until(async () => {
+    const before = await scans();
+    await call(`${namespace}?consistency=eventual`);
+    return (await scans()) === before;
+  }, "replicas tell how far behind they are");
 }
 
 const read = async (url: string) => (await call(url)).text();
