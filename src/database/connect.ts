@@ -42,7 +42,10 @@ export interface ConnectOptions {
 }
 
 const CLOSE_TIMEOUT_MS = 2_000;
-/** A connection that was idle for longer is asked for a sign of life first: a NAT or a firewall may have forgotten it. */
+/**
+ * A connection that was idle for longer is asked for a sign of life first: a NAT or a firewall may have forgotten it, or
+ * a vtgate is about to end, which refuses that for longer than this (`--lameduck-period`).
+ */
 const TRUSTED_MS = 1_000;
 /** A server on the other side of the world answers in a third of it. */
 const PING_TIMEOUT_MS = 1_000;
