@@ -5,4 +5,6 @@ declare module "cloudflare:workers" {
   export const env: {
     HYPERDRIVE: { host: string; port: number; user: string; password: string; database: string };
   } & Record<string, unknown>;
+  /** Keeps the invocation that is at work alive after its answer, or without a client, until the promise settles. */
+  export function waitUntil(promise: Promise<unknown>): void;
 }

@@ -1,7 +1,7 @@
 // The entry on Cloudflare Workers: the same app, over one connection through Hyperdrive for each invocation; or an edge of
 // servers elsewhere, which then needs no database.
 
-import { env } from "cloudflare:workers";
+import { env, waitUntil } from "cloudflare:workers";
 import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
 import xxhash from "xxhash-wasm";
@@ -18,11 +18,6 @@ import { createForwarder } from "./forward/forward.ts";
 import { sweepForAWhile } from "./sweep/cron.ts";
 import { LEASE_CALL_MS } from "./sweep/lease.ts";
 import { type InvocationFence, Invocations } from "./terms/invocations.ts";
-
-interface InvocationContext {
-  /** Keeps the invocation alive after its answer, or without a client, until the promise settles. */
-  waitUntil(promise: Promise<unknown>): void;
-}
 
 /** What a call that is forwarded may take beyond its deadline, so that the answer of who has it comes first. */
 const FORWARD_SLACK_MS = 5_000;
@@ -92,21 +87,16 @@ const forwarder =
     // What a call may take there, and the way.
     timeoutMs: config.KV_DEADLINE_MS + FORWARD_SLACK_MS,
     bodyTimeoutMs: config.KV_BODY_MS,
+    waitUntil,
   });
 
-/** Stays alive until the answer is there, also without its client: others may wait for the same. */
-function forward(context: InvocationContext, answer: Promise<Response>): Promise<Response> {
-  context.waitUntil(answer.catch(() => {}));
-  return answer;
-}
-
 /** Gives `work` a connection, opened at its first statement and closed after it, without delaying its result. */
-function invoke<T>(context: InvocationContext, work: () => Promise<T>): Promise<T> {
+function invoke<T>(work: () => Promise<T>): Promise<T> {
   const url = hyperdriveUrl();
   const database = connect({ url, connections: 1, queueLimit: QUEUED_CALLS, disableEval: true });
   const fence = invocations?.begin(database, keyspaceOf(url));
   const result = invocation.run({ database, fence }, work);
-  context.waitUntil(result.catch(() => {}).then(() => database.close()));
+  waitUntil(result.catch(() => {}).then(() => database.close()));
   return result;
 }
 
@@ -117,12 +107,11 @@ function hyperdriveUrl(): string {
 }
 
 export default {
-  fetch: (request: Request, _: unknown, context: InvocationContext) =>
-    forwarder ? forward(context, forwarder.fetch(request)) : invoke(context, async () => app.fetch(request)),
+  fetch: (request: Request) => forwarder?.fetch(request) ?? invoke(async () => app.fetch(request)),
 
   /** By cron, each minute. */
-  scheduled: (_: unknown, __: unknown, context: InvocationContext) =>
-    invoke(context, async () => {
+  scheduled: () =>
+    invoke(async () => {
       if (forwarder || config.KV_SWEEP === "false") return;
       const swept = await sweepForAWhile(directStore(new Table(database), LEASE_CALL_MS), new ExpiredRows(database));
       if (swept) log.info(swept, "swept");

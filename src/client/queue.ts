@@ -38,21 +38,23 @@ export function createQueue(
     for (const call of waiting) call.wake?.();
   }
 
-  function lookLater(call: Call) {
-    new Promise<void>((resolve) => {
-      call.wake = resolve;
-    }).then(() => {
+  async function lookLater(call: Call) {
+    // One that was sent meanwhile may be answered before what it would send.
+    while (waiting.has(call)) {
       if (isChanged) flush();
-      if (waiting.has(call)) lookLater(call);
-    });
+      else
+        await new Promise<void>((resolve) => {
+          call.wake = resolve;
+        });
+    }
   }
 
   function dispatch(calls: Call[]) {
     for (const call of calls) {
-      const key = call.key;
-      if (key === undefined) continue;
+      const { key, isWrite } = call;
+      if (!key) continue;
       const counts = sent.get(key) ?? [0, 0];
-      const kind = call.isWrite ? 1 : 0;
+      const kind = isWrite ? 1 : 0;
       counts[kind]++;
       sent.set(key, counts);
       call.afterwards.push(() => {

@@ -37,6 +37,22 @@ describe("before one server", () => {
     expect(gets).toEqual(urls.map((_, i) => String(i)));
     expect(whole.requests.length).toBeLessThan(20);
   });
+
+  test("what is sent keeps its sender alive until all who share it are answered", async () => {
+    const alive: Promise<unknown>[] = [];
+    const forwarder = createForwarder({
+      ...{ urls: [whole.url], hash, timeoutMs: 5_000, bodyTimeoutMs: 5_000 },
+      waitUntil: (work) => alive.push(work),
+    });
+    const answers = Promise.all(
+      Array.from({ length: 20 }, (_, i) => forwarder.fetch(new Request(`http://edge.test/v1/kv/test/kept-alive-${i}`))),
+    );
+    await Bun.sleep(0);
+    expect(alive.length).toBeGreaterThan(0);
+    expect(alive.map((each) => Bun.peek.status(each))).toContain("pending");
+    await answers;
+    await Promise.all(alive);
+  });
 });
 
 describe("before slices", () => {

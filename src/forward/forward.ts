@@ -20,6 +20,8 @@ export interface ForwardOptions {
   timeoutMs: number;
   /** How long a body may take to arrive. */
   bodyTimeoutMs: number;
+  /** On Workers: keeps the invocation alive that is at work, until the promise settles. */
+  waitUntil?: (work: Promise<unknown>) => void;
   /** As the app has them. */
   partsOf?: (request: Request) => SentParts | undefined;
   urlsAsSent?: boolean;
@@ -37,11 +39,12 @@ export function createForwarder({
   hash,
   timeoutMs,
   bodyTimeoutMs,
+  waitUntil,
   partsOf,
   urlsAsSent,
 }: ForwardOptions): Forwarder {
   const slices = new Slices(urls, hash);
-  const together = new Together(slices, timeoutMs);
+  const together = new Together(slices, timeoutMs, waitUntil);
 
   /** The body is held in memory: it may have to be sent to another server, or in a batch. */
   function bodyOf(request: Request): Promise<Buffer> | undefined {

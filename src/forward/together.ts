@@ -24,6 +24,8 @@ export class Together {
   constructor(
     private readonly slices: Slices,
     private readonly timeoutMs: number,
+    /** Keeps the invocation alive that is at work. */
+    private readonly waitUntil: ((work: Promise<unknown>) => void) | undefined,
   ) {}
 
   /** Undefined where the request has to go alone: nothing was changed for it. Throws a StoreError where no answer came. */
@@ -53,10 +55,24 @@ export class Together {
     const known = this.clients.get(name);
     if (known) return known;
     const { timeoutMs } = this;
-    const client = createClient({ url, namespace, token, timeoutMs, retries: 0, maxRequests: REQUESTS });
+    const client = createClient({
+      ...{ url, namespace, token, timeoutMs, retries: 0, maxRequests: REQUESTS },
+      fetch: (input, init) => this.fetch(input, init as RequestInit & { signal: AbortSignal }),
+    });
     if (this.clients.size >= CLIENTS) this.clients.delete(this.clients.keys().next().value as string);
     this.clients.set(name, client);
     return client;
+  }
+
+  /**
+   * On Workers a request ends with the invocation that sends it, which may be over earlier than those of others for whom it
+   * was sent too: when it has its own answer, or its client has gone.
+   */
+  private fetch(input: Parameters<typeof fetch>[0], init: RequestInit & { signal: AbortSignal }): Promise<Response> {
+    // That is when the client has settled all calls of the request, or given them up.
+    const over = new Promise((resolve) => init.signal.addEventListener("abort", resolve, { once: true }));
+    this.waitUntil?.(over);
+    return fetch(input, init);
   }
 }
 
