@@ -26,8 +26,8 @@ export interface Filling {
   rows: number;
   keyOf: (row: number) => EntryKey;
   expiry: NewExpiry;
-  /** In place of the bench's value. */
-  value?: Buffer;
+  /** In place of the bench's value: one for all rows, or each row's own. */
+  value?: Buffer | ((row: number) => Buffer);
 }
 
 /** Puts the bench's value under all of the bench's keys. */
@@ -84,11 +84,12 @@ function* batches(
   const pending = new Map<string, Put[]>();
   for (let row = 0; row < rows; row++) {
     const key = keyOf(row);
+    const own = typeof value === "function" ? value(row) : value;
     const shard = shardOf(key);
     const puts = pending.get(shard) ?? [];
     pending.set(shard, puts);
-    puts.push({ key, revision: newRevision(newVersion()), expiry, content: { ...ENTRY, value } });
-    if (puts.length === STATEMENT_ROWS || puts.length * value.length >= BATCH_BYTES) {
+    puts.push({ key, revision: newRevision(newVersion()), expiry, content: { ...ENTRY, value: own } });
+    if (puts.length === STATEMENT_ROWS || puts.length * own.length >= BATCH_BYTES) {
       pending.delete(shard);
       yield puts;
     }

@@ -6,7 +6,9 @@ import { withLock } from "../vitess/support/lock.ts";
 import { main, option, Problem } from "./cli.ts";
 import { type Findings, report } from "./report.ts";
 import { Rig } from "./rig.ts";
+import { bytes } from "./sections/bytes.ts";
 import { calls } from "./sections/calls.ts";
+import { cold } from "./sections/cold.ts";
 import { compare } from "./sections/compare.ts";
 import { copy } from "./sections/copy.ts";
 import { edge } from "./sections/edge.ts";
@@ -15,6 +17,7 @@ import { footprint } from "./sections/footprint.ts";
 import { layers } from "./sections/layers.ts";
 import { leases } from "./sections/leases.ts";
 import { lists } from "./sections/lists.ts";
+import { million } from "./sections/million.ts";
 import { overload } from "./sections/overload.ts";
 import { reshard } from "./sections/reshard.ts";
 import { scale } from "./sections/scale.ts";
@@ -23,8 +26,8 @@ import { telemetry } from "./sections/telemetry.ts";
 import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
-  ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, reshard, copy, edge },
-  ...{ leases, telemetry, validate },
+  ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, bytes, cold, reshard, copy, edge },
+  ...{ leases, telemetry, million, validate },
 };
 
 const args = {

@@ -1,0 +1,168 @@
+// What a row takes on disk, in the binary log and in a statement, for values of several kinds, as they are and smaller:
+// compressed by a server, by InnoDB, or both; and after its table was built anew in the order of its keys.
+
+import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
+import { step } from "../../vitess/support/progress.ts";
+import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
+import { type Codec, codecs, dictionaryOf, PLAIN } from "../bytes/codecs.ts";
+import { json, random, text } from "../bytes/documents.ts";
+import { withCores } from "../cpu.ts";
+import { type Findings, figure, packageVersion, table } from "../report.ts";
+import type { Rig } from "../rig.ts";
+
+const DATABASE = "bench_bytes";
+/** Of each kind so many bytes. */
+const TOTAL = { bytes: 40e6, mostRows: 80_000 };
+const STATEMENT_ROWS = 250;
+/** Of the kind's values, so many are what a dictionary is made of, and none of them is stored. */
+const SAMPLES = 200;
+const TIMED = 2_000;
+
+const KINDS = [
+  { kind: "text", bytes: 1_000, make: text },
+  { kind: "JSON", bytes: 200, make: json },
+  { kind: "JSON", bytes: 1_000, make: json },
+  { kind: "JSON", bytes: 10_000, make: json },
+  { kind: "random", bytes: 1_000, make: random },
+];
+type Kind = (typeof KINDS)[number];
+/** InnoDB's own compression, beside the kind that the target has. */
+const TABLES = ["", "ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8", "ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=4"];
+const TARGET = KINDS[2] as Kind;
+
+interface Found {
+  kind: string;
+  codec: string;
+  table: string;
+  valueBytes: number;
+  storedBytes: number;
+  rowBytes: number;
+  rebuiltBytes: number;
+  logBytes: number;
+  statementBytes: number;
+  encodeMicros: number;
+  decodeMicros: number;
+  rowsPerSecond: number;
+  mysqldMicros: number;
+}
+
+export async function bytes(rig: Rig): Promise<Findings> {
+  const { tablets } = await rig.cluster();
+  const primary = tablets.find(({ role }) => role === "primary");
+  const connection = await createConnection({
+    ...{ socketPath: primary?.mysqlSocket, user: "vt_dba", multipleStatements: true },
+  });
+  const mysqlds = tablets.filter(({ shard }) => shard === primary?.shard).map(({ pids }) => pids.mysqld);
+  const found: Found[] = [];
+  try {
+    await connection.query(`CREATE DATABASE ${DATABASE}; USE ${DATABASE}`);
+    for (const kind of KINDS) {
+      const count = Math.min(TOTAL.mostRows, Math.floor(TOTAL.bytes / kind.bytes));
+      const values = Array.from({ length: count }, (_, i) => kind.make(i + SAMPLES, kind.bytes));
+      const samples = Array.from({ length: SAMPLES }, (_, i) => kind.make(i, kind.bytes));
+      for (const codec of codecs(dictionaryOf(samples))) {
+        const isTried = kind === TARGET && (codec === PLAIN || codec.name.includes("dictionary of 32"));
+        for (const format of isTried ? TABLES : TABLES.slice(0, 1)) {
+          rig.signal.throwIfAborted();
+          const title = `${kind.kind} of ${figure(kind.bytes)} B, ${codec.name} ${format}`;
+          found.push(await step(title, () => measure(connection, mysqlds, kind, values, codec, format)));
+        }
+      }
+    }
+  } finally {
+    await connection.query(`DROP DATABASE IF EXISTS ${DATABASE}`).finally(() => connection.destroy());
+  }
+  return {
+    versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
+    method: `Rows like the store's, with made-up values under keys in random order, in statements of ${STATEMENT_ROWS}, straight at the mysqld of a primary with two replicas. Bytes of a row are those of the table's file; rebuilt: after ALTER TABLE … FORCE, which writes the rows in the order of their keys. CPU of mysqlds is that of all three. A dictionary is made of ${SAMPLES} other values of the kind.`,
+    data: { found },
+    markdown: table(
+      [
+        ...["Values", "compressed", "of a value, B", "row, B", "rebuilt, B", "binary log, B", "statement, B"],
+        ...["encode, µs", "decode, µs", "rows/s", "mysqlds, µs a row"],
+      ],
+      found.map((each) => [
+        each.kind,
+        [each.codec, each.table.replace(/.*=(\d)$/, "InnoDB, $1 kB")].filter(Boolean).join("; "),
+        ...[each.storedBytes, each.rowBytes, each.rebuiltBytes, each.logBytes, each.statementBytes].map(figure),
+        ...[each.encodeMicros, each.decodeMicros, each.rowsPerSecond, each.mysqldMicros].map(figure),
+      ]),
+    ),
+  };
+}
+
+async function measure(
+  connection: Connection,
+  mysqlds: (number | null)[],
+  { kind, bytes }: Kind,
+  values: Buffer[],
+  codec: Codec,
+  format: string,
+): Promise<Found> {
+  const timed = values.slice(0, TIMED);
+  const [stored, encodeMicros] = timing(timed, codec.encode);
+  const [decoded, decodeMicros] = timing(stored, codec.decode);
+  if (decoded.some((value, i) => !value.equals(timed[i] as Buffer))) throw new Error(`${codec.name} is not exact`);
+  await connection.query(
+    `CREATE TABLE rows_of (\`key\` varbinary(577) NOT NULL PRIMARY KEY, version binary(16) NOT NULL, expires_at bigint, content_type varchar(255) NOT NULL, metadata varchar(1024), value mediumblob NOT NULL, value_bytes int unsigned GENERATED ALWAYS AS (LENGTH(value)) STORED, KEY (expires_at)) ${format}`,
+  );
+  const logBefore = await logPosition(connection);
+  const begun = performance.now();
+  let storedBytes = 0;
+  let statementBytes = 0;
+  const { cores } = await withCores({ mysqlds }, async () => {
+    for (let at = 0; at < values.length; at += STATEMENT_ROWS) {
+      const rows = values.slice(at, at + STATEMENT_ROWS).map((value, i) => {
+        const made = codec.encode(value);
+        // What does not become smaller stays as it is.
+        const kept = made.length < value.length ? made : value;
+        storedBytes += kept.length;
+        const key = `bench/${Bun.hash
+          .xxHash64(String(at + i))
+          .toString(16)
+          .padStart(16, "0")}`;
+        return `(x'${Buffer.from(key).toString("hex")}', RANDOM_BYTES(16), NULL, 'application/json', NULL, x'${kept.toString("hex")}')`;
+      });
+      const sql = `INSERT INTO rows_of (\`key\`, version, expires_at, content_type, metadata, value) VALUES ${rows.join()}`;
+      statementBytes += sql.length;
+      await connection.query<ResultSetHeader>(sql);
+    }
+    return { cpuSeconds: 0 };
+  });
+  const seconds = (performance.now() - begun) / 1e3;
+  const logBytes = (await logPosition(connection)) - logBefore;
+  const rowBytes = (await fileBytes(connection)) / values.length;
+  await connection.query("ALTER TABLE rows_of FORCE");
+  const rebuiltBytes = (await fileBytes(connection)) / values.length;
+  await connection.query("DROP TABLE rows_of");
+  const each = (total: number) => total / values.length;
+  return {
+    ...{ kind: `${kind} of ${figure(bytes)} B`, codec: codec.name, table: format, valueBytes: bytes },
+    ...{ storedBytes: each(storedBytes), rowBytes, rebuiltBytes, encodeMicros, decodeMicros },
+    ...{ logBytes: each(logBytes), statementBytes: each(statementBytes), rowsPerSecond: values.length / seconds },
+    mysqldMicros: ((cores.mysqlds ?? 0) * seconds * 1e6) / values.length,
+  };
+}
+
+/** The results, and the microseconds of one. */
+function timing(values: Buffer[], work: (value: Buffer) => Buffer): [Buffer[], number] {
+  for (const value of values) work(value);
+  const begun = performance.now();
+  const results = values.map(work);
+  return [results, ((performance.now() - begun) * 1e3) / values.length];
+}
+
+/** Bytes of the binary log, over all of its files. */
+async function logPosition(connection: Connection): Promise<number> {
+  const [files] = await connection.query<RowDataPacket[]>("SHOW BINARY LOGS");
+  return files.reduce((sum, { File_size }) => sum + Number(File_size), 0);
+}
+
+/** Once what has changed in memory has been written. */
+async function fileBytes(connection: Connection): Promise<number> {
+  await connection.query("FLUSH TABLES rows_of FOR EXPORT; UNLOCK TABLES");
+  const [[row]] = await connection.query<RowDataPacket[]>(
+    `SELECT file_size FROM information_schema.innodb_tablespaces WHERE name = '${DATABASE}/rows_of'`,
+  );
+  return Number(row?.file_size ?? row?.FILE_SIZE);
+}
