@@ -19,12 +19,15 @@ export interface AdmissionOptions {
 
 /** How often calls past their deadline are looked for. */
 const TICK_MS = 50;
+/** Between looks at all calls, for each of them: so that looking takes little of the time, however many wait. */
+const LOOK_MS_PER_CALL = 0.02;
 
 export class Admission {
   private calls = 0;
   private bytes = 0;
   /** In order of arrival, which is the order of their deadlines. */
   private arrivals: Call<unknown>[] = [];
+  private lookAt = Number.NEGATIVE_INFINITY;
   private readonly leave = (call: SettledCall, outcome: Outcome) => {
     this.calls -= 1;
     this.bytes -= call.bytes;
@@ -81,13 +84,24 @@ export class Admission {
   private tick() {
     const now = this.clock.now();
     // The last first: answering a call may start those that wait for it, which must have been answered by then.
-    for (let i = this.arrivals.findLastIndex((call) => call.deadline <= now); i >= 0; i--) {
-      (this.arrivals[i] as Call<unknown>).expire();
-    }
+    for (let i = this.lateAt(now) - 1; i >= 0; i--) (this.arrivals[i] as Call<unknown>).expire();
+    if (now < this.lookAt) return;
     // One that is stuck must not keep those behind it, and the values they were answered with, in memory.
     this.arrivals = this.arrivals.filter((call) => {
       if (call.isOver) call.expire();
       return !call.isOver;
     });
+    this.lookAt = now + this.arrivals.length * LOOK_MS_PER_CALL;
+  }
+
+  /** How many calls are past their deadline, which are the first. */
+  private lateAt(now: number): number {
+    let [least, most] = [0, this.arrivals.length];
+    while (least < most) {
+      const middle = (least + most) >> 1;
+      if ((this.arrivals[middle] as Call<unknown>).deadline <= now) least = middle + 1;
+      else most = middle;
+    }
+    return least;
   }
 }
