@@ -19,6 +19,7 @@ import { Table } from "./database/table.ts";
 import { Tables } from "./database/tables.ts";
 import { readTablets } from "./database/tablets.ts";
 import { keyspaceOf } from "./database/url.ts";
+import { KnownDictionaries, NamespaceDictionaries } from "./dictionaries/dictionaries.ts";
 import type { exchange } from "./exchange.ts";
 import { BATCH_BYTES } from "./limits.ts";
 import { listen } from "./listen.ts";
@@ -38,6 +39,9 @@ const IDLE_SLACK_SECONDS = 5;
 
 /** Beyond the drain, for the sweep: leases that it does not give back expire by themselves. */
 const SWEEP_END_MS = 500;
+
+/** A call that needs a dictionary still has time to be told that there is none. */
+const DICTIONARY_MS = 5_000;
 
 /** Whoever asks for a sign of life wants to know now. */
 const PING_MS = 2_000;
@@ -100,7 +104,10 @@ export async function serve(
       guards = new Guards({ connect: connections, shards, leaseMs: config.KV_READ_LEASE_MS, log });
       guards.begin();
     }
-    const opened = new Tables(connections, database, shards, (shard, type) => guards?.at(shard, type));
+    const DictionariesOf = config.KV_COMPRESS === "true" ? NamespaceDictionaries : KnownDictionaries;
+    // Past the lanes, because what is under way there may wait for a dictionary.
+    const dictionaries = new DictionariesOf(directStore(new Table(inNoShard), DICTIONARY_MS));
+    const opened = new Tables(connections, database, shards, (shard, type) => guards?.at(shard, type), dictionaries);
     tables = opened;
     const places: Places = {
       ...shards,

@@ -11,9 +11,11 @@ import { directStore, directStoreOver } from "./batching/direct.ts";
 import { readWorkerConfig } from "./config.ts";
 import { connect, type Database } from "./database/connect.ts";
 import { ExpiredRows } from "./database/expired.ts";
+import type { Fence } from "./database/fence.ts";
 import { ONE_SHARD } from "./database/shards.ts";
 import { Table } from "./database/table.ts";
 import { keyspaceOf } from "./database/url.ts";
+import { KnownDictionaries } from "./dictionaries/dictionaries.ts";
 import { createForwarder } from "./forward/forward.ts";
 import { sweepForAWhile } from "./sweep/cron.ts";
 import { LEASE_CALL_MS } from "./sweep/lease.ts";
@@ -50,10 +52,10 @@ const database: Database = {
   execute: (statement, timeoutMs) => current().database.execute(statement, timeoutMs),
   close: () => current().database.close(),
 };
-const table = new Table(database, database, {
-  packets: false,
-  pass: (answer, deadline) => current().fence?.pass(answer, deadline),
-});
+/** A Worker reads what servers have packed, and packs nothing. */
+const dictionaries = new KnownDictionaries(directStore(new Table(database), config.KV_DEADLINE_MS));
+const fence: Fence = { packets: false, pass: (answer, deadline) => current().fence?.pass(answer, deadline) };
+const table = new Table(database, database, fence, dictionaries);
 const store = directStoreOver(
   {
     // For lists, which vtgate has all shards answer together.

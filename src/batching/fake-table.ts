@@ -82,7 +82,7 @@ export class FakeTable {
         const row = this.rows.get(keyName(each));
         return row ? [[keyName(each), { revision: row.revision, expiresAtMs: row.expiresAtMs }] as const] : [];
       });
-      return { rows: new Map(found), clockMs: this.clockMs };
+      return { rows: new Map(found), large: new Set(), clockMs: this.clockMs };
     });
   }
   put(puts: Put[]) {

@@ -27,7 +27,7 @@ class FakeTable {
       const row = this.rows.get(keyName(key));
       return row ? [[keyName(key), row] as const] : [];
     });
-    return { rows: new Map(rows), clockMs: NOW };
+    return { rows: new Map(rows), large: new Set(), clockMs: NOW };
   }
   async changeTogether(changes: Change[]): Promise<boolean> {
     const fate = this.fates.shift() ?? "done";

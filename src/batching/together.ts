@@ -7,7 +7,7 @@
 
 import type { Change, StoredRow } from "../database/statements.ts";
 import type { Known, Table } from "../database/table.ts";
-import { BATCH_READ_BYTES, VALUE_BYTES_CEILING } from "../limits.ts";
+import { VALUE_BYTES_CEILING } from "../limits.ts";
 import { type Answer, decide, isLive, leaving, type Row } from "../store/decide.ts";
 import { StoreError } from "../store/error.ts";
 import { type EntryKey, keyName } from "../store/store.ts";
@@ -20,7 +20,6 @@ import {
   settleAll,
   type Transact,
   undone,
-  valueLength,
   type WriteCall,
 } from "./attempts.ts";
 import { type Batch, DONE, isUnknown, type Rest } from "./batch.ts";
@@ -118,16 +117,15 @@ async function isMade(table: Table, rows: Change[], deadline: number): Promise<b
 
 /** Whole values. Where not all of them fit one answer they are read one by one, and torn from one instant. */
 async function readAll(table: Table, keys: EntryKey[], deadline: number): Promise<{ known: Known; isTorn: boolean }> {
-  const share = Math.floor(BATCH_READ_BYTES / keys.length);
-  const known = await table.known(keys, share + 1, deadline);
-  const large = keys.filter((key) => valueLength(known.rows.get(keyName(key))?.content) > share);
-  for (const key of large) {
+  const known = await table.known(keys, VALUE_BYTES_CEILING, deadline);
+  for (const key of keys) {
+    if (!known.large.has(keyName(key))) continue;
     const name = keyName(key);
     const row = (await table.known([key], VALUE_BYTES_CEILING, deadline)).rows.get(name);
     if (row) known.rows.set(name, row);
     else known.rows.delete(name);
   }
-  return { known, isTorn: large.length > 0 };
+  return { known, isTorn: known.large.size > 0 };
 }
 
 /** The rows of some keys, as they are and as they become. */

@@ -10,7 +10,7 @@
 
 import type { Change, Put } from "../database/statements.ts";
 import type { Known, Table } from "../database/table.ts";
-import { BATCH_BYTES, BATCH_READ_BYTES } from "../limits.ts";
+import { BATCH_BYTES } from "../limits.ts";
 import { type Answer, decide, isBlind, isLive, type Write } from "../store/decide.ts";
 import { newRevision } from "../store/version.ts";
 import { attempt, rowOf, settle, settleAll, undone, valueLength, type WriteCall } from "./attempts.ts";
@@ -106,17 +106,13 @@ class WriteBatch {
 
   /** Decides on rows that are read with so many bytes of their values, or without them. */
   private async decideAll(groups: WriteCall[][], valueBytes: number | undefined): Promise<Rest<WriteCall>> {
-    const share = Math.floor(BATCH_READ_BYTES / groups.length);
-    const isCut = valueBytes !== undefined && valueBytes > share;
     let known: Known;
     try {
-      // One byte more tells a value that was cut off from one that just fits.
-      known = await this.table.known(keysOf(groups), isCut ? share + 1 : valueBytes, this.deadline);
+      known = await this.table.known(keysOf(groups), valueBytes, this.deadline);
     } catch (error) {
       return this.afterFailure(groups.flat(), error);
     }
-    const isLarge = ([first]: WriteCall[]) =>
-      isCut && groups.length > 1 && (known.rows.get((first as WriteCall).id)?.content?.value.length ?? 0) > share;
+    const isLarge = ([first]: WriteCall[]) => known.large.has((first as WriteCall).id);
     const { large = [], fitting = [] } = Object.groupBy(groups, (calls) => (isLarge(calls) ? "large" : "fitting"));
     const rest: WriteCall[] = [];
     const plans = fitting.flatMap((calls) => planOf(calls, known, rest) ?? []);

@@ -36,7 +36,7 @@ test.each([
   ["scan", statements.selectRange({ start: a, end: b, reverse: false, limit: 10 })],
   ["scan from the end", statements.selectRange({ start: a, end: b, reverse: true, limit: 10 })],
   ["update together", statements.updateTogether([change, { ...touch, key: b }])],
-  ["find contents", statements.selectContents([a, b], 21)],
+  ["find contents", statements.selectContents([a, b], 21, 100)],
   ["reclaim", statements.removeExpired([a, b])],
   ["find expired", statements.selectExpired(10, null)],
   ["find expired, behind another", statements.selectExpired(10, { key: a, atMs: 1 })],

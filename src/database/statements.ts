@@ -7,6 +7,7 @@
 
 import type { Content, EntryKey, NewExpiry } from "../store/store.ts";
 import type { Revision } from "../store/version.ts";
+import { IS_PACKED } from "./packed.ts";
 import { TAG, TAG_AS_ID, type TagPlace } from "./tag.ts";
 
 /** Text with its parameters, for one statement or for a packet of several. */
@@ -108,10 +109,11 @@ export function selectRows(keys: EntryKey[]): Statement {
   return tagged(read("find", rows, keys), `, ${CLOCK}`);
 }
 
-/** The same with their contents, with at most so many bytes of each value. */
-export function selectContents(keys: EntryKey[], valueBytes: number): Statement {
-  const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, content_type, metadata, LEFT(value, ?) AS value, NULL AS clock FROM entries`;
-  return tagged(read("find_contents", rows, keys, [valueBytes]), `, NULL, NULL, NULL, ${CLOCK}`);
+/** The same with their contents, with at most so many bytes of each value, or of each that is packed. */
+export function selectContents(keys: EntryKey[], valueBytes: number, packedBytes: number): Statement {
+  const value = `LEFT(value, IF(${IS_PACKED}, ?, ?)) AS value`;
+  const rows = `SELECT ${BY_KEY} \`key\` AS id, version, expires_at, content_type, metadata, ${value}, NULL AS clock FROM entries`;
+  return tagged(read("find_contents", rows, keys, [packedBytes, valueBytes]), `, NULL, NULL, NULL, ${CLOCK}`);
 }
 
 /** With locks, so as to wait for writers that are still at work. */

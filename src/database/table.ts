@@ -8,6 +8,7 @@ import { type Content, type Entry, type EntryInfo, type EntryKey, keyName } from
 import { type Revision, type Version, versionOf } from "../store/version.ts";
 import type { Database, Rows, Written } from "./connect.ts";
 import type { Fence } from "./fence.ts";
+import { type Dictionaries, describe, dictionariesOf, NO_DICTIONARIES, pack, type Stored, unpack } from "./packed.ts";
 import type { Change, Put, Range, Statement, StoredRow } from "./statements.ts";
 import * as statements from "./statements.ts";
 import { isCommit, tagsIn } from "./terms.ts";
@@ -33,7 +34,9 @@ export interface Reads {
 
 /** What writes are decided on. */
 export interface Known {
+  /** A row whose value did not fit its share of the answer has no content, though it was asked for: fewer keys would do. */
   rows: Map<string, StoredRow>;
+  large: Set<string>;
   /** Epoch milliseconds by the clock of the shard's primary. */
   clockMs: number;
 }
@@ -53,6 +56,8 @@ export class Table {
     private readonly anywhere: Database = database,
     /** What answers must pass, where primaries can be deposed without their knowledge, and replicas cut off. */
     private readonly fence?: Fence,
+    /** Without them values are written as they are, and those with a dictionary can't be read. */
+    private readonly dictionaries: Dictionaries = NO_DICTIONARIES,
   ) {}
 
   read<K extends keyof Reads>(kind: K, keys: EntryKey[], deadline: number): Promise<Found<Reads[K]>> {
@@ -62,12 +67,14 @@ export class Table {
 
   /** Values larger than their share of an answer are "large": fewer keys at once would do, and one alone always does. */
   private async entries(keys: EntryKey[], deadline: number): Promise<Found<Entry>> {
-    const valueBytes = Math.floor(BATCH_READ_BYTES / keys.length);
+    const share = shareOf(keys);
     // One byte more tells a value that was cut off from one that just fits.
-    const rows = await this.run<Rows>(statements.selectEntries(keys, valueBytes + 1, this.fence?.beat), keys, deadline);
+    const rows = await this.run<Rows>(statements.selectEntries(keys, share + 1, this.fence?.beat), keys, deadline);
+    const dictionaries = await dictionariesOf(rows as Stored[], this.dictionaries);
     return foundIn(rows, (row, version) => {
-      if (row.value.length > valueBytes) return "large";
-      return Object.assign(infoOf(row, version, row.value.length), { value: row.value as Buffer });
+      const info = infoOf(row, version, row.value.length);
+      if (row.value.length > share || info.valueBytes > share) return "large";
+      return Object.assign(info, { value: unpack(row as Stored, dictionaries) });
     });
   }
 
@@ -90,28 +97,32 @@ export class Table {
     return scanned.toSorted((a, b) => (range.reverse ? Buffer.compare(b.key, a.key) : Buffer.compare(a.key, b.key)));
   }
 
-  /** With `valueBytes` also contents, with so much of their values. */
+  /** With `valueBytes` also contents, with at least so much of their values, from the beginning. */
   async known(keys: EntryKey[], valueBytes: number | undefined, deadline: number): Promise<Known> {
+    const share = shareOf(keys);
     const statement =
-      valueBytes === undefined ? statements.selectRows(keys) : statements.selectContents(keys, valueBytes);
+      valueBytes === undefined
+        ? statements.selectRows(keys)
+        : statements.selectContents(keys, Math.min(valueBytes, share + 1), share + 1);
     const rows = await this.run<Rows>(statement, keys, deadline);
     const clock = rows.pop();
     // There are two clocks then, and each is good for its own rows only.
     if (rows.some(({ id }) => id === null)) throw new StoreError("unavailable", "rows of several shards");
-    return {
-      clockMs: Number(clock?.clock),
-      rows: new Map(
-        rows.map((row) => [
-          keyName(row.id),
-          { revision: hexOf(row.version), expiresAtMs: row.expires_at, content: contentOf(row) },
-        ]),
-      ),
-    };
+    const dictionaries = await dictionariesOf(rows as Stored[], this.dictionaries);
+    const known: Known = { clockMs: Number(clock?.clock), rows: new Map(), large: new Set() };
+    for (const row of rows) {
+      const name = keyName(row.id);
+      const isLarge = row.value !== undefined && bytesIn(row) > share;
+      if (isLarge) known.large.add(name);
+      const content = isLarge ? undefined : contentOf(row, dictionaries);
+      known.rows.set(name, { revision: hexOf(row.version), expiresAtMs: row.expires_at, content });
+    }
+    return known;
   }
 
   /** Writes the rows, whatever is there. */
   async put(puts: Put[], deadline: number): Promise<void> {
-    await this.run<Written>(statements.upsert(inOrder(puts)), keysOf(puts), deadline, this.anywhere);
+    await this.run<Written>(statements.upsert(this.packed(puts)), keysOf(puts), deadline, this.anywhere);
   }
 
   /** Deletes the rows, whatever is there. */
@@ -143,7 +154,7 @@ export class Table {
    */
   async change(changes: Change[], deadline: number): Promise<Map<string, Revision>> {
     const creates = changes[0]?.guard === null;
-    const statement = (creates ? statements.insert : statements.update)(inOrder(changes));
+    const statement = (creates ? statements.insert : statements.update)(this.packed(changes));
     const database = creates ? this.anywhere : this.database;
     if (statement.commitAt !== undefined) {
       const results = await this.run<[Written, Written, Rows, Written]>(statement, keysOf(changes), deadline, database);
@@ -166,7 +177,7 @@ export class Table {
    */
   async changeTogether(changes: Change[], deadline: number): Promise<boolean> {
     try {
-      await this.run(statements.updateTogether(inOrder(changes)), keysOf(changes), deadline);
+      await this.run(statements.updateTogether(this.packed(changes)), keysOf(changes), deadline);
       return true;
     } catch (error) {
       if (error instanceof StoreError && error.reason.startsWith(OUT_OF_RANGE)) return false;
@@ -195,6 +206,14 @@ export class Table {
 
   async ping(deadline: number): Promise<void> {
     await this.run<Rows>(statements.selectNothing(), [], deadline);
+  }
+
+  /** In the order of their keys. */
+  private packed<T extends Put | Change>(written: T[]): T[] {
+    return inOrder(written).map((each) => {
+      const { key, content } = each;
+      return content ? { ...each, content: pack(content, this.dictionaries.forValue(key, content)) } : each;
+    });
   }
 
   private async run<T>(statement: Statement, keys: EntryKey[], deadline: number, database = this.database): Promise<T> {
@@ -230,10 +249,11 @@ function stateOf<T>(row: Rows[number], read: () => T): T | "expired" {
   return row.ttl_ms !== null && row.ttl_ms <= 0 ? "expired" : read();
 }
 
-function infoOf(row: Rows[number], version: Version, valueBytes: number): EntryInfo {
+function infoOf(row: Rows[number], version: Version, storedBytes: number): EntryInfo {
+  const { contentType, valueBytes = storedBytes } = describe(row.content_type);
   return {
     version,
-    contentType: row.content_type,
+    contentType,
     metadata: row.metadata,
     valueBytes,
     expiry: row.expires_at === null ? null : { atMs: row.expires_at, ttlMs: row.ttl_ms },
@@ -241,8 +261,20 @@ function infoOf(row: Rows[number], version: Version, valueBytes: number): EntryI
 }
 
 /** Undefined where it was not asked for. */
-function contentOf({ content_type: contentType, metadata, value }: Rows[number]): Content | undefined {
-  return value === undefined ? undefined : { contentType, metadata, value };
+function contentOf(row: Rows[number], dictionaries: Map<string, Buffer>): Content | undefined {
+  if (row.value === undefined) return undefined;
+  const { contentType } = describe(row.content_type);
+  return { contentType, metadata: row.metadata, value: unpack(row as Stored, dictionaries) };
+}
+
+/** Of a row's value, as it is and as it was read: the larger one. */
+function bytesIn({ content_type, value }: Rows[number]): number {
+  return Math.max(value.length, describe(content_type).valueBytes ?? 0);
+}
+
+/** Of what a statement may return, each key's. */
+function shareOf(keys: EntryKey[]): number {
+  return Math.floor(BATCH_READ_BYTES / keys.length);
 }
 
 function revisionsIn(rows: Rows): Map<string, Revision> {

@@ -4,6 +4,7 @@
 import { type ConnectOptions, connect, type Database } from "./connect.ts";
 import type { Fence } from "./fence.ts";
 import { observed } from "./observed.ts";
+import { type Dictionaries, NO_DICTIONARIES } from "./packed.ts";
 import type { Shards } from "./shards.ts";
 import { Table } from "./table.ts";
 import { urlOfRange } from "./url.ts";
@@ -19,6 +20,7 @@ export class Tables {
     private readonly shards: Shards,
     /** What answers of a shard's primary, or its replicas, must pass. */
     private readonly fenceOf: (shard: string, type: "primary" | "replica") => Fence | undefined = () => undefined,
+    private readonly dictionaries: Dictionaries = NO_DICTIONARIES,
   ) {}
 
   at(shard: string, type: "primary" | "replica" = "primary"): Table {
@@ -29,7 +31,7 @@ export class Tables {
     const database = connect({ ...this.options, url: urlOfRange(this.options.url, shard, type) });
     const { observer } = this.options;
     const observe = (each: Database) => observed(each, { shard, type }, observer);
-    const table = new Table(observe(database), observe(this.anywhere), this.fenceOf(shard, type));
+    const table = new Table(observe(database), observe(this.anywhere), this.fenceOf(shard, type), this.dictionaries);
     this.open.set(name, { shard, database, table });
     return table;
   }

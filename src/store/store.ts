@@ -15,10 +15,16 @@ export function entryKey(namespace: string, key: string): EntryKey {
 
 /** No namespace of a client's holds a dot (NAMESPACE_PATTERN). */
 const LEASES = ".lease";
+const DICTIONARIES = ".dictionary";
 
 /** The key of an entry of the servers' own, by which they agree on something: no client can name it. */
 export function leaseKey(name: string): EntryKey {
   return entryKey(LEASES, name);
+}
+
+/** The key of an entry about how values are packed; nobody can name it either. */
+export function dictionaryKey(name: string): EntryKey {
+  return entryKey(DICTIONARIES, name);
 }
 
 /** A key as something that a Map can compare. */

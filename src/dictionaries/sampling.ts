@@ -1,0 +1,133 @@
+// Which of a namespace's values a dictionary is made of, and whether it is worth having.
+
+import { setImmediate } from "node:timers/promises";
+import { type Dictionary, LEAST_BYTES, pack } from "../database/packed.ts";
+
+/** Of the values, one in so many, because those that come together are often alike. */
+const EVERY = 4;
+const SAMPLES = 192;
+/** Of a larger value its beginning, where most of what is common stands. */
+const SAMPLE_BYTES = 1024;
+/** Bytes that are looked for in others, and the numbers of places where it is counted how many samples have them. */
+const STRETCH = 4;
+const SLOTS = 2 ** 18;
+const PIECE_BYTES = 128;
+/** Calls wait no longer than this for the making of a dictionary. */
+const TURN_MS = 2;
+/** What is common: of the samples so many have it, and such a share. */
+const COMMON = { least: 4, share: 0.03 };
+/** Deflate can point back so far, and each value costs the time to read it. */
+const DICTIONARY_BYTES = 8 * 1024;
+/** Samples that are not part of it, by which it is judged. */
+const JUDGES = 64;
+/** It must make values so much smaller than they are without it. */
+const WORTH = 0.85;
+
+export class Sampling {
+  readonly samples: Buffer[] = [];
+  private seen = 0;
+
+  take(value: Buffer) {
+    if (value.length < LEAST_BYTES || this.isEnough) return;
+    this.seen += 1;
+    // A copy, because the value may be a part of something larger.
+    if (this.seen % EVERY === 0) this.samples.push(Buffer.from(value.subarray(0, SAMPLE_BYTES)));
+  }
+
+  get isEnough(): boolean {
+    return this.samples.length >= SAMPLES;
+  }
+}
+
+/**
+ * What many samples have in common; undefined where others would gain too little by it. It is in the database for good, so
+ * what only a few values have is no part of it.
+ */
+export async function makeDictionary(samples: Buffer[]): Promise<Buffer | undefined> {
+  const judges = samples.slice(0, JUDGES);
+  const bytes = await commonParts(samples.slice(JUDGES));
+  const gained = packedBytes(judges, { id: "d", bytes }) / packedBytes(judges, "none");
+  return gained <= WORTH ? bytes : undefined;
+}
+
+/**
+ * Pieces of samples of which every stretch is in several samples, chosen one after the other by how many samples have what
+ * no piece before has (as zstd's COVER does); the best last, where deflate points to with least.
+ */
+async function commonParts(samples: Buffer[]): Promise<Buffer> {
+  const counts = countStretches(samples);
+  const least = Math.max(COMMON.least, samples.length * COMMON.share);
+  const isCommon = (sample: Buffer, at: number) => (counts[slotOf(sample, at)] as number) >= least;
+  const pieces = new Map<string, Buffer>();
+  for (const sample of samples) {
+    for (let at = 0; at + STRETCH <= sample.length; ) {
+      let end = at;
+      while (end - at < PIECE_BYTES && end + STRETCH <= sample.length && isCommon(sample, end)) end++;
+      if (end === at) at++;
+      else {
+        const piece = sample.subarray(at, end - 1 + STRETCH);
+        pieces.set(piece.toString("latin1"), piece);
+        at = end;
+      }
+    }
+  }
+  const chosen: Buffer[] = [];
+  let left = DICTIONARY_BYTES;
+  const worth = (piece: Buffer) => {
+    let sum = 0;
+    for (let at = 0; at + STRETCH <= piece.length; at++) sum += counts[slotOf(piece, at)] as number;
+    return sum / piece.length;
+  };
+  // What a piece is worth only falls, so whichever is the best by what it was worth before need be looked at only.
+  const queue = Array.from(pieces.values(), (piece) => ({ piece, worth: worth(piece) })).sort(
+    (a, b) => a.worth - b.worth,
+  );
+  let turnEndsAt = performance.now() + TURN_MS;
+  for (let best = queue.pop(); best && left > STRETCH; best = queue.pop()) {
+    if (performance.now() >= turnEndsAt) {
+      await setImmediate();
+      turnEndsAt = performance.now() + TURN_MS;
+    }
+    if (best.piece.length > left) continue;
+    const now = worth(best.piece);
+    if (now < least / 2) continue;
+    if (now < (queue.at(-1)?.worth ?? 0)) {
+      const at = queue.findLastIndex((each) => each.worth <= now) + 1;
+      queue.splice(at, 0, { piece: best.piece, worth: now });
+      continue;
+    }
+    chosen.push(best.piece);
+    left -= best.piece.length;
+    for (let at = 0; at + STRETCH <= best.piece.length; at++) counts[slotOf(best.piece, at)] = 0;
+  }
+  return Buffer.concat(chosen.reverse());
+}
+
+/** How many of the samples have each stretch of bytes. */
+function countStretches(samples: Buffer[]): Uint16Array {
+  const counts = new Uint16Array(SLOTS);
+  const lastIn = new Int32Array(SLOTS).fill(-1);
+  for (const [i, sample] of samples.entries()) {
+    for (let at = 0; at + STRETCH <= sample.length; at++) {
+      const slot = slotOf(sample, at);
+      if (lastIn[slot] === i) continue;
+      lastIn[slot] = i;
+      counts[slot] = (counts[slot] as number) + 1;
+    }
+  }
+  return counts;
+}
+
+/** Of a stretch: FNV-1a's, of which as many bits count as there are slots. */
+function slotOf(sample: Buffer, at: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = at; i < at + STRETCH; i++) hash = Math.imul(hash ^ (sample[i] as number), 0x01000193);
+  return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+}
+
+function packedBytes(values: Buffer[], dictionary: Dictionary | "none"): number {
+  return values.reduce(
+    (sum, value) => sum + pack({ value, contentType: "", metadata: null }, dictionary).value.length,
+    0,
+  );
+}
