@@ -102,6 +102,8 @@ export class Rig {
         DATABASE_URL: await this.urlFor(number),
         // Just below those of the cluster.
         PORT: String(portBase - 1 - number),
+        // One packs values and the other does not, so that rows are of both kinds.
+        KV_COMPRESS: String(number === 0),
       });
       this.servers.push(server);
       await server.start();
