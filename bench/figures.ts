@@ -123,7 +123,7 @@ const TABLES: Record<string, Excerpt | (() => string)> = {
     of: "capacity",
     under: "What each decision costs, against its alternative",
     columns: ["Chosen", "instead", "dollars a month more (range) as dollars a month more", "but"],
-    rows: ["3 tablets a shard", ["shards of 250 GB", "1000 GB"], "values in their rows", "a slice of servers"],
+    rows: ["values packed", "3 tablets a shard", "shards of 250 GB", "a slice of servers"],
   },
   alternatives: {
     of: "capacity",

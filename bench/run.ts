@@ -10,6 +10,7 @@ import { bytes } from "./sections/bytes.ts";
 import { calls } from "./sections/calls.ts";
 import { cold } from "./sections/cold.ts";
 import { compare } from "./sections/compare.ts";
+import { compression } from "./sections/compression.ts";
 import { copy } from "./sections/copy.ts";
 import { edge } from "./sections/edge.ts";
 import { expiry } from "./sections/expiry.ts";
@@ -26,7 +27,23 @@ import { telemetry } from "./sections/telemetry.ts";
 import { validate } from "./sections/validate.ts";
 
 const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
-  ...{ layers, compare, calls, scale, simulate, overload, expiry, lists, footprint, bytes, cold, reshard, copy, edge },
+  ...{
+    layers,
+    compare,
+    calls,
+    scale,
+    simulate,
+    overload,
+    expiry,
+    lists,
+    footprint,
+    bytes,
+    compression,
+    cold,
+    reshard,
+    copy,
+    edge,
+  },
   ...{ leases, telemetry, million, validate },
 };
 

@@ -1,6 +1,7 @@
 // Ways in which a server could make values smaller.
 
 import { deflateRawSync, inflateRawSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { deflate, inflate } from "../../src/database/deflate.ts";
 
 export interface Codec {
   name: string;
@@ -8,42 +9,51 @@ export interface Codec {
   decode: (stored: Buffer) => Buffer;
 }
 
+const MOST_BYTES = 64 * 1024;
+
 /** Bun takes it, and its types do not know. */
 type WithDictionary = { dictionary: Buffer } & object;
 
 export const PLAIN: Codec = { name: "as it is", encode: (value) => value, decode: (stored) => stored };
 
-/** With what other values of the same kind have in common, most of all at its end, which deflate can point to with least. */
-export function codecs(dictionary: Buffer): Codec[] {
-  const small = dictionary.subarray(-4 * 1024);
+export const OURS = "as servers pack them";
+
+/** With a dictionary of other values of the same kind, one after the other, and the one that servers make of them. */
+export function codecs(dictionary: Buffer, ours: Buffer | undefined): Codec[] {
   return [
     PLAIN,
     {
       name: "zstd",
-      encode: (value) => Buffer.from(Bun.zstdCompressSync(value, { level: 3 })),
-      decode: (stored) => Buffer.from(Bun.zstdDecompressSync(stored)),
+      encode: (value) => zstdCompressSync(value),
+      decode: (stored) => zstdDecompressSync(stored),
     },
     {
       name: "zstd, dictionary of 32 kB",
       encode: (value) => zstdCompressSync(value, { dictionary } as WithDictionary),
       decode: (stored) => zstdDecompressSync(stored, { dictionary } as WithDictionary),
     },
-    deflate("deflate", undefined),
-    deflate("deflate, dictionary of 4 kB", small),
-    deflate("deflate, dictionary of 32 kB", dictionary),
+    {
+      name: "deflate",
+      encode: (value) => deflateRawSync(value),
+      decode: (stored) => inflateRawSync(stored),
+    },
+    ...(ours
+      ? [
+          {
+            name: OURS,
+            encode: (value: Buffer) => deflate(value, ours),
+            decode: (stored: Buffer) => inflate(stored, ours, MOST_BYTES),
+          },
+        ]
+      : []),
+    {
+      name: "deflate, dictionary of 32 kB",
+      encode: (value) => deflate(value, dictionary),
+      decode: (stored) => inflate(stored, dictionary, MOST_BYTES),
+    },
   ];
 }
 
-function deflate(name: string, dictionary: Buffer | undefined): Codec {
-  const options = { level: 6, ...(dictionary && { dictionary }) };
-  return {
-    name,
-    encode: (value) => deflateRawSync(value, options),
-    decode: (stored) => inflateRawSync(stored, options),
-  };
-}
-
-/** Values of the kind, one after the other: not trained, which would leave out what is rare. */
 export function dictionaryOf(values: Buffer[], bytes = 32 * 1024): Buffer {
   return Buffer.concat(values).subarray(-bytes);
 }

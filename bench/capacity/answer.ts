@@ -5,6 +5,7 @@ import { seeded, triangular } from "../random.ts";
 import { type Alternative, alternativesTo } from "./alternatives.ts";
 import { type Chokepoint, chokepointsOf } from "./chokepoints.ts";
 import { type Meaning, meaningsOf } from "./concurrency.ts";
+import { DECISIONS, type Decision } from "./decisions.ts";
 import type { Inputs } from "./measured.ts";
 import { type Capacity, capacityOf, type Known } from "./model.ts";
 import { type Quantity, valuesOf } from "./quantity.ts";
@@ -36,6 +37,7 @@ export interface Answer {
   ranges: Record<string, Range>;
   meanings: Meaning[];
   chokepoints: Chokepoint[];
+  decisions: (Decision & { dollarsMore: Range })[];
   effects: Effect[];
   alternatives: Alternative[];
 }
@@ -52,6 +54,7 @@ export function answer(target: Target, design: Design, inputs: Inputs): Answer {
     ranges: rangesOf((drawn) => flat(capacityOf(target, design, drawn)), inputs),
     meanings: meaningsOf(target, design, known),
     chokepoints: chokepointsOf(target, design, known),
+    decisions: decisionsOf(target, design, inputs),
     effects: effectsOf(target, design, inputs),
     alternatives: alternativesTo(target, capacity, known),
   };
@@ -70,6 +73,18 @@ function rangesOf(ask: (known: Known) => Record<string, number>, inputs: Inputs)
   };
   const values = Object.entries(ask(valuesOf(inputs)));
   return Object.fromEntries(values.map(([name, value]) => [name, rangeOf(name, value)]));
+}
+
+/** Where the design has been chosen as it is by default: what the other choice would cost more. */
+function decisionsOf(target: Target, design: Design, inputs: Inputs) {
+  return DECISIONS.map((decision) => {
+    const more = (known: Known) => ({
+      dollars:
+        capacityOf(target, { ...design, ...decision.change }, known).dollars.total -
+        capacityOf(target, design, known).dollars.total,
+    });
+    return { ...decision, dollarsMore: rangesOf(more, inputs).dollars as Range };
+  });
 }
 
 /** What each input does to the cost by itself, from one end of its range to the other; the largest effects first. */

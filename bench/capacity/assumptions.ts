@@ -37,6 +37,9 @@ export const ASSUMPTIONS = {
     "µs/kB",
     "the same for writes, which are hex literals on the way and written by three servers to two logs and a table",
   ),
+  packedShare: assumed(0.4, [0.3, 0.6], "", "of a JSON value's bytes, what is stored, packed with a dictionary"),
+  packMicrosPerKb: assumed(30, [15, 60], "µs/kB", "of a server's CPU to pack a value"),
+  unpackMicrosPerKb: assumed(7, [4, 15], "µs/kB", "to unpack one"),
   fill: assumed(0.62, [0.58, 0.69], "", "of a page that holds small rows, which came in random order"),
   ttlIndexBytes: assumed(50, [42, 58], "B", "of a row with an expiry in the index of expiries"),
   plainIndexBytes: assumed(

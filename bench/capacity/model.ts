@@ -2,6 +2,7 @@
 // function, so that it can be asked again for each draw of the inputs and each other decision.
 
 import type { InputName } from "./measured.ts";
+import { storedBytesOf } from "./packing.ts";
 import { MONTH_HOURS, MONTH_SECONDS } from "./prices.ts";
 import type { Values } from "./quantity.ts";
 import { logBytesOf, type Storage, storageOf } from "./storage.ts";
@@ -164,13 +165,13 @@ export const CONNECTIONS = 32;
 
 function networkOf(target: Target, design: Design, known: Known, storage: Storage, traffic: Traffic) {
   const { readsPerSecond: reads, writesPerSecond: writes } = traffic;
-  const { valueBytes } = target;
-  const callers = (reads + writes) * (known.httpBytes + known.keyBytes + valueBytes);
+  const valueBytes = storedBytesOf(target, design, known);
+  const callers = (reads + writes) * (known.httpBytes + known.keyBytes + target.valueBytes);
   const read = known.keyBytes * HEX + known.statementBytes + valueBytes;
   const write = (known.keyBytes + valueBytes) * HEX + known.statementBytes;
   const statements = HOPS * (reads * read + writes * write);
-  const replication = writes * logBytesOf(target, known) * (design.replicas - 1);
-  const backup = storage.replicaBytes / (known.backupDays * 86_400) + writes * logBytesOf(target, known);
+  const replication = writes * logBytesOf(target, design, known) * (design.replicas - 1);
+  const backup = storage.replicaBytes / (known.backupDays * 86_400) + writes * logBytesOf(target, design, known);
   // A primary is in another zone than two thirds of the servers; replicas always are.
   const betweenZones = (statements / HOPS) * ((ZONES - 1) / ZONES) + replication;
   return { callers, statements, replication, backup, betweenZones };

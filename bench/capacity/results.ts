@@ -53,6 +53,7 @@ export function readResults() {
     overload: read("overload", overload),
     simulate: read("simulate", simulate),
     footprint: read("footprint", section),
+    bytes: read("bytes", section),
     reshard: read("reshard", section),
   };
 }

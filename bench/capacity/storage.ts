@@ -1,6 +1,7 @@
 // Bytes: what one entry takes on a tablet's disk, and all of them together.
 
 import { type InputName, ROW_OVERHEAD_BYTES } from "./measured.ts";
+import { storedBytesOf } from "./packing.ts";
 import type { Values } from "./quantity.ts";
 import type { Design, Target } from "./target.ts";
 import { rateOf } from "./traffic.ts";
@@ -33,10 +34,10 @@ const EXPIRY_BYTES = 8;
 export function storageOf(target: Target, design: Design, inputs: Values<InputName>): Storage {
   const { dataBytes, valueBytes, ttlShare } = target;
   const rows = dataBytes / (inputs.keyBytes + valueBytes);
-  const rowBytes = rowBytesOf(valueBytes, ttlShare, inputs);
+  const rowBytes = rowBytesOf(storedBytesOf(target, design, inputs), ttlShare, inputs);
   const indexBytes = ttlShare * inputs.ttlIndexBytes + (1 - ttlShare) * inputs.plainIndexBytes;
   const replicaBytes = rows * (rowBytes + indexBytes);
-  const loggedPerSecond = rateOf(target, inputs) * (1 - target.reads) * logBytesOf(target, inputs);
+  const loggedPerSecond = rateOf(target, inputs) * (1 - target.reads) * logBytesOf(target, design, inputs);
   const logBytes = loggedPerSecond * inputs.binlogHours * 3600 * design.replicas;
   const backups = (replicaBytes + loggedPerSecond * inputs.backupDays * 86_400) * inputs.backupsKept;
   return {
@@ -58,6 +59,6 @@ function rowBytesOf(value: number, ttlShare: number, inputs: Values<InputName>):
 }
 
 /** Bytes that a write puts into the binary log, which is also what each replica is sent. */
-export function logBytesOf({ valueBytes }: Target, inputs: Values<InputName>): number {
-  return inputs.keyBytes + inputs.contentTypeBytes + ROW_OVERHEAD_BYTES + valueBytes;
+export function logBytesOf(target: Target, design: Design, inputs: Values<InputName>): number {
+  return inputs.keyBytes + inputs.contentTypeBytes + ROW_OVERHEAD_BYTES + storedBytesOf(target, design, inputs);
 }

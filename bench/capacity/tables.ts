@@ -18,6 +18,8 @@ export function tables(answer: Answer): string {
     meaningTable(answer),
     "## Chokepoints, in the order in which a store meets them that grows evenly to this target",
     chokepointTable(answer),
+    "## What each decision costs, against its alternative",
+    decisionTable(answer),
     "## What moves the cost most",
     effectTable(answer),
     "## The same load elsewhere",
@@ -62,6 +64,7 @@ function sentence(target: Target, design: Design): string {
     `${percent(target.ttlShare)} of writes with a TTL`,
     `${design.replicas} tablets a shard`,
     `routing ${design.routing}`,
+    `packing ${design.packing}`,
   ].join(", ");
 }
 
@@ -148,6 +151,13 @@ function chokepointTable({ chokepoints }: Answer): string {
       ...[name, `${figure(begins)} ${unit}`, figure(target)],
       begins > target ? `not yet; ${remedy}` : remedy,
     ]),
+  );
+}
+
+function decisionTable({ decisions }: Answer): string {
+  return table(
+    ["Chosen", "instead", "dollars a month more (range)", "but"],
+    decisions.map(({ chosen, instead, dollarsMore, but }) => [chosen, instead, ranged(dollarsMore, dollars), but]),
   );
 }
 

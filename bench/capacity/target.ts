@@ -6,6 +6,7 @@ import { Problem } from "../cli.ts";
 
 export const MEANINGS = ["in-flight", "connections", "per-second"] as const;
 export const ROUTINGS = ["slices", "any"] as const;
+export const PACKINGS = ["dictionary", "none"] as const;
 
 export const DEFAULTS = {
   calls: "1e6",
@@ -19,6 +20,7 @@ export const DEFAULTS = {
   // One is copied, or restored, within hours.
   "shard-size": "250GB",
   routing: "slices",
+  packing: "dictionary",
 } as const;
 
 export type OptionName = keyof typeof DEFAULTS;
@@ -44,6 +46,8 @@ export interface Design {
   shardBytes: number;
   /** Whether a slice of the servers takes the calls of a slice of the shards, or any server those of any shard. */
   routing: (typeof ROUTINGS)[number];
+  /** How servers make values smaller, which are taken for JSON. */
+  packing: (typeof PACKINGS)[number];
 }
 
 const UNITS = {
@@ -83,6 +87,7 @@ const schema = z.object({
     .transform(Number),
   "shard-size": measure(UNITS.bytes, 1e9, 1e14, DEFAULTS["shard-size"]),
   routing: z.enum(ROUTINGS, `must be one of ${ROUTINGS.join(", ")}`),
+  packing: z.enum(PACKINGS, `must be one of ${PACKINGS.join(", ")}`),
 });
 
 /** Throws a Problem that names each wrong option in a sentence. */
@@ -105,6 +110,7 @@ export function readTarget(options: Record<OptionName, string>): { target: Targe
       replicas: data.replicas,
       shardBytes: data["shard-size"],
       routing: data.routing,
+      packing: data.packing,
     },
   };
 }

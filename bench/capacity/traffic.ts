@@ -6,6 +6,7 @@
 
 import { BATCH_BYTES, BATCH_READ_BYTES, LARGE_BATCH_ROWS } from "../../src/limits.ts";
 import type { InputName } from "./measured.ts";
+import { storedBytesOf } from "./packing.ts";
 import type { Values } from "./quantity.ts";
 import type { Design, Target } from "./target.ts";
 
@@ -66,7 +67,8 @@ type Calls = { reads: number; writes: number; expiries: number };
 
 /** How many servers it takes, and how many rows then meet in a statement. */
 function batchesOf(calls: Calls, target: Target, design: Design, inputs: Values<InputName>, shards: number) {
-  const { valueBytes, latencySeconds } = target;
+  const { latencySeconds } = target;
+  const valueBytes = storedBytesOf(target, design, inputs);
   const statementSeconds = Math.max(STATEMENT_SHARE * latencySeconds, inputs.readAloneMs / 1000);
   const connections = connectionsOf(target, calls.reads + calls.writes);
   const rows: Rows = { read: 1, write: 1 };
@@ -78,14 +80,14 @@ function batchesOf(calls: Calls, target: Target, design: Design, inputs: Values<
     rows.write = rowsOf((calls.writes / lanes) * statementSeconds, writeRowsMost(valueBytes, inputs.keyBytes));
     serverProcesses = Math.max(
       Math.ceil(connections / inputs.openFiles),
-      Math.ceil(serverCores(calls, rows, inputs) / inputs.coreSpeed / inputs.cpuFill),
+      Math.ceil(serverCores(calls, rows, target, design, inputs) / inputs.coreSpeed / inputs.cpuFill),
     );
   }
   return { serverProcesses, rows };
 }
 
-function coresOf(calls: Calls, rows: Rows, target: Target, { replicas }: Design, inputs: Values<InputName>) {
-  const kb = Math.max(0, target.valueBytes - MEASURED_VALUE_BYTES) / 1000;
+function coresOf(calls: Calls, rows: Rows, target: Target, design: Design, inputs: Values<InputName>) {
+  const kb = Math.max(0, storedBytesOf(target, design, inputs) - MEASURED_VALUE_BYTES) / 1000;
   // A fifth of a call's bytes are handled in each of five places: server, vtgate, vttablet, mysqld, and their kernels.
   const bytes = { read: (inputs.readMicrosPerKb * kb) / 5, write: (inputs.writeMicrosPerKb * kb) / 5 };
   const row = (kind: Kind, layer: "Gate" | "Tablet" | "Mysql") =>
@@ -94,11 +96,11 @@ function coresOf(calls: Calls, rows: Rows, target: Target, { replicas }: Design,
     (calls.reads * readMicros + calls.writes * writeMicros) / 1e6 / inputs.coreSpeed;
   const read = row("read", "Tablet") + row("read", "Mysql") + bytes.read;
   // Three tablets wrote what was measured.
-  const written = replicas / 3;
+  const written = design.replicas / 3;
   const write = (row("write", "Tablet") + row("write", "Mysql") + bytes.write) * written;
   const sweep = (calls.expiries * inputs.sweepRowMicros * written) / 1e6 / inputs.coreSpeed;
   return {
-    servers: serverCores(calls, rows, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),
+    servers: serverCores(calls, rows, target, design, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),
     gates: busy(row("read", "Gate"), row("write", "Gate")),
     tablets: busy(read, write) + sweep,
     primaries: busy(read, write * inputs.primaryWriteShare) + sweep * inputs.primaryWriteShare,
@@ -118,8 +120,17 @@ export function rateOf({ meaning, calls, latencySeconds }: Target, inputs: Value
 }
 
 /** Beyond values' bytes. */
-function serverCores(calls: Calls, rows: Rows, inputs: Values<InputName>): number {
+function serverCores(
+  calls: Calls,
+  rows: Rows,
+  { valueBytes }: Target,
+  { packing }: Design,
+  inputs: Values<InputName>,
+): number {
+  const packedKb = packing === "dictionary" ? valueBytes / 1000 : 0;
+  const codec = { read: inputs.unpackMicrosPerKb * packedKb, write: inputs.packMicrosPerKb * packedKb };
   const micros = (kind: Kind) =>
+    codec[kind] +
     inputs[`${kind}HttpMicros`] +
     inputs[`${kind}ClientRowMicros`] +
     inputs[`${kind}ClientStatementMicros`] / rows[kind];

@@ -33,12 +33,15 @@ export interface Told {
 /** Towards one server from one address: more make each search for a free port long. */
 const CONNECTIONS_PER_ADDRESS = 2_000;
 const OPENING_AT_ONCE = 64;
+const RETRY_MS = 50;
+/** The first call of each connection, by whose answer it is known to have been accepted. */
+const WELCOME = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 interface Held {
   number: number;
   socket: Socket<Held> | undefined;
   /** What it waits for. */
-  expects: "value" | "written" | "nothing";
+  expects: "value" | "written" | "welcome" | "nothing";
   key: string;
   /** An answer that has not come as a whole. */
   partial: Buffer | undefined;
@@ -47,6 +50,8 @@ interface Held {
 const options: CallerOptions = JSON.parse(process.argv[2] as string);
 const reader = new ResponseReader();
 const all: Held[] = [];
+let missing: Held[] = [];
+const onWelcome = new Map<Held, () => void>();
 let isCalling = false;
 let open = 0;
 let underWay = 0;
@@ -64,7 +69,7 @@ function send(held: Held, call: "get" | "put" | "check") {
   const { number } = held;
   held.key = call === "get" ? keyOf(number) : writtenKeyOf(number);
   held.expects = call === "put" ? "written" : "value";
-  const head = `${call === "put" ? "PUT" : "GET"} /v1/kv/bench/${held.key} HTTP/1.1\r\nHost: bench\r\n`;
+  const head = `${call === "put" ? "PUT" : "GET"} /v1/kv/bench/${held.key} HTTP/1.1\r\nHost: 127.0.0.1\r\n`;
   const text =
     call === "put"
       ? `${head}Content-Length: ${valueUnder(held.key).length}\r\n\r\n${valueUnder(held.key)}`
@@ -75,6 +80,12 @@ function send(held: Held, call: "get" | "put" | "check") {
 }
 
 function answeredBy(held: Held, chunk: Buffer) {
+  if (held.expects === "welcome") {
+    held.expects = "nothing";
+    open += 1;
+    onWelcome.get(held)?.();
+    return;
+  }
   const bytes = held.partial ? Buffer.concat([held.partial, chunk]) : chunk;
   if (!reader.feed(bytes)) {
     reader.reset();
@@ -99,11 +110,17 @@ function answeredBy(held: Held, chunk: Buffer) {
 const HANDLERS: SocketHandler<Held> = {
   open(socket) {
     socket.data.socket = socket;
-    open += 1;
-    onChange();
+    socket.data.expects = "welcome";
+    socket.write(WELCOME);
   },
   data: (socket, chunk) => answeredBy(socket.data, chunk),
   close({ data }) {
+    // A listener whose backlog is full lets go of what it has taken.
+    if (data.expects === "welcome") {
+      missing.push(data);
+      onWelcome.get(data)?.();
+      return;
+    }
     failed(`a connection was closed while it waited for ${data.expects}`);
     open -= 1;
     onChange();
@@ -116,17 +133,29 @@ async function openAll() {
   const addresses = Math.ceil(connections / CONNECTIONS_PER_ADDRESS);
   // Its own part of the loopback network.
   const network = 1 + Math.floor(first / connections);
-  let next = 0;
+  for (let index = 0; index < connections; index++) {
+    all.push({ number: first + index, socket: undefined, expects: "nothing", key: "", partial: undefined });
+  }
+  missing = all.toReversed();
   const work = async () => {
-    while (next < connections) {
-      const index = next++;
-      const held: Held = { number: first + index, socket: undefined, expects: "nothing", key: "", partial: undefined };
-      all.push(held);
-      const where = { hostname, port, localAddress: `127.0.${network}.${1 + (index % addresses)}` };
-      await Bun.connect({ ...where, data: held, socket: HANDLERS });
+    for (let held = missing.pop(); held; held = missing.pop()) {
+      const localAddress = `127.0.${network}.${1 + (held.number % addresses)}`;
+      try {
+        const welcome = new Promise<void>((resolve) => onWelcome.set(held as Held, resolve));
+        await Bun.connect({ hostname, port, localAddress, data: held, socket: HANDLERS } as never);
+        // Else the next would come faster than they are accepted.
+        await welcome;
+        onWelcome.delete(held);
+      } catch {
+        missing.push(held);
+        await Bun.sleep(RETRY_MS);
+      }
     }
   };
-  await Promise.all(Array.from({ length: OPENING_AT_ONCE }, work));
+  while (open < connections) {
+    await Promise.all(Array.from({ length: OPENING_AT_ONCE }, work));
+    await Bun.sleep(RETRY_MS);
+  }
 }
 
 /** Resolves once it is so. */

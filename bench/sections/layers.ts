@@ -147,7 +147,7 @@ class StubTable extends Table {
   ) {
     super({ execute: () => Promise.reject(new Error("this statement has no stub")), close: async () => {} });
     const row = () => ({ revision: newRevision(newVersion()), expiresAtMs: null });
-    this.rows = { rows: new Map(keys.map((key) => [keyName(key), row()])), clockMs: Date.now() };
+    this.rows = { rows: new Map(keys.map((key) => [keyName(key), row()])), large: new Set(), clockMs: Date.now() };
   }
 
   override async read<K extends keyof Reads>(_: K, keys: EntryKey[]) {
