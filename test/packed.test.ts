@@ -51,8 +51,8 @@ async function rowOf(key: string): Promise<[description: string, bytes: number]>
 
 beforeAll(async () => {
   [packing, plain] = await Promise.all([
+    startServer({ DATABASE_URL, KV_COMPRESS: "true" }),
     startServer({ DATABASE_URL }),
-    startServer({ DATABASE_URL, KV_COMPRESS: "false" }),
   ]);
   worker = await startWorkerd(DATABASE_URL);
   const kv = createClient({ url: packing.url, namespace });

@@ -40,8 +40,8 @@ export class Sampling {
 }
 
 /**
- * What many samples have in common; undefined where others would gain too little by it. It is in the database for good, so
- * what only a few values have is no part of it.
+ * What many samples have in common; undefined where others would gain too little by it. Of what only a few have nothing is
+ * in it but what is made of stretches that are common.
  */
 export async function makeDictionary(samples: Buffer[]): Promise<Buffer | undefined> {
   const judges = samples.slice(0, JUDGES);
