@@ -68,10 +68,11 @@ describe("the model", () => {
     expect(cost({ replicas: "5" })).toBeGreaterThan(usual.dollars.total);
     expect(cost({ latency: "10ms" })).toBeGreaterThan(usual.dollars.total);
     expect(cost({ routing: "any" })).toBeGreaterThan(usual.dollars.total);
+    expect(cost({ packing: "none" })).toBeGreaterThan(usual.dollars.total);
   });
 
   test("a value that does not fit a page beside another has pages of its own", () => {
-    const rowBytes = (value: string) => ask({ value }).storage.rowBytes;
+    const rowBytes = (value: string) => ask({ value, packing: "none" }).storage.rowBytes;
     expect(rowBytes("16000B")).toBeGreaterThan(16_384);
     expect(rowBytes("16000B")).toBeLessThan(2 * 16_384);
     expect(rowBytes("17kB")).toBeGreaterThan(2 * 16_384);
