@@ -15,6 +15,7 @@ import { call, connectToTablet, until } from "./targets.ts";
 
 const DATA = ["--data", OPERATIONS_DIR];
 /** New MySQL servers are started, on a machine that may be busy otherwise. */
+const ELECTED_MS = 150_000;
 const SLOW_MS = 300_000;
 /** Three tablets, or the shard could not go on without one of them. */
 const SHAPE = ["--shards", "1", "--tablets", "3", "--port-base", "18600"];
@@ -88,7 +89,8 @@ describe("a cluster in use", () => {
         undefined,
         async () => {},
       );
-      await until(async () => isServing(await status()), "there is a primary again, and a replica");
+      // As long as vtorc may take that meets a mysqld which is still recovering.
+      await until(async () => isServing(await status()), "there is a primary again, and a replica", ELECTED_MS);
       expect((await look("only-in-relay-logs")).slice(0, 2)).toEqual([200, "only-in-relay-logs"]);
     },
     SLOW_MS,
