@@ -15,8 +15,8 @@ import { call, connectToTablet, until } from "./targets.ts";
 
 const DATA = ["--data", OPERATIONS_DIR];
 /** New MySQL servers are started, on a machine that may be busy otherwise. */
-const ELECTED_MS = 150_000;
 const SLOW_MS = 300_000;
+const ELECTED_MS = 150_000;
 /** Three tablets, or the shard could not go on without one of them. */
 const SHAPE = ["--shards", "1", "--tablets", "3", "--port-base", "18600"];
 

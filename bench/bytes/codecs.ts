@@ -10,6 +10,7 @@ export interface Codec {
 }
 
 const MOST_BYTES = 64 * 1024;
+const DICTIONARY_BYTES = 32 * 1024;
 
 /** Bun takes it, and its types do not know. */
 type WithDictionary = { dictionary: Buffer } & object;
@@ -54,6 +55,7 @@ export function codecs(dictionary: Buffer, ours: Buffer | undefined): Codec[] {
   ];
 }
 
-export function dictionaryOf(values: Buffer[], bytes = 32 * 1024): Buffer {
-  return Buffer.concat(values).subarray(-bytes);
+/** The last of them, one after the other: as far as deflate can point back. */
+export function dictionaryOf(values: Buffer[]): Buffer {
+  return Buffer.concat(values).subarray(-DICTIONARY_BYTES);
 }

@@ -16,7 +16,7 @@ export interface CallerOptions {
 
 /**
  * `open`s all connections; `call`s on each, again and again until it is told to `finish` what is under way; `check`s each
- * key that it has written; `count`s what is under way. Each is answered by a `Told`.
+ * key that it has written. Each is answered by a `Told`.
  */
 export type Order = "open" | "call" | "finish" | "check";
 

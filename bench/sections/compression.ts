@@ -1,7 +1,6 @@
 // What it costs, and gains, that servers pack values: a server that does and one that does not, over one cluster, in turns.
 
 import { createConnection, type RowDataPacket } from "mysql2/promise";
-import { createClient } from "../../src/client/client.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, atMost, barTable } from "../bars.ts";
@@ -12,7 +11,7 @@ import { coresTable, measureAll, RATE_COLUMNS, rateCells } from "../measure.ts";
 import { findOha } from "../parts.ts";
 import { type Findings, figure, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { KEY_NAMES, KEYS, linesFile, OPERATIONS, type System } from "../system.ts";
+import { KEY_NAMES, KEYS, linesFile, OPERATIONS, putKeys, type System } from "../system.ts";
 import { ratioOf } from "../turns.ts";
 
 const [MANY, ONE] = [1_000, 1];
@@ -21,7 +20,6 @@ const OFF = "KV_COMPRESS=false";
 const VALUE_BYTES = 1_000;
 /** Of the bodies, of which each PUT takes one at random. */
 const BODIES = 5_000;
-const AT_ONCE = 100;
 
 export async function compression(rig: Rig): Promise<Findings> {
   const oha = await findOha(rig.signal);
@@ -37,7 +35,7 @@ export async function compression(rig: Rig): Promise<Findings> {
     const { url, pid } = await rig.startServer({ KV_SWEEP: "false", KV_COMPRESS: compress });
     const namespace = `compress-${compress}`;
     namespaces[name] = namespace;
-    await fill(`${name}: write ${figure(KEYS)} documents`, url, namespace, bodies);
+    await fill(`${name}: write ${figure(KEYS)} documents`, `${url}/v1/kv/${namespace}`, bodies, rig.signal);
     const urls = linesFile(
       rig,
       `${namespace}.urls`,
@@ -92,13 +90,12 @@ export async function compression(rig: Rig): Promise<Findings> {
 }
 
 /** Twice: of the first values a dictionary is made. */
-async function fill(title: string, url: string, namespace: string, bodies: string[]) {
-  const kv = createClient({ url, namespace });
+async function fill(title: string, url: string, bodies: string[], signal: AbortSignal) {
+  let next = 0;
+  const put = (key: string) => new Request(`${url}/${key}`, { method: "PUT", body: bodies[next++ % BODIES] });
   await step(title, async () => {
-    for (let i = 0; i < 2 * KEYS; i += AT_ONCE) {
-      const indexes = Array.from({ length: AT_ONCE }, (_, j) => i + j);
-      await Promise.all(indexes.map((at) => kv.put(KEY_NAMES[at % KEYS] as string, bodies[at % BODIES] as string)));
-    }
+    await putKeys(put, signal);
+    await putKeys(put, signal);
   });
 }
 
