@@ -75,7 +75,7 @@ const schema = z.object({
   KV_BATCH_ROWS: count(500, 5_000),
   KV_QUEUE_CALLS: count(20_000, 10_000_000),
   KV_QUEUE_BYTES: count(256 * 1024 * 1024, 64 * 1024 ** 3),
-  KV_COMPRESS: z.enum(["true", "false"]).default("false"),
+  KV_COMPRESS: z.enum(["true", "false"]).default("true"),
   KV_SWEEP: z.enum(["true", "false"]).default("true"),
   KV_TTL_JITTER: z
     .string()

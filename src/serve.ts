@@ -40,8 +40,8 @@ const IDLE_SLACK_SECONDS = 5;
 /** Beyond the drain, for the sweep: leases that it does not give back expire by themselves. */
 const SWEEP_END_MS = 500;
 
-/** A call that needs a dictionary still has time to be told that there is none. */
-const DICTIONARY_MS = 5_000;
+/** For each place where a dictionary may be, so that a call that needs one still has time to be told that it can't be had. */
+const DICTIONARY_MS = 2_000;
 
 /** Whoever asks for a sign of life wants to know now. */
 const PING_MS = 2_000;
@@ -106,8 +106,11 @@ export async function serve(
     }
     const DictionariesOf = config.KV_COMPRESS === "true" ? NamespaceDictionaries : KnownDictionaries;
     // Past the lanes, because what is under way there may wait for a dictionary.
-    const dictionaries = new DictionariesOf(directStore(new Table(inNoShard), DICTIONARY_MS));
-    const opened = new Tables(connections, database, shards, (shard, type) => guards?.at(shard, type), dictionaries);
+    const dictionaries = new DictionariesOf(directStore(new Table(inNoShard), DICTIONARY_MS), shards);
+    const opened = new Tables(connections, database, shards, {
+      fenceOf: (shard, type) => guards?.at(shard, type),
+      dictionariesOf: (shard) => dictionaries.at(shard),
+    });
     tables = opened;
     const places: Places = {
       ...shards,

@@ -53,7 +53,7 @@ const database: Database = {
   close: () => current().database.close(),
 };
 /** A Worker reads what servers have packed, and packs nothing. */
-const dictionaries = new KnownDictionaries(directStore(new Table(database), config.KV_DEADLINE_MS));
+const dictionaries = new KnownDictionaries(directStore(new Table(database), config.KV_DEADLINE_MS), ONE_SHARD).at("");
 const fence: Fence = { packets: false, pass: (answer, deadline) => current().fence?.pass(answer, deadline) };
 const table = new Table(database, database, fence, dictionaries);
 const store = directStoreOver(

@@ -2,12 +2,12 @@
 // and whatever writes do with them, they are what was written.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { RowDataPacket } from "mysql2/promise";
+import type { Connection, RowDataPacket } from "mysql2/promise";
 import { createClient } from "../src/client/client.ts";
 import { describe as describePacked } from "../src/database/packed.ts";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { startWorkerd } from "../vitess/run/workerd.ts";
-import { call, connectToPrimaryOf, rowKey, targets } from "./targets.ts";
+import { call, connectToPrimaryOf, connectToTablet, rowKey, targets, until } from "./targets.ts";
 
 const DATABASE_URL = targets.vitess.databaseUrl;
 const namespace = `packed-${Date.now()}`;
@@ -51,8 +51,8 @@ async function rowOf(key: string): Promise<[description: string, bytes: number]>
 
 beforeAll(async () => {
   [packing, plain] = await Promise.all([
-    startServer({ DATABASE_URL, KV_COMPRESS: "true" }),
     startServer({ DATABASE_URL }),
+    startServer({ DATABASE_URL, KV_COMPRESS: "false" }),
   ]);
   worker = await startWorkerd(DATABASE_URL);
   const kv = createClient({ url: packing.url, namespace });
@@ -137,6 +137,39 @@ test("a value that a server which packs nothing writes over a packed one is that
     expect((await put(packing, "over", record(5))).status).toBe(204);
     expect((await put(plain, "over", value)).status).toBe(204);
     for (const reader of [packing, plain, worker]) expect(await (await call(urlOf(reader, "over"))).text()).toBe(value);
+  }
+});
+
+test("each shard has its own copy of the dictionary, and any that is left will do", async () => {
+  const keys = Array.from({ length: 40 }, (_, i) => `copied-${i}`);
+  const writeAll = () => Promise.all(keys.map((key, i) => put(packing, key, record(i))));
+  // The first value in a shard has it get a copy.
+  await writeAll();
+  const id = describePacked((await rowOf("taught-1999"))[0]).codec as string;
+  const primaries = await Promise.all(
+    targets.vitess.status.tablets
+      .filter(({ role }) => role === "primary")
+      .map(({ mysqlSocket }) => connectToTablet(mysqlSocket)),
+  );
+  const prefix = `.dictionary/${id}/%`;
+  const copiesIn = async (primary: Connection) => {
+    const [rows] = await primary.query<RowDataPacket[]>("SELECT `key` FROM entries WHERE `key` LIKE ?", [prefix]);
+    return rows.length;
+  };
+  try {
+    for (const primary of primaries) await until(async () => (await copiesIn(primary)) > 0, "a copy in each shard");
+    await writeAll();
+    for (const key of keys) expect(describePacked((await rowOf(key))[0]).codec).toBe(id);
+    // As if all others had been restored to a moment before they had theirs.
+    for (const primary of primaries.slice(1)) await primary.query("DELETE FROM entries WHERE `key` LIKE ?", [prefix]);
+    const newcomer = await startServer({ DATABASE_URL, KV_COMPRESS: "false" });
+    try {
+      for (const [i, key] of keys.entries()) expect(await (await call(urlOf(newcomer, key))).text()).toBe(record(i));
+    } finally {
+      await newcomer.stop();
+    }
+  } finally {
+    for (const primary of primaries) primary.destroy();
   }
 });
 

@@ -2,7 +2,7 @@
 // compressed by a server, by InnoDB, or both; and after its table was built anew in the order of its keys.
 
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
-import { makeDictionary } from "../../src/dictionaries/sampling.ts";
+import { judge } from "../../src/dictionaries/sampling.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { type Codec, codecs, dictionaryOf, OURS, PLAIN } from "../bytes/codecs.ts";
@@ -61,7 +61,7 @@ export async function bytes(rig: Rig): Promise<Findings> {
       const count = Math.min(TOTAL.mostRows, Math.floor(TOTAL.bytes / kind.bytes));
       const values = Array.from({ length: count }, (_, i) => kind.make(i + SAMPLES, kind.bytes));
       const samples = Array.from({ length: SAMPLES }, (_, i) => kind.make(i, kind.bytes));
-      for (const codec of codecs(dictionaryOf(samples), await makeDictionary(samples))) {
+      for (const codec of codecs(dictionaryOf(samples), (await judge(samples, "none")).better)) {
         const isTried = kind === TARGET && (codec === PLAIN || codec.name === OURS);
         for (const format of isTried ? TABLES : TABLES.slice(0, 1)) {
           rig.signal.throwIfAborted();

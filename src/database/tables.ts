@@ -4,10 +4,17 @@
 import { type ConnectOptions, connect, type Database } from "./connect.ts";
 import type { Fence } from "./fence.ts";
 import { observed } from "./observed.ts";
-import { type Dictionaries, NO_DICTIONARIES } from "./packed.ts";
+import type { Dictionaries } from "./packed.ts";
 import type { Shards } from "./shards.ts";
 import { Table } from "./table.ts";
 import { urlOfRange } from "./url.ts";
+
+/** What is a shard's own. */
+export interface TableParts {
+  /** What answers of its primary, or its replicas, must pass. */
+  fenceOf?: (shard: string, type: "primary" | "replica") => Fence | undefined;
+  dictionariesOf?: (shard: string) => Dictionaries;
+}
 
 export class Tables {
   private readonly open = new Map<string, { shard: string; database: Database; table: Table }>();
@@ -18,9 +25,7 @@ export class Tables {
     /** Leads by vtgate's plan. */
     private readonly anywhere: Database,
     private readonly shards: Shards,
-    /** What answers of a shard's primary, or its replicas, must pass. */
-    private readonly fenceOf: (shard: string, type: "primary" | "replica") => Fence | undefined = () => undefined,
-    private readonly dictionaries: Dictionaries = NO_DICTIONARIES,
+    private readonly parts: TableParts = {},
   ) {}
 
   at(shard: string, type: "primary" | "replica" = "primary"): Table {
@@ -31,7 +36,9 @@ export class Tables {
     const database = connect({ ...this.options, url: urlOfRange(this.options.url, shard, type) });
     const { observer } = this.options;
     const observe = (each: Database) => observed(each, { shard, type }, observer);
-    const table = new Table(observe(database), observe(this.anywhere), this.fenceOf(shard, type), this.dictionaries);
+    const { fenceOf, dictionariesOf } = this.parts;
+    const fence = fenceOf?.(shard, type);
+    const table = new Table(observe(database), observe(this.anywhere), fence, dictionariesOf?.(shard));
     this.open.set(name, { shard, database, table });
     return table;
   }

@@ -1,10 +1,18 @@
-// Dictionaries over the model store: made once for a namespace, found by others, and never of other bytes.
+// Dictionaries over the model store, in four shards: made for a namespace, found by others, copied to each shard before a
+// row there can name them, replaced when values change, and never of other bytes.
 
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import type { Dictionary } from "../database/packed.ts";
+import { ONE_SHARD } from "../database/shards.ts";
 import { ModelStore } from "../store/model.ts";
-import { dictionaryKey, type EntryKey, entryKey } from "../store/store.ts";
+import { behindPrefix, dictionaryKey, type EntryKey, entryKey, keyName } from "../store/store.ts";
 import { KnownDictionaries, NamespaceDictionaries } from "./dictionaries.ts";
+
+const NAMES = ["-40", "40-80", "80-c0", "c0-"];
+const shardOf = (key: EntryKey) => NAMES[Number(Bun.hash(key) % 4n)] as string;
+const shards = { ...ONE_SHARD, names: () => NAMES, shardOf };
+const SHARD = "40-80";
 
 const key = (name: string, namespace = "ns"): EntryKey => entryKey(namespace, name);
 const content = (value: Buffer) => ({ value, contentType: "application/json", metadata: null });
@@ -20,55 +28,123 @@ const record = (i: number) =>
       }),
     ),
   );
+const line = (i: number) =>
+  content(
+    Buffer.from(
+      `${i}: it rained in the town by the river, and ${randomBytes(6).toString("hex")} stayed at home, where it was dry and warm and nobody knew what to do before the evening`,
+    ),
+  );
 
-/** Writes values until the namespace has a dictionary, or so many were written. */
-async function write(dictionaries: NamespaceDictionaries, make = record, count = 3_000, namespace = "ns") {
-  for (let i = 0; i < count; i++) {
-    const found = dictionaries.forValue(key(String(i), namespace), make(i));
-    if (found !== "none") return found;
-    if (i % 10 === 0) await Bun.sleep(0);
+/** Writes values until they are packed with another dictionary than before, or so many were written. */
+async function write(dictionaries: NamespaceDictionaries, make = record, before?: Dictionary) {
+  const { forValue } = dictionaries.at(SHARD);
+  for (let i = 0; i < 3_000; i++) {
+    const found = forValue(key(String(i)), make(i));
+    if (found !== "none" && found !== undefined && found.id !== before?.id) return found;
+    // A dictionary is made meanwhile, in turns.
+    if (i % 10 === 0) await Bun.sleep(1);
   }
-  return "none";
+  throw new Error("there is none");
+}
+
+async function copiesOf({ id }: Dictionary, store: ModelStore): Promise<EntryKey[]> {
+  const start = dictionaryKey(`${id}/`);
+  const range = { start, end: behindPrefix(start), order: "key", reverse: false, limit: 10 } as const;
+  return (await store.list(range)).entries.map((entry) => entry.key);
+}
+
+async function lose(dictionary: Dictionary, store: ModelStore, isLost = (_: EntryKey) => true) {
+  for (const copy of await copiesOf(dictionary, store)) if (isLost(copy)) await store.delete(copy);
 }
 
 test("a namespace of values that have much in common gets one, which others find and can read", async () => {
   const store = new ModelStore();
-  const made = await write(new NamespaceDictionaries(store));
-  if (made === "none" || made === undefined) throw new Error("there is none");
-  const other = new NamespaceDictionaries(store);
+  const made = await write(new NamespaceDictionaries(store, shards));
+  const other = new NamespaceDictionaries(store, shards).at(SHARD);
   expect(other.forValue(key("a"), record(1))).toBe("none");
   await Bun.sleep(0);
   expect(other.forValue(key("a"), record(1))).toEqual(made);
-  const reader = new KnownDictionaries(store);
+  const reader = new KnownDictionaries(store, shards).at(SHARD);
   expect(reader.forValue(key("a"), record(1))).toBeUndefined();
   expect(await reader.bytesOf(made.id)).toEqual(made.bytes);
   expect(reader.bytesOf(made.id)).toEqual(made.bytes);
 });
 
-test("two servers that make one at the same time have the same afterwards", async () => {
+test("each shard has its own copy before a value there is packed with it", async () => {
   const store = new ModelStore();
-  const servers = [new NamespaceDictionaries(store), new NamespaceDictionaries(store)];
-  const [one, other] = await Promise.all(servers.map((each) => write(each)));
-  expect(one).not.toBe("none");
-  expect(one).toEqual(other);
+  const dictionaries = new NamespaceDictionaries(store, shards);
+  const made = await write(dictionaries);
+  for (const shard of NAMES) {
+    const { forValue } = dictionaries.at(shard);
+    for (let i = 0; i < 5 && forValue(key("a"), record(1)) !== made; i++) await Bun.sleep(0);
+    expect(forValue(key("a"), record(1))).toBe(made);
+    expect((await copiesOf(made, store)).map(shardOf)).toContain(shard);
+  }
 });
 
-test("values that have nothing in common get none", async () => {
+test("a row can be read by its own shard's copy alone, and without it by any", async () => {
   const store = new ModelStore();
-  expect(await write(new NamespaceDictionaries(store), () => content(randomBytes(300)))).toBe("none");
+  const dictionaries = new NamespaceDictionaries(store, shards);
+  const made = await write(dictionaries);
+  await lose(made, store, (copy) => shardOf(copy) !== SHARD);
+  const bytesOf = (shard: string) => new KnownDictionaries(store, shards).at(shard).bytesOf(made.id);
+  expect(await bytesOf(SHARD)).toEqual(made.bytes);
+  for (const shard of [...NAMES, "of a map that is out of date"]) expect(await bytesOf(shard)).toEqual(made.bytes);
+  // And each shard has one again.
+  await Bun.sleep(0);
+  expect(new Set((await copiesOf(made, store)).map(shardOf))).toEqual(new Set(NAMES));
+  await lose(made, store);
+  expect(bytesOf(SHARD)).rejects.toMatchObject({ code: "unavailable" });
+});
+
+test("one whose bytes are not what they were is not believed", async () => {
+  const store = new ModelStore();
+  const made = await write(new NamespaceDictionaries(store, shards));
+  for (const copy of await copiesOf(made, store)) {
+    await store.put(copy, { ...content(Buffer.from("other")), expiry: "never" });
+  }
+  const reader = new KnownDictionaries(store, shards).at(SHARD);
+  expect(reader.bytesOf(made.id)).rejects.toMatchObject({ code: "unavailable" });
+});
+
+test("two servers that make one at the same time have the same afterwards", async () => {
+  const store = new ModelStore();
+  const servers = [new NamespaceDictionaries(store, shards), new NamespaceDictionaries(store, shards)];
+  const [one, other] = await Promise.all(servers.map((each) => write(each)));
+  expect(one).toEqual(other as Dictionary);
+});
+
+test("where values have become different, another one is made, and the one before stays", async () => {
+  const store = new ModelStore();
+  const before = await write(new NamespaceDictionaries(store, shards));
+  // As after a restart, which is when a server looks first.
+  const after = await write(new NamespaceDictionaries(store, shards), line, before);
+  expect((await store.get(dictionaryKey("of/ns")))?.value.toString()).toBe(after.id);
+  const reader = new KnownDictionaries(store, shards).at(SHARD);
+  expect(await reader.bytesOf(before.id)).toEqual(before.bytes);
+  expect(await reader.bytesOf(after.id)).toEqual(after.bytes);
+});
+
+test("one that is lost is replaced", async () => {
+  const store = new ModelStore();
+  const before = await write(new NamespaceDictionaries(store, shards));
+  await lose(before, store);
+  const after = await write(new NamespaceDictionaries(store, shards));
+  expect((await store.get(dictionaryKey("of/ns")))?.value.toString()).toBe(after.id);
+});
+
+test("values that become no smaller are soon not packed any more", async () => {
+  const { forValue } = new NamespaceDictionaries(new ModelStore(), shards).at(SHARD);
+  for (let i = 0; i < 1_000; i++) {
+    forValue(key(String(i)), content(randomBytes(300)));
+    if (i % 10 === 0) await Bun.sleep(0);
+  }
+  await Bun.sleep(10);
+  expect(forValue(key("a"), content(randomBytes(300)))).toBeUndefined();
 });
 
 test("entries of the servers' own are never packed", () => {
-  const dictionaries = new NamespaceDictionaries(new ModelStore());
-  expect(dictionaries.forValue(dictionaryKey("a"), record(1))).toBeUndefined();
-});
-
-test("one that is not there can be had later, and one that was changed never", async () => {
-  const store = new ModelStore();
-  const dictionaries = new KnownDictionaries(store);
-  expect(dictionaries.bytesOf("0123456789ab")).rejects.toMatchObject({ code: "unavailable" });
-  const made = await write(new NamespaceDictionaries(store));
-  if (made === "none" || made === undefined) throw new Error("there is none");
-  await store.put(dictionaryKey(made.id), { ...content(Buffer.from("other")), expiry: "never" });
-  expect(dictionaries.bytesOf(made.id)).rejects.toMatchObject({ code: "internal" });
+  const { forValue } = new NamespaceDictionaries(new ModelStore(), shards).at(SHARD);
+  expect(forValue(dictionaryKey("a"), record(1))).toBeUndefined();
+  expect(keyName(dictionaryKey("a")).startsWith(".")).toBe(true);
 });

@@ -20,8 +20,10 @@ const COMMON = { least: 4, share: 0.03 };
 const DICTIONARY_BYTES = 8 * 1024;
 /** Samples that are not part of it, by which it is judged. */
 const JUDGES = 64;
-/** It must make values so much smaller than they are without it. */
-const WORTH = 0.85;
+/** A dictionary must make values so much smaller than the one before, or none. */
+const BETTER = 0.85;
+/** Of values that are packed less well on average, most are tried in vain. */
+const SHRUNK = 0.95;
 
 export class Sampling {
   readonly samples: Buffer[] = [];
@@ -40,14 +42,19 @@ export class Sampling {
 }
 
 /**
- * What many samples have in common; undefined where others would gain too little by it. Of what only a few have nothing is
- * in it but what is made of stretches that are common.
+ * Whether values like the samples become smaller at all; and what many of them have in common, where the others become
+ * smaller by it than with the dictionary of now. Of what only a few have nothing is in it but what is made of stretches
+ * that are common.
  */
-export async function makeDictionary(samples: Buffer[]): Promise<Buffer | undefined> {
+export async function judge(
+  samples: Buffer[],
+  now: Dictionary | "none",
+): Promise<{ shrinks: boolean; better?: Buffer }> {
   const judges = samples.slice(0, JUDGES);
   const bytes = await commonParts(samples.slice(JUDGES));
-  const gained = packedBytes(judges, { id: "d", bytes }) / packedBytes(judges, "none");
-  return gained <= WORTH ? bytes : undefined;
+  const [asTheyCome, packed] = [packedBytes(judges, undefined), packedBytes(judges, now)];
+  if (packedBytes(judges, { id: "d", bytes }) <= BETTER * packed) return { shrinks: true, better: bytes };
+  return { shrinks: packed < SHRUNK * asTheyCome };
 }
 
 /**
@@ -125,7 +132,7 @@ function slotOf(sample: Buffer, at: number): number {
   return (hash ^ (hash >>> 15)) & (SLOTS - 1);
 }
 
-function packedBytes(values: Buffer[], dictionary: Dictionary | "none"): number {
+function packedBytes(values: Buffer[], dictionary: Dictionary | "none" | undefined): number {
   return values.reduce(
     (sum, value) => sum + pack({ value, contentType: "", metadata: null }, dictionary).value.length,
     0,
