@@ -7,7 +7,7 @@ import { valuesOf } from "../capacity/quantity.ts";
 import { simulateLoad } from "../generators.ts";
 import { type Findings, figure, median, packageVersion, percent, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { costsOf, type Kind } from "../simulation/costs.ts";
+import { costsOf, type Kind, type Slowness } from "../simulation/costs.ts";
 import { onMachine, type RigOptions, simulateRig, slownessFrom } from "../simulation/rig.ts";
 
 /** Of the load simulator's workloads, the share of reads. */
@@ -38,8 +38,13 @@ const load = (shards: number, workload: Load["workload"], connections: number, v
   ...{ shards, workload, connections, valueBytes },
 });
 
-/** One of reads alone and one of writes alone, which tell how fast the machine is today. */
-const CALIBRATIONS: Record<Kind, Load> = { read: load(2, "c", 256), write: load(2, "write", 256) };
+/** Loads of reads alone and of writes alone, by few and by many, which tell how fast the machine is today. */
+const CALIBRATIONS = [
+  { kind: "read", name: "few", load: load(2, "c", 32) },
+  { kind: "read", name: "many", load: load(2, "c", 2_000) },
+  { kind: "write", name: "few", load: load(2, "write", 16) },
+  { kind: "write", name: "many", load: load(2, "write", 2_000) },
+] as const;
 /** The machine's speed changes from one minute to the next. */
 const CALIBRATION_ROUNDS = 3;
 
@@ -68,14 +73,17 @@ const SEED = 1;
 
 export async function validate(rig: Rig): Promise<Findings> {
   const measure = measureWith(rig);
-  const rates: Record<Kind, number[]> = { read: [], write: [] };
+  const rates = CALIBRATIONS.map((): number[] => []);
   for (let round = 1; round <= CALIBRATION_ROUNDS; round++) {
-    for (const kind of ["read", "write"] as const) rates[kind].push((await measure(CALIBRATIONS[kind])).perSecond);
+    for (const [i, each] of CALIBRATIONS.entries()) rates[i]?.push((await measure(each.load)).perSecond);
   }
-  const calibration = (kind: Kind) => ({ options: rigOf(CALIBRATIONS[kind]), perSecond: median(rates[kind]) });
+  const calibration = (kind: Kind, name: string) => {
+    const i = CALIBRATIONS.findIndex((each) => each.kind === kind && each.name === name);
+    return { options: rigOf(CALIBRATIONS[i]?.load as Load), perSecond: median(rates[i] as number[]) };
+  };
   const known = valuesOf(readInputs());
-  const calibrations = { read: calibration("read"), write: calibration("write") };
-  const slowness = slownessFrom(calibrations, costsOf(known), SEED);
+  const ofKind = (kind: Kind) => ({ few: calibration(kind, "few"), many: calibration(kind, "many") });
+  const slowness = slownessFrom({ read: ofKind("read"), write: ofKind("write") }, costsOf(known), SEED);
   // All of them, before anything is known.
   const predictions = LOADS.map((each) => {
     const costs = onMachine(costsOf(known, each.valueBytes), slowness);
@@ -104,10 +112,14 @@ export async function validate(rig: Rig): Promise<Findings> {
   ];
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `\`npm run load\`: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each. The model's costs are those of the other results, times ${figure(slowness.read)} for reads and ${figure(slowness.write)} for writes, as the medians of ${CALIBRATION_ROUNDS} rounds of two loads beside these have shown: ${titleOf(CALIBRATIONS.read)}, ${titleOf(CALIBRATIONS.write)}.`,
+    method: `\`npm run load\`: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each. The model's costs are those of the other results, times ${timesOf(slowness.read)} for reads and ${timesOf(slowness.write)} for writes, as the medians of ${CALIBRATION_ROUNDS} rounds of loads beside these have shown: ${CALIBRATIONS.map((each) => titleOf(each.load)).join("; ")}.`,
     data: { slowness, rates, validated, summary, bars },
     markdown: [resultTable(validated), "## Bars", barTable(bars)].join("\n\n"),
   };
+}
+
+function timesOf({ statement, call }: Slowness): string {
+  return `${figure(statement)} for each statement and ${figure(call)} for each call`;
 }
 
 function titleOf({ shards, workload, connections, valueBytes }: Load): string {

@@ -94,7 +94,7 @@ function ofLoadSimulator({ simulate }: Results, costs: Costs, seed: number): Cas
   const pure = (kind: Kind) => {
     const found = cases.find(({ isCalibration, measured }) => isCalibration && measured.kind === kind);
     if (!found) throw new Error(`bench/results/simulate.json has no workload of ${kind}s alone`);
-    return { options: found.options, perSecond: found.measured.perSecond };
+    return { many: { options: found.options, perSecond: found.measured.perSecond } };
   };
   const then = onMachine(costs, slownessFrom({ read: pure("read"), write: pure("write") }, costs, seed));
   return cases.map((each) => ({ ...each, costs: then }));

@@ -59,17 +59,23 @@ export function costsOf(inputs: Values<InputName>, valueBytes = MEASURED_VALUE_B
   };
 }
 
-/** All that is computed for a kind of call takes so many times as long. */
-export function slower(costs: KindCosts, times: number): KindCosts {
+/** How many times as long things take as the costs say: what is done once a statement, and what is done for each call. */
+export interface Slowness {
+  statement: number;
+  call: number;
+}
+
+export function slower(costs: KindCosts, { statement, call }: Slowness): KindCosts {
+  const slowed = (cost: Cost) => ({ statement: cost.statement * statement, row: cost.row * call });
   return {
-    request: costs.request * times,
-    answer: costs.answer * times,
-    client: scaled(costs.client, times),
-    gate: scaled(costs.gate, times),
-    primary: scaled(costs.primary, times),
-    replicas: scaled(costs.replicas, times),
-    beside: costs.beside * times,
-    waiting: costs.waiting,
+    request: costs.request * call,
+    answer: costs.answer * call,
+    client: slowed(costs.client),
+    gate: slowed(costs.gate),
+    primary: slowed(costs.primary),
+    replicas: slowed(costs.replicas),
+    beside: costs.beside * statement,
+    waiting: costs.waiting * statement,
   };
 }
 

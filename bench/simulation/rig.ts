@@ -2,7 +2,7 @@
 
 import { newHistogram, percentileMs, record } from "../load/tally.ts";
 import { seeded } from "../random.ts";
-import { type Costs, type Kind, slower } from "./costs.ts";
+import { type Costs, type Kind, type Slowness, slower } from "./costs.ts";
 import { Events } from "./events.ts";
 import { Processor } from "./processor.ts";
 import { DEFAULT_SERVER, Server } from "./server.ts";
@@ -31,7 +31,7 @@ const WARMUP_SECONDS = 0.5;
 const SECONDS = 1.5;
 const ROUNDS = 3;
 const LEAST_PER_SECOND = 15_000;
-const SLOWNESS = { least: 0.3, most: 4, halvings: 9 };
+const SLOWNESS = { least: 0.2, most: 5, halvings: 9, rounds: 3 };
 
 export function simulateRig(options: RigOptions, costs: Costs, seed: number): RigResult {
   const events = new Events();
@@ -76,29 +76,46 @@ export function simulateRig(options: RigOptions, costs: Costs, seed: number): Ri
 }
 
 /** Costs on a machine on which reads, and writes, take so many times as long. */
-export function onMachine(costs: Costs, slowness: Record<Kind, number>): Costs {
+export function onMachine(costs: Costs, slowness: Record<Kind, Slowness>): Costs {
   return { ...costs, read: slower(costs.read, slowness.read), write: slower(costs.write, slowness.write) };
 }
 
+/** A load of one kind of call, and what was measured of it. */
+export interface Calibration {
+  options: RigOptions;
+  perSecond: number;
+}
+
 /**
- * The machine's speed changes from hour to hour. Two loads, of reads and of writes alone, tell how slow it was: with what
- * this returns the simulation has the throughput that was measured for them.
+ * The machine's speed changes from hour to hour, and not of everything alike. A load of one kind with many connections
+ * tells how slow calls were, and one with few, whose statements have few rows, how slow statements were: with what this
+ * returns the simulation has the throughput that was measured for them. Without the one with few, both were alike.
  */
 export function slownessFrom(
-  loads: Record<Kind, { options: RigOptions; perSecond: number }>,
+  loads: Record<Kind, { many: Calibration; few?: Calibration }>,
   costs: Costs,
   seed: number,
-) {
-  const find = (kind: Kind) => {
-    let [low, high] = [SLOWNESS.least, SLOWNESS.most];
-    for (let i = 0; i < SLOWNESS.halvings; i++) {
-      const middle = Math.sqrt(low * high);
-      const { options, perSecond } = loads[kind];
-      const simulated = simulateRig(options, onMachine(costs, { read: middle, write: middle }), seed);
-      if (simulated.perSecond[kind] > perSecond) low = middle;
-      else high = middle;
+): Record<Kind, Slowness> {
+  const find = (kind: Kind): Slowness => {
+    const { many, few } = loads[kind];
+    const fit = ({ options, perSecond }: Calibration, slownessAt: (times: number) => Slowness): Slowness => {
+      let [low, high] = [SLOWNESS.least, SLOWNESS.most];
+      for (let i = 0; i < SLOWNESS.halvings; i++) {
+        const middle = Math.sqrt(low * high);
+        const slowness = slownessAt(middle);
+        const simulated = simulateRig(options, onMachine(costs, { read: slowness, write: slowness }), seed);
+        if (simulated.perSecond[kind] > perSecond) low = middle;
+        else high = middle;
+      }
+      return slownessAt(Math.sqrt(low * high));
+    };
+    let slowness = fit(many, (times) => ({ statement: times, call: times }));
+    for (let round = 0; few && round < SLOWNESS.rounds; round++) {
+      const { call } = slowness;
+      const { statement } = fit(few, (times) => ({ statement: times, call }));
+      slowness = fit(many, (times) => ({ statement, call: times }));
     }
-    return Math.sqrt(low * high);
+    return slowness;
   };
   return { read: find("read"), write: find("write") };
 }
