@@ -40,6 +40,22 @@ export const ASSUMPTIONS = {
   packedShare: assumed(0.4, [0.3, 0.6], "", "of a JSON value's bytes, what is stored, packed with a dictionary"),
   packMicrosPerKb: assumed(30, [15, 60], "µs/kB", "of a server's CPU to pack a value"),
   unpackMicrosPerKb: assumed(7, [4, 15], "µs/kB", "to unpack one"),
+  coldShare: assumed(
+    0.9,
+    [0.5, 0.98],
+    "",
+    "of calls are about a row that is in no buffer pool: no key is called often",
+  ),
+  coldReadMicros: assumed(30, [10, 100], "µs", "of mysqld's CPU to fetch the row of a read from disk"),
+  coldWriteMicros: assumed(100, [30, 300], "µs", "the same for a write, in three mysqlds, which also write the page"),
+  coldReadPages: assumed(1, [1, 2], "", "pages that a read of such a row fetches from disk"),
+  coldWritePages: assumed(4, [3, 9], "", "the same for a write, in three mysqlds"),
+  hostPages: assumed(
+    300_000,
+    [100_000, 1_000_000],
+    "/s",
+    "of 16 kB, that such a machine's disks read at random places",
+  ),
   fill: assumed(0.62, [0.58, 0.69], "", "of a page that holds small rows, which came in random order"),
   ttlIndexBytes: assumed(50, [42, 58], "B", "of a row with an expiry in the index of expiries"),
   plainIndexBytes: assumed(

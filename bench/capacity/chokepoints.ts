@@ -3,6 +3,7 @@
 import { shardNames } from "../../vitess/topology/settings.ts";
 import { CONNECTIONS, capacityOf, type Known } from "./model.ts";
 import type { Design, Target } from "./target.ts";
+import type { Traffic } from "./traffic.ts";
 
 export interface Chokepoint {
   name: string;
@@ -125,6 +126,13 @@ export function chokepointsOf(target: Target, design: Design, known: Known): Cho
       remedy: "more shards",
     },
     {
+      name: "rows from disk: the disks of a machine, which has several tablets",
+      unit: "pages/s a machine",
+      begins: known.hostPages,
+      target: pagesOf(traffic, design, known) / capacity.hosts.tablets,
+      remedy: "machines with less disk each; memory for more of the data",
+    },
+    {
       name: "the sweep of a shard, beside its calls",
       unit: "expiring rows/s a shard",
       begins: known.sweepRowsPerSecond,
@@ -133,6 +141,12 @@ export function chokepointsOf(target: Target, design: Design, known: Known): Cho
     },
   ];
   return chokepoints.sort((a, b) => a.begins / a.target - b.begins / b.target);
+}
+
+/** Pages that all disks read in a second. */
+function pagesOf({ readsPerSecond, writesPerSecond }: Traffic, { replicas }: Design, known: Known): number {
+  const written = (writesPerSecond * known.coldWritePages * replicas) / 3;
+  return known.coldShare * (readsPerSecond * known.coldReadPages + written);
 }
 
 /** How many shards vitess/topology/topology.ts can name. */

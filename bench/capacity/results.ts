@@ -54,6 +54,7 @@ export function readResults() {
     simulate: read("simulate", simulate),
     footprint: read("footprint", section),
     bytes: read("bytes", section),
+    cold: read("cold", section),
     reshard: read("reshard", section),
   };
 }

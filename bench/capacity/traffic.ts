@@ -94,10 +94,12 @@ function coresOf(calls: Calls, rows: Rows, target: Target, design: Design, input
     inputs[`${kind}Statement${layer}Micros`] / rows[kind] + inputs[`${kind}Row${layer}Micros`] + bytes[kind];
   const busy = (readMicros: number, writeMicros: number) =>
     (calls.reads * readMicros + calls.writes * writeMicros) / 1e6 / inputs.coreSpeed;
-  const read = row("read", "Tablet") + row("read", "Mysql") + bytes.read;
+  // What the other costs were measured of was in memory.
+  const cold = { read: inputs.coldShare * inputs.coldReadMicros, write: inputs.coldShare * inputs.coldWriteMicros };
+  const read = row("read", "Tablet") + row("read", "Mysql") + bytes.read + cold.read;
   // Three tablets wrote what was measured.
   const written = design.replicas / 3;
-  const write = (row("write", "Tablet") + row("write", "Mysql") + bytes.write) * written;
+  const write = (row("write", "Tablet") + row("write", "Mysql") + bytes.write + cold.write) * written;
   const sweep = (calls.expiries * inputs.sweepRowMicros * written) / 1e6 / inputs.coreSpeed;
   return {
     servers: serverCores(calls, rows, target, design, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),

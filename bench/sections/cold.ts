@@ -12,7 +12,7 @@ import { httpLoad, type Load } from "../generators.ts";
 import { coresTable, type Measured, measureAll } from "../measure.ts";
 import { findOha } from "../parts.ts";
 import { uniform } from "../random.ts";
-import { type Findings, figure, packageVersion, table, versionOf } from "../report.ts";
+import { type Findings, figure, median, packageVersion, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { linesFile, type Operation, type System } from "../system.ts";
 
@@ -22,7 +22,10 @@ const POOL_MB = 128;
 const TIMES_MEMORY = 10;
 /** As a row of such a value was measured; how much larger the data is than memory is told as it comes out. */
 const ROW_BYTES = 1_853;
-const CONNECTIONS = [1, 1_000];
+const MANY = 1_000;
+const CONNECTIONS = [1, MANY];
+const WARM = "in memory";
+const COLD = "from disk";
 /** So few that their pages stay in memory, and as many of all as the load generator can choose from. */
 const CHOSEN = { warm: 2_000, cold: 250_000 };
 
@@ -101,15 +104,25 @@ async function measure(rig: Rig, cluster: ClusterStatus, oha: string): Promise<F
   const [warm, all] = [names(CHOSEN.warm), names(CHOSEN.cold)];
   const measured = await measureAll(
     rig,
-    CONNECTIONS.flatMap((connections) => [
-      system("in memory", warm, connections),
-      system("from disk", all, connections),
-    ]),
+    CONNECTIONS.flatMap((connections) => [system(WARM, warm, connections), system(COLD, all, connections)]),
   );
+  const more = (operation: Operation) => {
+    const [inMemory, fromDisk] = [WARM, COLD].map((name) => mysqldMicros(measured, operation, name));
+    return (fromDisk ?? []).map((micros) => Math.max(0, micros - median(inMemory ?? [])));
+  };
+  const pages = (operation: Operation) => [disks[`${operation} ${COLD} ${MANY}`]?.pagesRead ?? 0];
+  // Named as the inputs of the capacity model that they replace.
+  const inputs = {
+    ...{ coldReadMicros: more("get"), coldWriteMicros: more("put") },
+    ...{ coldReadPages: pages("get"), coldWritePages: pages("put") },
+  };
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2"), oha: versionOf(oha, /oha (\S+)/) },
     method: `${figure(rows)} rows with values of ${figure(VALUE_BYTES)} bytes, ${figure(times)} times what the primaries' buffer pools hold; keys chosen uniformly at random, ${figure(CHOSEN.warm)} of them or ${figure(CHOSEN.cold)}. Reads and writes of disks are those of all mysqlds together, which don't use the kernel's cache; the median of ${rig.options.rounds} rounds.`,
-    data: { measured, disks, times },
+    data: {
+      inputs: Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, { values }])),
+      ...{ measured, disks, times },
+    },
     markdown: [
       table(
         ["Call, connections", "/s", "p50 ms", "p99 ms", "pages read", "bytes read", "bytes written"],
@@ -122,6 +135,14 @@ async function measure(rig: Rig, cluster: ClusterStatus, oha: string): Promise<F
       coresTable(measured),
     ].join("\n\n"),
   };
+}
+
+/** Of CPU for a call, of all mysqlds, in each round. */
+function mysqldMicros(measured: Measured[], operation: Operation, name: string): number[] {
+  const found = measured.find(
+    (each) => each.operation === operation && each.system === name && each.connections === MANY,
+  );
+  return (found?.rounds ?? []).map(({ cores, perSecond }) => (1e6 * (cores.mysqlds as number)) / perSecond);
 }
 
 function titleOf({ operation, system, connections }: Measured): string {

@@ -43,20 +43,20 @@ export async function overload(rig: Rig): Promise<Findings> {
   const over = await phase(`${TIMES} times that`, { ...much, seconds: 2 * seconds });
   const after = await phase("after", { ...normal, seconds: RECOVERY_SECONDS, warmup: 0 });
   const refusing = await phase("all turned away", { ...much, url: full.url, rate: over.refused }, full);
-  const phases = [peak, before, over, after, refusing];
+  const phases = [peak, before, over, after];
   const refusalMicros = (1e6 * (refusing.cores.server as number)) / refusing.refused;
   const bars = judge({ peak, before, over, after }, refusalMicros);
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
     method: `YCSB's workload A with the load simulator, on the same cores as all else. First as many calls as ${figure(CONNECTIONS)} connections can make one after the other; then ${NORMAL} times as many per second, ${TIMES} times as many over ${figure(OVERLOAD_CONNECTIONS)} connections with KV_QUEUE_CALLS=${QUEUE_CALLS}, and at once the same as before. Latencies of accepted calls, from when each was due. What is left for accepted calls is the CPU of the server and the cluster without that of refusals: ${figure(refusalMicros)} µs of the server for each, as a server shows that has room for one call.`,
-    data: { phases, refusalMicros, bars },
+    data: { phases, refusing, refusalMicros, bars },
     markdown: [
       table(
         [
           ...["Load", "offered/s", "accepted/s", "turned away/s", "p50 ms", "p99 ms", "server's memory, most MB"],
           ...["cores: simulator", "server", "cluster"],
         ],
-        phases.map(({ name, offered, accepted, refused, p50Ms, p99Ms, memoryMb, cores }) => [
+        [...phases, refusing].map(({ name, offered, accepted, refused, p50Ms, p99Ms, memoryMb, cores }) => [
           ...[name, ...[offered, accepted, refused, p50Ms, p99Ms, memoryMb.most].map(figure)],
           ...[cores["load generator"], cores.server, clusterCores(cores)].map(figure),
         ]),
