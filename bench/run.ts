@@ -20,6 +20,7 @@ import { leases } from "./sections/leases.ts";
 import { lists } from "./sections/lists.ts";
 import { million } from "./sections/million.ts";
 import { overload } from "./sections/overload.ts";
+import { pages } from "./sections/pages.ts";
 import { reshard } from "./sections/reshard.ts";
 import { scale } from "./sections/scale.ts";
 import { simulate } from "./sections/simulate.ts";
@@ -38,6 +39,7 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
     lists,
     footprint,
     bytes,
+    pages,
     compression,
     cold,
     reshard,

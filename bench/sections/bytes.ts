@@ -1,17 +1,17 @@
 // What a row takes on disk, in the binary log and in a statement, for values of several kinds, as they are and smaller:
 // compressed by a server, by InnoDB, or both; and after its table was built anew in the order of its keys.
 
-import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
+import type { Connection, RowDataPacket } from "mysql2/promise";
 import { judge } from "../../src/dictionaries/sampling.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { type Codec, codecs, dictionaryOf, OURS, PLAIN } from "../bytes/codecs.ts";
 import { json, random, text } from "../bytes/documents.ts";
+import { createRows, dropRows, fileBytes, insertRows, keyOf, rebuildRows, withDatabase } from "../bytes/rows.ts";
 import { withCores } from "../cpu.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
 
-const DATABASE = "bench_bytes";
 /** Of each kind so many bytes. */
 const TOTAL = { bytes: 40e6, mostRows: 80_000 };
 const STATEMENT_ROWS = 250;
@@ -48,15 +48,11 @@ interface Found {
 }
 
 export async function bytes(rig: Rig): Promise<Findings> {
-  const { tablets } = await rig.cluster();
-  const primary = tablets.find(({ role }) => role === "primary");
-  const connection = await createConnection({
-    ...{ socketPath: primary?.mysqlSocket, user: "vt_dba", multipleStatements: true },
-  });
-  const mysqlds = tablets.filter(({ shard }) => shard === primary?.shard).map(({ pids }) => pids.mysqld);
+  const cluster = await rig.cluster();
+  const shard = cluster.tablets.find(({ role }) => role === "primary")?.shard;
+  const mysqlds = cluster.tablets.filter((tablet) => tablet.shard === shard).map(({ pids }) => pids.mysqld);
   const found: Found[] = [];
-  try {
-    await connection.query(`CREATE DATABASE ${DATABASE}; USE ${DATABASE}`);
+  await withDatabase(cluster, async (connection) => {
     for (const kind of KINDS) {
       const count = Math.min(TOTAL.mostRows, Math.floor(TOTAL.bytes / kind.bytes));
       const values = Array.from({ length: count }, (_, i) => kind.make(i + SAMPLES, kind.bytes));
@@ -70,9 +66,7 @@ export async function bytes(rig: Rig): Promise<Findings> {
         }
       }
     }
-  } finally {
-    await connection.query(`DROP DATABASE IF EXISTS ${DATABASE}`).finally(() => connection.destroy());
-  }
+  });
   const chosen = found.find(
     ({ kind, codec, table: format }) => kind === titleOf(TARGET) && codec === OURS && format === "",
   ) as Found;
@@ -121,9 +115,7 @@ async function measure(
   const [stored, encodeMicros] = timing(timed, codec.encode);
   const [decoded, decodeMicros] = timing(stored, codec.decode);
   if (decoded.some((value, i) => !value.equals(timed[i] as Buffer))) throw new Error(`${codec.name} is not exact`);
-  await connection.query(
-    `CREATE TABLE rows_of (\`key\` varbinary(577) NOT NULL PRIMARY KEY, version binary(16) NOT NULL, expires_at bigint, content_type varchar(255) NOT NULL, metadata varchar(1024), value mediumblob NOT NULL, value_bytes int unsigned GENERATED ALWAYS AS (LENGTH(value)) STORED, KEY (expires_at)) ${format}`,
-  );
+  await createRows(connection, format);
   const logBefore = await logPosition(connection);
   const begun = performance.now();
   let storedBytes = 0;
@@ -135,24 +127,18 @@ async function measure(
         // What does not become smaller stays as it is.
         const kept = made.length < value.length ? made : value;
         storedBytes += kept.length;
-        const key = `bench/${Bun.hash
-          .xxHash64(String(at + i))
-          .toString(16)
-          .padStart(16, "0")}`;
-        return `(x'${Buffer.from(key).toString("hex")}', RANDOM_BYTES(16), NULL, 'application/json', NULL, x'${kept.toString("hex")}')`;
+        return { key: keyOf(at + i), value: kept };
       });
-      const sql = `INSERT INTO rows_of (\`key\`, version, expires_at, content_type, metadata, value) VALUES ${rows.join()}`;
-      statementBytes += sql.length;
-      await connection.query<ResultSetHeader>(sql);
+      statementBytes += await insertRows(connection, rows);
     }
     return { cpuSeconds: 0 };
   });
   const seconds = (performance.now() - begun) / 1e3;
   const logBytes = (await logPosition(connection)) - logBefore;
   const rowBytes = (await fileBytes(connection)) / values.length;
-  await connection.query("ALTER TABLE rows_of FORCE");
+  await rebuildRows(connection);
   const rebuiltBytes = (await fileBytes(connection)) / values.length;
-  await connection.query("DROP TABLE rows_of");
+  await dropRows(connection);
   const each = (total: number) => total / values.length;
   return {
     ...{ kind: titleOf(kind), codec: codec.name, table: format },
@@ -175,13 +161,4 @@ function timing(values: Buffer[], work: (value: Buffer) => Buffer): [Buffer[], n
 async function logPosition(connection: Connection): Promise<number> {
   const [files] = await connection.query<RowDataPacket[]>("SHOW BINARY LOGS");
   return files.reduce((sum, { File_size }) => sum + Number(File_size), 0);
-}
-
-/** Once what has changed in memory has been written. */
-async function fileBytes(connection: Connection): Promise<number> {
-  await connection.query("FLUSH TABLES rows_of FOR EXPORT; UNLOCK TABLES");
-  const [[row]] = await connection.query<RowDataPacket[]>(
-    `SELECT file_size FROM information_schema.innodb_tablespaces WHERE name = '${DATABASE}/rows_of'`,
-  );
-  return Number(row?.file_size ?? row?.FILE_SIZE);
 }
