@@ -4,6 +4,7 @@
 import { type ConnectOptions, connect, type Database } from "./connect.ts";
 import type { Fence } from "./fence.ts";
 import { observed } from "./observed.ts";
+import { Opened } from "./opened.ts";
 import type { Dictionaries } from "./packed.ts";
 import type { Shards } from "./shards.ts";
 import { Table } from "./table.ts";
@@ -17,43 +18,33 @@ export interface TableParts {
 }
 
 export class Tables {
-  private readonly open = new Map<string, { shard: string; database: Database; table: Table }>();
+  private readonly opened: Opened<{ database: Database; table: Table }>;
 
   constructor(
     /** Of each shard's own sessions. */
     private readonly options: ConnectOptions,
     /** Leads by vtgate's plan. */
     private readonly anywhere: Database,
-    private readonly shards: Shards,
+    shards: Shards,
     private readonly parts: TableParts = {},
-  ) {}
+  ) {
+    this.opened = new Opened(shards);
+  }
 
   at(shard: string, type: "primary" | "replica" = "primary"): Table {
-    const name = `${shard}@${type}`;
-    const known = this.open.get(name);
-    if (known) return known.table;
-    this.closeGone();
+    return this.opened.at(shard, type, () => this.open(shard, type)).table;
+  }
+
+  close() {
+    return this.opened.close();
+  }
+
+  private open(shard: string, type: "primary" | "replica") {
     const database = connect({ ...this.options, url: urlOfRange(this.options.url, shard, type) });
     const { observer } = this.options;
     const observe = (each: Database) => observed(each, { shard, type }, observer);
     const { fenceOf, dictionariesOf } = this.parts;
     const fence = fenceOf?.(shard, type);
-    const table = new Table(observe(database), observe(this.anywhere), fence, dictionariesOf?.(shard));
-    this.open.set(name, { shard, database, table });
-    return table;
-  }
-
-  async close() {
-    await Promise.all([...this.open.values()].map(({ database }) => database.close()));
-  }
-
-  /** Others come when some go, so this is the time to look. What is under way there ends first. */
-  private closeGone() {
-    const names = new Set(this.shards.names());
-    for (const [name, { shard, database }] of this.open) {
-      if (names.has(shard)) continue;
-      this.open.delete(name);
-      database.close();
-    }
+    return { database, table: new Table(observe(database), observe(this.anywhere), fence, dictionariesOf?.(shard)) };
   }
 }

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { type ConnectOptions, connect, type Database } from "../database/connect.ts";
 import type { Fence } from "../database/fence.ts";
 import { observed } from "../database/observed.ts";
+import { Opened } from "../database/opened.ts";
 import type { Shards } from "../database/shards.ts";
 import { selectTermFacts } from "../database/terms.ts";
 import { urlOfShard } from "../database/url.ts";
@@ -29,7 +30,7 @@ export interface GuardsOptions {
   log?: Logger;
 }
 
-interface Opened {
+interface OfShard {
   database: Database;
   primary: Guard;
   replica: Fence;
@@ -39,44 +40,44 @@ export class Guards {
   private readonly terms: Terms;
   private readonly keys: LeaseKeys;
   private readonly clock = new LeaseClock();
-  private readonly open = new Map<string, Opened>();
+  private readonly opened: Opened<OfShard>;
   /** Of the entries that this process writes. */
   private readonly beat = newVersion();
 
   constructor(private readonly options: GuardsOptions) {
     this.terms = new Terms(options.leaseMs);
     this.keys = new LeaseKeys(options.shards);
+    this.opened = new Opened(options.shards);
   }
 
   at(shard: string, type: "primary" | "replica"): Fence {
-    return this.opened(shard)[type];
+    return this.of(shard)[type];
   }
 
   /** Has a look at the first shards, so that a small store's first answers need not wait. */
   begin() {
     for (const shard of this.options.shards.names().slice(0, LOOKED_AT)) {
-      const { primary } = this.opened(shard);
+      const { primary } = this.of(shard);
       primary.begin().catch(() => {});
     }
   }
 
-  async close() {
-    await Promise.all([...this.open.values()].map(({ database }) => database.close()));
+  close() {
+    return this.opened.close();
   }
 
-  private opened(shard: string): Opened {
-    const known = this.open.get(shard);
-    if (known) return known;
-    this.closeGone();
+  private of(shard: string): OfShard {
+    return this.opened.at(shard, "guard", () => this.open(shard));
+  }
+
+  private open(shard: string): OfShard {
     const { connect: options, leaseMs: holdMs, log } = this.options;
     const connected = connect({ ...options, url: urlOfShard(options.url, shard), connections: CONNECTIONS });
     const database = observed(connected, { shard, type: "primary" }, options.observer);
     const { terms, keys, clock, beat } = this;
     const primary = primaryOf({ shard, keys, database, beat, selectFacts: selectTermFacts });
     const guard = new Guard({ shard, terms, clock, holdMs, primary, packets: true, log });
-    const opened = { database, primary: guard, replica: this.fenceOfReplicas(shard, guard) };
-    this.open.set(shard, opened);
-    return opened;
+    return { database, primary: guard, replica: this.fenceOfReplicas(shard, guard) };
   }
 
   /** What is too old is asked again, of the primary. */
@@ -91,15 +92,5 @@ export class Guards {
         return Promise.reject(new StoreError("unavailable", "a replica is too far behind"));
       },
     };
-  }
-
-  /** Others come when some go, so this is the time to look. */
-  private closeGone() {
-    const names = new Set(this.options.shards.names());
-    for (const [shard, { database }] of this.open) {
-      if (names.has(shard)) continue;
-      this.open.delete(shard);
-      database.close();
-    }
   }
 }
