@@ -47,3 +47,9 @@ export async function findWebdis(signal: AbortSignal): Promise<{ redis: string; 
   const dir = await installDebian(packages, signal);
   return { redis: redis ?? join(dir, "bin/redis-server"), webdis: webdis ?? join(dir, "bin/webdis") };
 }
+
+/** Path of MariaDB's server with the MyRocks engine, and the folder that has its other files. */
+export async function findMyRocks(signal: AbortSignal): Promise<{ program: string; dir: string }> {
+  const dir = await installDebian({ "mariadb-server-core": ["sbin/mariadbd"], "mariadb-plugin-rocksdb": [] }, signal);
+  return { program: join(dir, "sbin/mariadbd"), dir };
+}

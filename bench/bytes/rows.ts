@@ -24,9 +24,14 @@ export async function withDatabase<T>({ tablets }: ClusterStatus, work: (connect
   }
 }
 
-export async function createRows(connection: Connection, format = "") {
+/** MyRocks has no generated columns. */
+export async function createRows(
+  connection: Connection,
+  format = "",
+  valueBytes = "GENERATED ALWAYS AS (LENGTH(value)) STORED",
+) {
   await connection.query(
-    `CREATE TABLE rows_of (\`key\` varbinary(577) NOT NULL PRIMARY KEY, version binary(16) NOT NULL, expires_at bigint, content_type varchar(255) NOT NULL, metadata varchar(1024), value mediumblob NOT NULL, value_bytes int unsigned GENERATED ALWAYS AS (LENGTH(value)) STORED, KEY (expires_at)) ${format}`,
+    `CREATE TABLE rows_of (\`key\` varbinary(577) NOT NULL PRIMARY KEY, version binary(16) NOT NULL, expires_at bigint, content_type varchar(255) NOT NULL, metadata varchar(1024), value mediumblob NOT NULL, value_bytes int unsigned ${valueBytes}, KEY (expires_at)) ${format}`,
   );
 }
 

@@ -9,6 +9,7 @@ import { type Codec, codecs, dictionaryOf, OURS, PLAIN } from "../bytes/codecs.t
 import { json, random, text } from "../bytes/documents.ts";
 import { createRows, dropRows, fileBytes, insertRows, keyOf, rebuildRows, withDatabase } from "../bytes/rows.ts";
 import { withCores } from "../cpu.ts";
+import { myRocksBytes, startMyRocks } from "../references/myrocks.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
 
@@ -54,10 +55,8 @@ export async function bytes(rig: Rig): Promise<Findings> {
   const found: Found[] = [];
   await withDatabase(cluster, async (connection) => {
     for (const kind of KINDS) {
-      const count = Math.min(TOTAL.mostRows, Math.floor(TOTAL.bytes / kind.bytes));
-      const values = Array.from({ length: count }, (_, i) => kind.make(i + SAMPLES, kind.bytes));
-      const samples = Array.from({ length: SAMPLES }, (_, i) => kind.make(i, kind.bytes));
-      for (const codec of codecs(dictionaryOf(samples), (await judge(samples, "none")).better)) {
+      const { values, samples } = documentsOf(kind);
+      for (const codec of await codecsFor(samples)) {
         const isTried = kind === TARGET && (codec === PLAIN || codec.name === OURS);
         for (const format of isTried ? TABLES : TABLES.slice(0, 1)) {
           rig.signal.throwIfAborted();
@@ -67,6 +66,7 @@ export async function bytes(rig: Rig): Promise<Findings> {
       }
     }
   });
+  const inMyRocks = await step("MyRocks", () => measureMyRocks(rig));
   const chosen = found.find(
     ({ kind, codec, table: format }) => kind === titleOf(TARGET) && codec === OURS && format === "",
   ) as Found;
@@ -81,21 +81,73 @@ export async function bytes(rig: Rig): Promise<Findings> {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
     method: `Rows like the store's, with made-up values under keys in random order, in statements of ${STATEMENT_ROWS}, straight at the mysqld of a primary with two replicas. Bytes of a row are those of the table's file; rebuilt: after ALTER TABLE … FORCE, which writes the rows in the order of their keys. CPU of mysqlds is that of all three. A dictionary is made of ${SAMPLES} other values of the kind.`,
     data: {
-      found,
+      ...{ found, inMyRocks },
       inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, { values: [value] }])),
     },
-    markdown: table(
-      [
-        ...["Values", "compressed", "of a value, B", "row, B", "rebuilt, B", "binary log, B", "statement, B"],
-        ...["encode, µs", "decode, µs", "rows/s", "mysqlds, µs a row"],
-      ],
-      found.map((each) => [
-        each.kind,
-        [each.codec, each.table.replace(/.*=(\d)$/, "InnoDB, $1 kB")].filter(Boolean).join("; "),
-        ...[each.storedBytes, each.rowBytes, each.rebuiltBytes, each.logBytes, each.statementBytes].map(figure),
-        ...[each.encodeMicros, each.decodeMicros, each.rowsPerSecond, each.mysqldMicros].map(figure),
-      ]),
-    ),
+    markdown: [
+      table(
+        [
+          ...["Values", "compressed", "of a value, B", "row, B", "rebuilt, B", "binary log, B", "statement, B"],
+          ...["encode, µs", "decode, µs", "rows/s", "mysqlds, µs a row"],
+        ],
+        found.map((each) => [
+          each.kind,
+          [each.codec, each.table.replace(/.*=(\d)$/, "InnoDB, $1 kB")].filter(Boolean).join("; "),
+          ...[each.storedBytes, each.rowBytes, each.rebuiltBytes, each.logBytes, each.statementBytes].map(figure),
+          ...[each.encodeMicros, each.decodeMicros, each.rowsPerSecond, each.mysqldMicros].map(figure),
+        ]),
+      ),
+      "## The same rows in MyRocks, by itself",
+      table(
+        [`${titleOf(TARGET)}, compressed`, "row, B", "rows/s"],
+        inMyRocks.map(({ codec, rowBytes, rowsPerSecond }) => [
+          `${codec}; MyRocks, zstd`,
+          figure(rowBytes),
+          figure(rowsPerSecond),
+        ]),
+      ),
+    ].join("\n\n"),
+  };
+}
+
+/** One server, which neither logs nor replicates: its rate says less than its bytes. */
+async function measureMyRocks(rig: Rig) {
+  const connection = await startMyRocks(rig);
+  try {
+    const { count, samples, values } = documentsOf(TARGET);
+    const tried = (await codecsFor(samples)).filter((codec) => codec === PLAIN || codec.name === OURS);
+    const found = [];
+    for (const { name, encode } of tried) {
+      rig.signal.throwIfAborted();
+      await createRows(connection, "", "NOT NULL DEFAULT 0");
+      const begun = performance.now();
+      for (let at = 0; at < count; at += STATEMENT_ROWS) {
+        const rows = values
+          .slice(at, at + STATEMENT_ROWS)
+          .map((value, i) => ({ key: keyOf(at + i), value: encode(value) }));
+        await insertRows(connection, rows);
+      }
+      const seconds = (performance.now() - begun) / 1e3;
+      found.push({ codec: name, rowBytes: (await myRocksBytes(connection)) / count, rowsPerSecond: count / seconds });
+      await dropRows(connection);
+    }
+    return found;
+  } finally {
+    connection.destroy();
+  }
+}
+
+async function codecsFor(samples: Buffer[]): Promise<Codec[]> {
+  return codecs(dictionaryOf(samples), (await judge(samples, "none")).better);
+}
+
+/** A kind's values, and others of it that a dictionary is made of. */
+function documentsOf({ bytes, make }: Kind) {
+  const count = Math.min(TOTAL.mostRows, Math.floor(TOTAL.bytes / bytes));
+  return {
+    count,
+    values: Array.from({ length: count }, (_, i) => make(i + SAMPLES, bytes)),
+    samples: Array.from({ length: SAMPLES }, (_, i) => make(i, bytes)),
   };
 }
 
