@@ -30,7 +30,8 @@ export interface Capacity {
   };
   /** In bytes a second. */
   network: { callers: number; statements: number; replication: number; backup: number; betweenZones: number };
-  expiry: { rowsPerSecondAndShard: number; ofWhatTheSweepCan: number };
+  /** `massSeconds`: until a million rows are reclaimed that expire at once. */
+  expiry: { rowsPerSecondAndShard: number; ofWhatTheSweepCan: number; massSeconds: number };
   /** In seconds. */
   reshard: { perShard: number; perTb: number };
   dollars: { cores: number; memory: number; nvme: number; objects: number; network: number; total: number };
@@ -44,6 +45,7 @@ const GATE_MB = 512;
 /** Beside its buffer pool: as vitess/topology/topology.ts allows for. */
 const TABLET_OVERHEAD_MB = 250 + 256;
 const ZONES = 3;
+const MILLION = 1e6;
 /** Seconds between looks at a MySQL server by vtorc. */
 const POLL_SECONDS = 1;
 
@@ -73,7 +75,11 @@ export function capacityOf(target: Target, design: Design, known: Known): Capaci
     hosts: hostsOf(storage, cores, memoryGb, network, known),
     topology: topology.load,
     network,
-    expiry: { rowsPerSecondAndShard: expiring, ofWhatTheSweepCan: expiring / known.sweepRowsPerSecond },
+    expiry: {
+      rowsPerSecondAndShard: expiring,
+      ofWhatTheSweepCan: expiring / known.sweepRowsPerSecond,
+      massSeconds: MILLION / count / known.sweepRowsPerSecond,
+    },
     reshard: { perShard: design.shardBytes / (known.copyMbps * 1e6), perTb: 1e6 / known.copyMbps },
     dollars: dollarsOf(cores.total, memoryGb.total, storage, network, known),
   };

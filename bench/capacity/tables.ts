@@ -113,6 +113,7 @@ const FIGURES: [title: string, path: string, show?: Show][] = [
   ["network: between zones", "network.betweenZones", bytesPerSecond],
   ["rows expiring/s a shard", "expiry.rowsPerSecondAndShard"],
   ["of what the sweep can reclaim", "expiry.ofWhatTheSweepCan", (share) => `${figure(100 * share)}%`],
+  ["until a million rows are reclaimed that expire at once", "expiry.massSeconds", (seconds) => `${figure(seconds)} s`],
   ["copying one shard", "reshard.perShard", hours],
   ["copying 1 TB, one shard after the other", "reshard.perTb", hours],
 ];
