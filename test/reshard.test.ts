@@ -4,6 +4,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RowDataPacket } from "mysql2/promise";
+import { readConfig } from "../src/config.ts";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../vitess/run/status.ts";
 import { CheckedLists } from "./checked-lists.ts";
@@ -16,6 +17,9 @@ const DATA = ["--data", RESHARD_DIR];
 const SHAPE = ["--shards", "1", "--tablets", "2", "--port-base", "18200"];
 /** Less than the deadline of a call by far: what a switch makes calls wait, on a machine that does everything at once. */
 const SLOWEST_MS = 9_000;
+
+/** As long as a server waits otherwise. */
+const LEASE_MS = readConfig({}).KV_READ_LEASE_MS;
 
 describe("a cluster in use", () => {
   let server: RunningServer;
@@ -79,6 +83,13 @@ describe("a cluster in use", () => {
     }
   }
 
+  /** The server has held no first answer of a shard back for a lease, since it has printed so much. */
+  function expectBelieved(printed: number) {
+    const lines = server.output().slice(printed).split("\n");
+    const held = lines.filter((line) => line.includes('"another primary"')).map((line) => JSON.parse(line).heldMs);
+    for (const ms of held) expect(ms).toBeLessThan(LEASE_MS);
+  }
+
   /** Starts a resharding and interrupts it once its output shows that it is so far. */
   async function interrupt(count: number, when: string) {
     const { child, exited, output } = launch(["reshard", String(count), ...DATA]);
@@ -122,8 +133,10 @@ describe("a cluster in use", () => {
       output: expect.stringContaining("is being resharded to 2 shards"),
     });
     await expectAllWell();
+    const before = server.output().length;
     expect(await cluster("reshard", "2", ...DATA)).toMatchObject({ code: 0 });
     await expectShards(["-80", "80-"]);
+    expectBelieved(before);
   });
 
   test("once more it has nothing to do", async () => {
@@ -143,8 +156,10 @@ describe("a cluster in use", () => {
   });
 
   test("a merge; a server that starts then finds the schema current", async () => {
+    const before = server.output().length;
     expect(await cluster("reshard", "1", ...DATA)).toMatchObject({ code: 0 });
     await expectShards(["-"]);
+    expectBelieved(before);
     const [primary] = primaries(await status());
     const mysql = await connectToTablet(primary?.mysqlSocket as string);
     const rows = async (sql: string) => (await mysql.query<RowDataPacket[]>(sql))[0];

@@ -58,11 +58,7 @@ export async function watchShards(database: Database, options: ShardsOptions): P
  */
 export async function readShards(database: Database, { backend, keyspace, hash }: ShardsOptions): Promise<Shards> {
   if (backend === "mysql") return ONE_SHARD;
-  const scratch = new DataView(new ArrayBuffer(8));
-  const keyspaceId = (key: Uint8Array) => {
-    scratch.setBigUint64(0, hash(key), true);
-    return scratch.getBigUint64(0, false);
-  };
+  const keyspaceId = keyspaceIds(hash);
   await requireHash(database, keyspace, keyspaceId);
   let shards: Shard[] = [];
   const look = async () => {
@@ -82,15 +78,37 @@ export async function readShards(database: Database, { backend, keyspace, hash }
       });
     return looking;
   };
+  return mapOver(() => shards, keyspaceId, refresh);
+}
+
+/** The map with these shards, which are all there are. */
+export function shardsNamed(names: string[], hash: ShardsOptions["hash"]): Shards {
+  const shards = wholeMap(names);
+  if (!shards) throw new Error("these are not the shards of a whole keyspace");
+  return mapOver(
+    () => shards,
+    keyspaceIds(hash),
+    async () => {},
+  );
+}
+
+function mapOver(all: () => Shard[], idOf: Shards["idOf"], refresh: Shards["refresh"]): Shards {
   return {
-    names: () => shards.map(({ name }) => name),
-    all: () => shards,
-    idOf: keyspaceId,
-    refresh,
+    ...{ all, idOf, refresh },
+    names: () => all().map(({ name }) => name),
     shardOf: (key) => {
+      const shards = all();
       if (shards.length < 2) return shards[0]?.name ?? "";
-      return shardAt(shards, keyspaceId(key)).name;
+      return shardAt(shards, idOf(key)).name;
     },
+  };
+}
+
+function keyspaceIds(hash: ShardsOptions["hash"]): (key: Uint8Array) => bigint {
+  const scratch = new DataView(new ArrayBuffer(8));
+  return (key) => {
+    scratch.setBigUint64(0, hash(key), true);
+    return scratch.getBigUint64(0, false);
   };
 }
 

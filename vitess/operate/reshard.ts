@@ -18,6 +18,7 @@ import { step } from "../support/progress.ts";
 import { until } from "../support/until.ts";
 import { type Settings, shardNames, withServed, withShards } from "../topology/settings.ts";
 import { clearWorkflowLock } from "./abandoned.ts";
+import { clearTerms } from "./clear-terms.ts";
 import { isCollected, untilCollected } from "./collector.ts";
 import { removeRetired } from "./retire.ts";
 import { WORKFLOW, Workflow } from "./workflow.ts";
@@ -156,6 +157,7 @@ async function switchOver(cluster: Cluster, parts: Parts) {
       for (let attempt = 1; !(await workflow.progress()).switched; attempt++) {
         report(attempt === 1 ? "" : `attempt ${attempt}`);
         try {
+          await clearTerms(cluster, resharding);
           await workflow.switchTraffic(SWITCH_LAG_SECONDS);
         } catch (error) {
           // The new shards did not catch up in time, or a tablet did not answer. The old ones serve again.

@@ -46,7 +46,7 @@ interface VtgateStatus {
   answers: boolean;
 }
 
-interface TabletStatus {
+export interface TabletStatus {
   alias: string;
   shard: string;
   /**
