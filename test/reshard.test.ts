@@ -32,6 +32,10 @@ describe("a cluster in use", () => {
     const { code, output } = await cluster("up", ...DATA, ...SHAPE);
     if (code !== 0) throw new Error(output);
     server = await startServer({ DATABASE_URL: (await status()).url });
+    // If it ends by itself, what it said last is worth more than that it is gone.
+    server.exited.then(
+      (code) => code === 0 || console.error(`the server ended with ${code}: ${server.output().slice(-4_000)}`),
+    );
     stream = new CheckedStream(server.url);
     lists = new CheckedLists({ urls: [server.url], namespace: "lists" });
   });
