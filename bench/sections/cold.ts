@@ -3,7 +3,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { entryKey } from "../../src/store/store.ts";
+import type { RunningServer } from "../../vitess/run/server-process.ts";
 import type { ClusterStatus } from "../../vitess/run/status.ts";
+import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { clusterGroups } from "../cpu.ts";
 import { sizeOf } from "../disk.ts";
@@ -40,21 +42,31 @@ interface Disk {
 export async function cold(rig: Rig): Promise<Findings> {
   const oha = await findOha(rig.signal);
   const cluster = await rig.cluster();
-  const before = await variable(cluster.tablets[0]?.mysqlSocket as string, "innodb_buffer_pool_size");
-  await setPools(cluster, POOL_MB * 2 ** 20);
-  try {
-    return await measure(rig, cluster, oha);
-  } finally {
-    await setPools(cluster, before);
-  }
-}
-
-async function measure(rig: Rig, cluster: ClusterStatus, oha: string): Promise<Findings> {
   const poolBytes = cluster.shards.length * POOL_MB * 2 ** 20;
   const rows = Math.ceil((TIMES_MEMORY * poolBytes) / ROW_BYTES);
   const server = await rig.startServer();
   const value = Buffer.alloc(VALUE_BYTES, "v");
   await fillRows(rig, { rows, keyOf: (row) => entryKey("bench", rowName(row)), expiry: "never", value });
+  const before = await variable(cluster.tablets[0]?.mysqlSocket as string, "innodb_buffer_pool_size");
+  await step("smaller buffer pools", () => setPools(cluster, POOL_MB * 2 ** 20));
+  try {
+    return await measure(rig, { cluster, server, rows, value, poolBytes, oha });
+  } finally {
+    await setPools(cluster, before);
+  }
+}
+
+interface Filled {
+  cluster: ClusterStatus;
+  server: RunningServer;
+  rows: number;
+  value: Buffer;
+  /** Of all primaries. */
+  poolBytes: number;
+  oha: string;
+}
+
+async function measure(rig: Rig, { cluster, server, rows, value, poolBytes, oha }: Filled): Promise<Findings> {
   const { rowBytes, indexBytes } = await sizeOf(cluster, rows);
   const times = (rows * (rowBytes + indexBytes)) / poolBytes;
   const body = rig.file("cold-value");
@@ -153,8 +165,9 @@ function diskCells(disk: Disk | undefined): string[] {
   return [disk?.pagesRead, disk?.readBytes, disk?.writtenBytes].map(figure);
 }
 
+/** Keys of consecutive numbers are far apart, so that pages are as full as those of a store. */
 function rowName(row: number): string {
-  return `cold${String(row).padStart(8, "0")}`;
+  return Bun.hash.xxHash64(String(row)).toString(16).padStart(16, "0");
 }
 
 async function setPools({ tablets }: ClusterStatus, bytes: number) {

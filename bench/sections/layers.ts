@@ -2,28 +2,30 @@
 
 import { Hono } from "hono";
 import { format, type SqlValue } from "mysql2";
-import pino from "pino";
 import { Bench } from "tinybench";
-import { createApp } from "../../src/app.ts";
-import { batchingStore } from "../../src/batching/batching.ts";
-import { ONE_SHARD } from "../../src/database/shards.ts";
-import { type Change, upsert } from "../../src/database/statements.ts";
-import { type Found, type Known, type Reads, Table } from "../../src/database/table.ts";
+import { upsert } from "../../src/database/statements.ts";
 import { keyOf } from "../../src/http/path.ts";
-import { BATCH_BYTES } from "../../src/limits.ts";
-import { type Entry, type EntryKey, entryKey, keyName, type NewEntry, type Store } from "../../src/store/store.ts";
+import type { Entry, EntryKey, Store } from "../../src/store/store.ts";
 import { newRevision, newVersion } from "../../src/store/version.ts";
 import { step } from "../../vitess/support/progress.ts";
+import {
+  appOver,
+  batchingOverNothing,
+  CALLS,
+  DEADLINE_MS,
+  entry,
+  found,
+  keys,
+  put,
+  urls,
+  wholeServer,
+} from "../in-process.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { VALUE, VALUE_BYTES } from "../system.ts";
+import { VALUE_BYTES } from "../system.ts";
 
-/** Calls of one run. */
-const CALLS = 500;
 /** A layer is measured for this share of what a load on the whole is. */
 const SHARE = 0.1;
-/** So far away that no call reaches it. */
-const DEADLINE_MS = 600_000;
 
 export async function layers({ options, signal }: Rig): Promise<Findings> {
   const [time, warmupTime] = [SHARE * options.seconds, SHARE * options.warmupSeconds];
@@ -66,28 +68,9 @@ const BOUND = { "KV-Namespace": "bench" };
 
 /** Each makes CALLS calls. */
 function makeLayers(): Record<string, () => unknown> {
-  const names = Array.from({ length: CALLS }, (_, i) => `key${String(i).padStart(4, "0")}`);
-  const urls = names.map((name) => `http://127.0.0.1:8787/v1/kv/bench/${name}`);
-  const keys = names.map((name) => entryKey("bench", name));
-  const value = Buffer.from(VALUE);
-  const entry: NewEntry = { value, contentType: "text/plain", metadata: null, expiry: "never" };
-  const found: Entry = { ...entry, valueBytes: value.length, version: newVersion(), expiry: null };
-  const appOver = (store: Store) =>
-    createApp(store, {
-      ...{ maxValueBytes: 1024 * 1024, bodyTimeoutMs: DEADLINE_MS, log: pino({ level: "silent" }) },
-      ...{ isDraining: () => false, isFull: () => false },
-    });
-  const table = new StubTable(keys, found);
-  const batching = batchingStore(
-    { ...ONE_SHARD, tableAt: () => table, ping: async () => {} },
-    {
-      ...{ inFlight: { reads: 1, writes: 1 }, batchRows: CALLS, batchBytes: BATCH_BYTES },
-      ...{ maxCalls: 2 * CALLS, maxBytes: 256 * 1024 * 1024, deadlineMs: DEADLINE_MS },
-    },
-  );
-  const [app, whole] = [appOver(stubStore(found)), appOver(batching)];
+  const batching = batchingOverNothing();
+  const [app, whole] = [appOver(stubStore(found)), wholeServer()];
   const ok = new Hono().get("/v1/kv/:ns/:key", (c) => c.text("ok"));
-  const put = (url: string) => new Request(url, { method: "PUT", body: value });
   const inTurn = (run: (url: string) => unknown) => async () => {
     for (const url of urls) await run(url);
   };
@@ -135,29 +118,4 @@ function stubStore(entry: Entry): Store {
     list: async () => ({ entries: [], rest: null }),
     ping: async () => {},
   };
-}
-
-/** Has the keys, takes every change and keeps nothing. */
-class StubTable extends Table {
-  private readonly rows: Known;
-
-  constructor(
-    keys: EntryKey[],
-    private readonly entry: Entry,
-  ) {
-    super({ execute: () => Promise.reject(new Error("this statement has no stub")), close: async () => {} });
-    const row = () => ({ revision: newRevision(newVersion()), expiresAtMs: null });
-    this.rows = { rows: new Map(keys.map((key) => [keyName(key), row()])), large: new Set(), clockMs: Date.now() };
-  }
-
-  override async read<K extends keyof Reads>(_: K, keys: EntryKey[]) {
-    return new Map(keys.map((key) => [keyName(key), this.entry])) as Found<Reads[K]>;
-  }
-  override async known() {
-    return this.rows;
-  }
-  override async put() {}
-  override async change(changes: Change[]) {
-    return new Map(changes.map(({ key, revision }) => [keyName(key), revision]));
-  }
 }
