@@ -43,7 +43,7 @@ export function readInputs(): Inputs {
     ...cpu(results, kind, operation),
   }));
   const inputs = { ...PRICES, ...ASSUMPTIONS, ...Object.assign({}, ...read), ...other(results) } as Inputs;
-  for (const section of ["footprint", "bytes", "cold", "reshard"] as const) {
+  for (const section of ["footprint", "bytes", "reshard"] as const) {
     for (const [name, { values }] of Object.entries(results[section].inputs)) {
       const input = inputs[name as InputName];
       if (!input) throw new Error(`bench/results/${section}.json: there is no input ${name}`);

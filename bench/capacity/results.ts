@@ -54,7 +54,6 @@ export function readResults() {
     simulate: read("simulate", simulate),
     footprint: read("footprint", section),
     bytes: read("bytes", section),
-    cold: read("cold", section),
     reshard: read("reshard", section),
   };
 }
