@@ -211,6 +211,8 @@ export const MUTANTS: Mutant[] = [
     replacements: [
       { file: "src/terms/guard.ts", text: "let { holdMs } = this.options;", by: "let holdMs = 0;" },
       { file: "src/terms/guard.ts", text: "if (mark) holdMs = Math.max(holdMs, mark.leaseMs);", by: "" },
+      // Not wrong: without a wait nothing stale is read if leases are over before another primary is elected.
+      { file: "src/config.ts", text: "whole(0, 60_000).default(2_000)", by: "whole(0, 60_000).default(20_000)" },
     ],
     profile: READERS,
     fault: PART_VTGATE,
