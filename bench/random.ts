@@ -59,3 +59,8 @@ export function scrambledZipfian(keys: number): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) % keys;
 }
+
+/** A name for each number, of which those of consecutive numbers are far apart. */
+export function scattered(number: number): string {
+  return Bun.hash.xxHash64(String(number)).toString(16).padStart(16, "0");
+}

@@ -2,8 +2,9 @@
 
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
 import type { ClusterStatus } from "../../vitess/run/status.ts";
+import { scattered } from "../random.ts";
 
-const DATABASE = "bench_bytes";
+export const DATABASE = "bench_bytes";
 
 export interface Row {
   key: string;
@@ -39,9 +40,8 @@ export async function dropRows(connection: Connection) {
   await connection.query("DROP TABLE rows_of");
 }
 
-/** Keys of consecutive numbers are far apart. */
 export function keyOf(number: number): string {
-  return `bench/${Bun.hash.xxHash64(String(number)).toString(16).padStart(16, "0")}`;
+  return `bench/${scattered(number)}`;
 }
 
 /** Returns the bytes of the statement. */

@@ -1,14 +1,13 @@
 // MyRocks, a log-structured engine: MariaDB's, because MySQL and Vitess have none.
 
-import type { Connection, RowDataPacket } from "mysql2/promise";
-import { createConnection } from "mysql2/promise";
+import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
 import { LOOPBACK } from "../../vitess/topology/topology.ts";
+import { DATABASE } from "../bytes/rows.ts";
 import { findMyRocks } from "../parts.ts";
 import type { Rig } from "../rig.ts";
 
 /** zstd, on all levels, under the name that this version has for it. */
 const COMPRESSION = "kZSTDNotFinalCompression";
-const DATABASE = "bench_bytes";
 
 /** A server without a log of its own and without replicas, and a connection to an empty database in it. */
 export async function startMyRocks(rig: Rig): Promise<Connection> {

@@ -13,7 +13,7 @@ import { fillRows } from "../fill.ts";
 import { httpLoad, type Load } from "../generators.ts";
 import { coresTable, type Measured, measureAll } from "../measure.ts";
 import { findOha } from "../parts.ts";
-import { uniform } from "../random.ts";
+import { scattered, uniform } from "../random.ts";
 import { type Findings, figure, median, packageVersion, table, versionOf } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { linesFile, type Operation, type System } from "../system.ts";
@@ -46,7 +46,7 @@ export async function cold(rig: Rig): Promise<Findings> {
   const rows = Math.ceil((TIMES_MEMORY * poolBytes) / ROW_BYTES);
   const server = await rig.startServer();
   const value = Buffer.alloc(VALUE_BYTES, "v");
-  await fillRows(rig, { rows, keyOf: (row) => entryKey("bench", rowName(row)), expiry: "never", value });
+  await fillRows(rig, { rows, keyOf: (row) => entryKey("bench", scattered(row)), expiry: "never", value });
   const before = await variable(cluster.tablets[0]?.mysqlSocket as string, "innodb_buffer_pool_size");
   await step("smaller buffer pools", () => setPools(cluster, POOL_MB * 2 ** 20));
   try {
@@ -112,7 +112,7 @@ async function measure(rig: Rig, { cluster, server, rows, value, poolBytes, oha 
       ...{ answerBytes: VALUE_BYTES, get: load("get"), put: load("put") },
     };
   };
-  const names = (count: number) => Array.from({ length: count }, () => rowName(uniform(rows)));
+  const names = (count: number) => Array.from({ length: count }, () => scattered(uniform(rows)));
   const [warm, all] = [names(CHOSEN.warm), names(CHOSEN.cold)];
   const measured = await measureAll(
     rig,
@@ -163,11 +163,6 @@ function titleOf({ operation, system, connections }: Measured): string {
 
 function diskCells(disk: Disk | undefined): string[] {
   return [disk?.pagesRead, disk?.readBytes, disk?.writtenBytes].map(figure);
-}
-
-/** Keys of consecutive numbers are far apart, so that pages are as full as those of a store. */
-function rowName(row: number): string {
-  return Bun.hash.xxHash64(String(row)).toString(16).padStart(16, "0");
 }
 
 async function setPools({ tablets }: ClusterStatus, bytes: number) {

@@ -39,12 +39,13 @@ const load = (shards: number, workload: Load["workload"], connections: number, v
 });
 
 /** Loads of reads alone and of writes alone, by few and by many, which tell how fast the machine is today. */
-const CALIBRATIONS = [
-  { kind: "read", name: "few", load: load(2, "c", 32) },
-  { kind: "read", name: "many", load: load(2, "c", 2_000) },
-  { kind: "write", name: "few", load: load(2, "write", 16) },
-  { kind: "write", name: "many", load: load(2, "write", 2_000) },
-] as const;
+const CALIBRATIONS: Record<Kind, Record<Connections, Load>> = {
+  read: { few: load(2, "c", 32), many: load(2, "c", 2_000) },
+  write: { few: load(2, "write", 16), many: load(2, "write", 2_000) },
+};
+const KINDS = ["read", "write"] as const;
+const CONNECTIONS = ["few", "many"] as const;
+type Connections = (typeof CONNECTIONS)[number];
 /** The machine's speed changes from one minute to the next. */
 const CALIBRATION_ROUNDS = 3;
 
@@ -73,14 +74,19 @@ const SEED = 1;
 
 export async function validate(rig: Rig): Promise<Findings> {
   const measure = measureWith(rig);
-  const rates = CALIBRATIONS.map((): number[] => []);
-  for (let round = 1; round <= CALIBRATION_ROUNDS; round++) {
-    for (const [i, each] of CALIBRATIONS.entries()) rates[i]?.push((await measure(each.load)).perSecond);
-  }
-  const calibration = (kind: Kind, name: string) => {
-    const i = CALIBRATIONS.findIndex((each) => each.kind === kind && each.name === name);
-    return { options: rigOf(CALIBRATIONS[i]?.load as Load), perSecond: median(rates[i] as number[]) };
+  const rates: Record<Kind, Record<Connections, number[]>> = {
+    read: { few: [], many: [] },
+    write: { few: [], many: [] },
   };
+  for (let round = 1; round <= CALIBRATION_ROUNDS; round++) {
+    for (const kind of KINDS) {
+      for (const count of CONNECTIONS) rates[kind][count].push((await measure(CALIBRATIONS[kind][count])).perSecond);
+    }
+  }
+  const calibration = (kind: Kind, count: Connections) => ({
+    options: rigOf(CALIBRATIONS[kind][count]),
+    perSecond: median(rates[kind][count]),
+  });
   const known = valuesOf(readInputs());
   const ofKind = (kind: Kind) => ({ few: calibration(kind, "few"), many: calibration(kind, "many") });
   const slowness = slownessFrom({ read: ofKind("read"), write: ofKind("write") }, costsOf(known), SEED);
@@ -112,7 +118,7 @@ export async function validate(rig: Rig): Promise<Findings> {
   ];
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `\`npm run load\`: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each. The model's costs are those of the other results, times ${timesOf(slowness.read)} for reads and ${timesOf(slowness.write)} for writes, as the medians of ${CALIBRATION_ROUNDS} rounds of loads beside these have shown: ${CALIBRATIONS.map((each) => titleOf(each.load)).join("; ")}.`,
+    method: `\`npm run load\`: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each. The model's costs are those of the other results, times ${timesOf(slowness.read)} for reads and ${timesOf(slowness.write)} for writes, as the medians of ${CALIBRATION_ROUNDS} rounds of loads beside these have shown: ${KINDS.flatMap((kind) => CONNECTIONS.map((count) => titleOf(CALIBRATIONS[kind][count]))).join("; ")}.`,
     data: { slowness, rates, validated, summary, bars },
     markdown: [resultTable(validated), "## Bars", barTable(bars)].join("\n\n"),
   };

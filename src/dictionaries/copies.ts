@@ -44,7 +44,7 @@ export class Copies {
     if (isDue && this.making.size < AT_ONCE && !this.making.has(name)) {
       this.making.add(name);
       this.make(dictionary, this.keyIn(shard, dictionary.id))
-        .then(() => this.see(name))
+        .then(() => remember(this.seenAtMs, name, performance.now(), KNOWN))
         // The next value is another occasion.
         .catch(() => {})
         .finally(() => this.making.delete(name));
@@ -64,11 +64,6 @@ export class Copies {
     await this.store.put(key, { ...content, expiry: "never" }, { ifNoneMatch: "*" });
   }
 
-  private see(name: string) {
-    if (this.seenAtMs.size >= KNOWN) this.seenAtMs.delete(this.seenAtMs.keys().next().value as string);
-    this.seenAtMs.set(name, performance.now());
-  }
-
   /**
    * From the shard's own copy. It has none if it was made by a resharding and nothing has been written to it since: then
    * from the first copy or any other, and the shard gets its own.
@@ -77,8 +72,7 @@ export class Copies {
     const bytes =
       (await this.read(this.keyIn(shard, id), id)) ?? (await this.read(copyKey(id, 0), id)) ?? (await this.any(id));
     if (!bytes) throw new StoreError("unavailable", "a dictionary can't be had");
-    if (this.bytes.size >= KEPT) this.bytes.delete(this.bytes.keys().next().value as string);
-    this.bytes.set(id, bytes);
+    remember(this.bytes, id, bytes, KEPT);
     this.isIn(shard, { id, bytes });
     return bytes;
   }
@@ -109,4 +103,10 @@ function copyKey(id: string, n: number): EntryKey {
 
 function idOf(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("base64url").slice(0, ID_CHARACTERS);
+}
+
+/** The one that came first is forgotten. */
+function remember<T>(map: Map<string, T>, name: string, value: T, most: number) {
+  map.set(name, value);
+  if (map.size > most) map.delete(map.keys().next().value as string);
 }

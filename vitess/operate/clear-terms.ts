@@ -10,8 +10,7 @@ import { LeaseKeys, primaryOf } from "../../src/terms/primary.ts";
 import type { Cluster } from "../run/folder.ts";
 import { connected } from "../run/mysqlds.ts";
 import { readStatus, type TabletStatus } from "../run/status.ts";
-
-const DATABASE = "vt_kv";
+import { KEYSPACE } from "../topology/topology.ts";
 
 /** Leaves a mark in each of these shards, which together are the whole keyspace; where it can't, servers wait. */
 export async function clearTerms(cluster: Cluster, shards: string[]) {
@@ -25,7 +24,7 @@ export async function clearTerms(cluster: Cluster, shards: string[]) {
 
 function clearTerm({ shard, mysqlSocket }: TabletStatus, keys: LeaseKeys, marks: string[]) {
   return connected({ mysqlSocket }, async (connection) => {
-    await connection.query(`USE ${DATABASE}`);
+    await connection.query(`USE vt_${KEYSPACE}`);
     const database: Database = {
       execute: async <T>({ sql, params }: { sql: string; params: unknown[] }) =>
         (await connection.query(sql, params))[0] as T,
