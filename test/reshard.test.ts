@@ -150,6 +150,38 @@ describe("a cluster in use", () => {
     expect((await status()).tablets.map(({ pids }) => pids)).toEqual(before.tablets.map(({ pids }) => pids));
   });
 
+  test("the rows of one shard, and of all, are written anew in the order of their keys", async () => {
+    /** When each tablet's table was made, and that replicas take no writes. */
+    const made = async () =>
+      Promise.all(
+        (await status()).tablets.map(async ({ mysqlSocket, role }) => {
+          const mysql = await connectToTablet(mysqlSocket);
+          const [[row]] = await mysql.query<RowDataPacket[]>(
+            "SELECT create_time AS at, @@super_read_only AS isReadOnly FROM information_schema.tables WHERE table_schema = 'vt_kv' AND table_name = 'entries'",
+          );
+          mysql.destroy();
+          expect(row?.isReadOnly).toBe(role === "primary" ? 0 : 1);
+          return Number(row?.at);
+        }),
+      );
+    const before = await made();
+    expect(await cluster("rebuild", "40-80", ...DATA)).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("There is no shard '40-80'"),
+    });
+    const { child, exited, output } = launch(["rebuild", "-80", ...DATA]);
+    await until(() => output().includes("of shard -80 in the order"), "the rebuild has begun");
+    child.kill("SIGINT");
+    // It may have been done by then.
+    await exited;
+    expect(await cluster("rebuild", "80-", ...DATA)).toMatchObject({ code: 0 });
+    const between = await made();
+    expect(between.slice(2).every((at, i) => at > (before[2 + i] as number))).toBe(true);
+    expect(await cluster("rebuild", ...DATA)).toMatchObject({ code: 0 });
+    expect((await made()).every((at, i) => at > (between[i] as number))).toBe(true);
+    await expectAllWell();
+  });
+
   test("an interrupted merge can be given up", async () => {
     await interrupt(1, "primaries of the new shards");
     expect(await cluster("reshard", "2", ...DATA)).toMatchObject({

@@ -7,6 +7,7 @@ import { interruption } from "../src/signals.ts";
 import { readSweepStatus } from "../src/sweep/status.ts";
 import { addTablet } from "./operate/add-tablet.ts";
 import { backup } from "./operate/backup.ts";
+import { rebuild } from "./operate/rebuild.ts";
 import { removeTablet } from "./operate/remove-tablet.ts";
 import { reparent } from "./operate/reparent.ts";
 import { reshard } from "./operate/reshard.ts";
@@ -94,6 +95,15 @@ const main = defineCommand({
       run: ({ args, rawArgs }) =>
         guard(async (signal) => {
           console.log(renderStatus(await reparent(resolve(args.data), shardOf(args.shard, rawArgs), signal)));
+        }),
+    }),
+    rebuild: defineCommand({
+      meta: { name: "rebuild", description: "Write a shard's rows anew in the order of their keys, into fewer pages" },
+      args: { shard: { type: "positional", description: "Name of the shard (all)", required: false }, ...data },
+      run: ({ args, rawArgs }) =>
+        guard(async (signal) => {
+          const shard = shardOf(args.shard, rawArgs) || undefined;
+          console.log(renderStatus(await rebuild(resolve(args.data), shard, signal)));
         }),
     }),
     "add-tablet": defineCommand({

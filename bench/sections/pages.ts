@@ -4,9 +4,11 @@ import type { Connection } from "mysql2/promise";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { random } from "../bytes/documents.ts";
 import { createRows, dropRows, insertRows, keyOf, leafPages, rebuildRows, withDatabase } from "../bytes/rows.ts";
+import { rebuildWhileServing, type Serving } from "../bytes/serving.ts";
 import { uniform } from "../random.ts";
-import { type Findings, figure, packageVersion, percent, table } from "../report.ts";
+import { type Findings, figure, median, packageVersion, percent, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
+import { OPERATIONS } from "../system.ts";
 
 const ROWS = 100_000;
 /** As a packed value of 1 kB has, in bench/results/bytes.md. */
@@ -16,6 +18,10 @@ const STATEMENT_ROWS = 250;
 const FILLS = [100, 90, 80];
 /** Of the rows, so many are new, and as many of the others gone. */
 const CHURN = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+/** As mysqlds have it. */
+const USUAL_FILL = 90;
+/** When a table is rebuilt again, in the capacity model. */
+const NEW_SHARE = 0.2;
 const PAGE_BYTES = 16_384;
 
 interface Found {
@@ -32,16 +38,56 @@ export async function pages(rig: Rig): Promise<Findings> {
     for (const fill of FILLS) all.push(await measure(rig, connection, fill));
     return all;
   });
-  const seconds = found.reduce((sum, { rebuildSeconds }) => sum + rebuildSeconds, 0) / found.length;
+  const serving = await rebuildWhileServing(rig, VALUE_BYTES);
+  const seconds = found.map(({ rebuildSeconds }) => rebuildSeconds);
+  // Named as the inputs of the capacity model that they replace. A rebuild keeps one core busy at most.
+  const inputs = {
+    rebuiltShare: { values: [rebuiltShare(found, serving)] },
+    rebuildRowMicros: { values: seconds.map((each) => (1e6 * each) / ROWS) },
+  };
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `${figure(ROWS)} rows with values of ${figure(VALUE_BYTES)} bytes under keys in random order, straight at the mysqld of a primary with two replicas. Bytes of a row are those of the leaves of the primary key. A rebuild is ALTER TABLE … FORCE, with innodb_fill_factor as the table says; it took ${figure(seconds)} s. Then rows at random are deleted, and as many new ones inserted.`,
-    data: { found, churn: CHURN },
-    markdown: table(
-      ["Pages filled", "before, B", ...CHURN.map((share) => (share === 0 ? "rebuilt, B" : `${percent(share)} new, B`))],
-      found.map(({ fill, before, after }) => [`${fill}%`, ...[before, ...after].map(figure)]),
-    ),
+    method: `${figure(ROWS)} rows with values of ${figure(VALUE_BYTES)} bytes under keys in random order, straight at the mysqld of a primary with two replicas. Bytes of a row are those of the leaves of the primary key. A rebuild is ALTER TABLE … FORCE, with innodb_fill_factor as the table says; it took ${figure(median(seconds))} s. Then rows at random are deleted, and as many new ones inserted. While it serves: \`npm run cluster -- rebuild\` on a store of ${figure(serving.rows)} rows beside ${serving.connections} connections, which took ${figure(serving.seconds)} s.`,
+    data: { found, churn: CHURN, serving, inputs },
+    markdown: [
+      table(
+        [
+          ...["Pages filled", "before, B"],
+          ...CHURN.map((share) => (share === 0 ? "rebuilt, B" : `${percent(share)} new, B`)),
+        ],
+        found.map(({ fill, before, after }) => [`${fill}%`, ...[before, ...after].map(figure)]),
+      ),
+      "## While it serves",
+      servingTable(serving),
+    ].join("\n\n"),
   };
+}
+
+/**
+ * Of a row's bytes, what is left on average between two rebuilds, of which the second comes when a fifth of the rows is new:
+ * as it was when the store rebuilt its table, and as pages lose it again.
+ */
+function rebuiltShare(found: Found[], { rowBytes }: Serving): number {
+  const full = found.find(({ fill }) => fill === USUAL_FILL) as Found;
+  const last = CHURN.indexOf(NEW_SHARE);
+  let lost = 0;
+  for (let i = 1; i <= last; i++) {
+    const [from, to] = [CHURN[i - 1] as number, CHURN[i] as number];
+    const [bytes, next] = [full.after[i - 1] as number, full.after[i] as number];
+    lost += (((bytes + next) / 2 - (full.after[0] as number)) * (to - from)) / NEW_SHARE;
+  }
+  return rowBytes.after / rowBytes.before + lost / full.before;
+}
+
+function servingTable({ rowBytes, calls }: Serving): string {
+  const row = (when: "before" | "during", bytes: number) => [
+    ...[when === "before" ? "before" : "during, and after", figure(bytes)],
+    ...OPERATIONS.flatMap((operation) => [calls[operation][when].perSecond, calls[operation][when].p99Ms].map(figure)),
+  ];
+  return table(
+    ["The rebuild", "row, B", "GET/s", "GET p99 ms", "PUT/s", "PUT p99 ms"],
+    [row("before", rowBytes.before), row("during", rowBytes.after)],
+  );
 }
 
 async function measure(rig: Rig, connection: Connection, fill: number): Promise<Found> {
