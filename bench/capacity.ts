@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { answer } from "./capacity/answer.ts";
 import { readInputs } from "./capacity/measured.ts";
 import { tables } from "./capacity/tables.ts";
-import { DEFAULTS, MEANINGS, type OptionName, PACKINGS, ROUTINGS, readTarget } from "./capacity/target.ts";
+import { DEFAULTS, MEANINGS, type OptionName, PACKINGS, PAGES, ROUTINGS, readTarget } from "./capacity/target.ts";
 import { main, option, refuseOthers } from "./cli.ts";
 
 const text = (name: OptionName, description: string, hint: string) => option(description, hint, DEFAULTS[name]);
@@ -21,6 +21,7 @@ const args = {
   "shard-size": text("shard-size", "Of a shard, on one tablet's disk", "250GB"),
   routing: text("routing", `Which servers take a shard's calls: ${ROUTINGS.join(", ")}`, "word"),
   packing: text("packing", `How values are made smaller: ${PACKINGS.join(", ")}`, "word"),
+  pages: text("pages", `How full the pages of tables are: ${PAGES.join(", ")}`, "word"),
   json: option("Write everything to a file, inputs included", "file"),
   markdown: option("Write the tables to a file", "file"),
 };

@@ -5,11 +5,10 @@ import { type AppOptions, createApp } from "../src/app.ts";
 import { batchingStore } from "../src/batching/batching.ts";
 import type { BatchingObserver } from "../src/batching/observer.ts";
 import { ONE_SHARD } from "../src/database/shards.ts";
-import type { Change } from "../src/database/statements.ts";
-import { type Found, type Known, type Reads, Table } from "../src/database/table.ts";
 import { BATCH_BYTES } from "../src/limits.ts";
-import { type Entry, type EntryKey, entryKey, keyName, type NewEntry, type Store } from "../src/store/store.ts";
-import { newRevision, newVersion } from "../src/store/version.ts";
+import { type Entry, entryKey, type NewEntry, type Store } from "../src/store/store.ts";
+import { newVersion } from "../src/store/version.ts";
+import { StubTable } from "./costs/stub-table.ts";
 import { VALUE } from "./system.ts";
 
 /** Calls of one run: what a batch takes. */
@@ -17,8 +16,9 @@ export const CALLS = 500;
 /** So far away that no call reaches it. */
 export const DEADLINE_MS = 600_000;
 
-const names = Array.from({ length: CALLS }, (_, i) => `key${String(i).padStart(4, "0")}`);
-export const urls = names.map((name) => `http://127.0.0.1:8787/v1/kv/bench/${name}`);
+export const names = Array.from({ length: CALLS }, (_, i) => `key${String(i).padStart(4, "0")}`);
+export const NAMESPACE_URL = "http://127.0.0.1:8787/v1/kv/bench";
+export const urls = names.map((name) => `${NAMESPACE_URL}/${name}`);
 export const keys = names.map((name) => entryKey("bench", name));
 const value = Buffer.from(VALUE);
 export const entry: NewEntry = { value, contentType: "text/plain", metadata: null, expiry: "never" };
@@ -40,7 +40,7 @@ export function appOver(store: Store, observer?: AppOptions["observer"]) {
 
 /** Batches calls over a table that does nothing. */
 export function batchingOverNothing(observer?: BatchingObserver) {
-  const table = new StubTable();
+  const table = new StubTable(found, keys);
   return batchingStore(
     { ...ONE_SHARD, tableAt: () => table, ping: async () => {} },
     {
@@ -52,26 +52,4 @@ export function batchingOverNothing(observer?: BatchingObserver) {
 
 export function wholeServer({ requests, calls }: Observers = {}) {
   return appOver(batchingOverNothing(calls), requests);
-}
-
-/** Has the keys, takes every change and keeps nothing. */
-class StubTable extends Table {
-  private readonly rows: Known;
-
-  constructor() {
-    super({ execute: () => Promise.reject(new Error("this statement has no stub")), close: async () => {} });
-    const row = () => ({ revision: newRevision(newVersion()), expiresAtMs: null });
-    this.rows = { rows: new Map(keys.map((key) => [keyName(key), row()])), large: new Set(), clockMs: Date.now() };
-  }
-
-  override async read<K extends keyof Reads>(_: K, keys: EntryKey[]) {
-    return new Map(keys.map((key) => [keyName(key), found])) as Found<Reads[K]>;
-  }
-  override async known() {
-    return this.rows;
-  }
-  override async put() {}
-  override async change(changes: Change[]) {
-    return new Map(changes.map(({ key, revision }) => [keyName(key), revision]));
-  }
 }

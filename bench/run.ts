@@ -24,6 +24,7 @@ import { pages } from "./sections/pages.ts";
 import { reshard } from "./sections/reshard.ts";
 import { scale } from "./sections/scale.ts";
 import { simulate } from "./sections/simulate.ts";
+import { statements } from "./sections/statements.ts";
 import { telemetry } from "./sections/telemetry.ts";
 import { validate } from "./sections/validate.ts";
 
@@ -33,6 +34,7 @@ const SECTIONS: Record<string, (rig: Rig) => Promise<Findings>> = {
     compare,
     calls,
     scale,
+    statements,
     simulate,
     overload,
     expiry,

@@ -4,8 +4,10 @@
 import { writeFileSync } from "node:fs";
 import { readInputs } from "./capacity/measured.ts";
 import { valuesOf } from "./capacity/quantity.ts";
+import { readResults } from "./capacity/results.ts";
 import { DEFAULTS, readTarget } from "./capacity/target.ts";
 import { main, option, Problem, refuseOthers } from "./cli.ts";
+import { meanOf } from "./costs/costs.ts";
 import { compareCases, comparisonTable, verdictOn } from "./simulation/cases.ts";
 import { costsOf } from "./simulation/costs.ts";
 import { scenarios, scenarioTable } from "./simulation/scenarios.ts";
@@ -27,8 +29,8 @@ await main({ name: "simulate", description: "Simulates the design at its full si
   const seed = Number(given.seed);
   const { target, design } = readTarget({ ...DEFAULTS, calls, latency, data, reads });
   const known = valuesOf(readInputs());
-  const costs = costsOf(known);
-  const comparisons = compareCases(costs, seed);
+  const costs = costsOf(meanOf(readResults().statements.rounds), known);
+  const comparisons = compareCases(known, seed);
   const verdict = verdictOn(comparisons);
   const parts = ["# Simulation", verdict.sentence, comparisonTable(comparisons)];
   console.log(parts.join("\n\n"));

@@ -6,8 +6,10 @@ import { answer } from "../bench/capacity/answer.ts";
 import { readInputs } from "../bench/capacity/measured.ts";
 import { capacityOf } from "../bench/capacity/model.ts";
 import { valuesOf } from "../bench/capacity/quantity.ts";
+import { readResults } from "../bench/capacity/results.ts";
 import { DEFAULTS, type OptionName, readTarget } from "../bench/capacity/target.ts";
 import { Problem } from "../bench/cli.ts";
+import { meanOf } from "../bench/costs/costs.ts";
 import { verdictOn } from "../bench/simulation/cases.ts";
 import { costsOf } from "../bench/simulation/costs.ts";
 import { Events } from "../bench/simulation/events.ts";
@@ -16,6 +18,7 @@ import { simulateRig } from "../bench/simulation/rig.ts";
 
 const inputs = readInputs();
 const known = valuesOf(inputs);
+const costs = costsOf(meanOf(readResults().statements.rounds), known);
 const ask = (options: Partial<Record<OptionName, string>> = {}) => {
   const { target, design } = readTarget({ ...DEFAULTS, ...options });
   return capacityOf(target, design, known);
@@ -113,9 +116,9 @@ describe("the simulation", () => {
 
   test("callers are as many as calls a second times seconds a call, and chance is the seed's", () => {
     const options = {
-      ...{ connections: 64, reads: 1, shards: 2, generators: 1, generatorMicros: 15, hot: false, cores: 2 },
+      ...{ connections: 64, mix: { get: 1 }, shards: 2, generators: 1, generatorMicros: 15, hot: false, cores: 2 },
     };
-    const run = (seed: number) => simulateRig(options, costsOf(known), seed);
+    const run = (seed: number) => simulateRig(options, costs, seed);
     expect(run(1)).toEqual(run(1));
     const { perSecond, p50Ms } = run(2);
     expect((perSecond.read * p50Ms.read) / 1000).toBeGreaterThan(32);
@@ -124,7 +127,7 @@ describe("the simulation", () => {
 
   test("is not believed where it is far from what was measured", () => {
     const off = (...errors: number[]) =>
-      verdictOn(errors.map((error) => ({ errors: { perSecond: error, p50Ms: -error } })));
+      verdictOn(errors.map((error) => ({ group: "plain", errors: { perSecond: error, p50Ms: -error } })));
     expect(off(0.1, 0.1, 0.29).isNearEnough).toBe(false);
     expect(off(0.1, 0.1, 0.2).isNearEnough).toBe(true);
     expect(off(0, 0, 0, 0, 0, -0.31).isNearEnough).toBe(false);

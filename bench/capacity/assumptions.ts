@@ -1,5 +1,5 @@
 // Everything that the capacity model assumes and no benchmark here has measured, each with its range and its reason.
-// What `npm run bench -- footprint reshard` has measured takes the place of what is named the same here.
+// What `npm run bench -- footprint bytes cold pages reshard` has measured takes the place of what is named the same here.
 
 import { assumed, type Quantity } from "./quantity.ts";
 
@@ -70,6 +70,9 @@ export const ASSUMPTIONS = {
     "",
     "of a page, for rows far larger than those that were measured; ln 2 in theory",
   ),
+  rebuiltShare: assumed(0.8, [0.7, 0.9], "", "of a row's bytes, what is left on average between two rebuilds"),
+  rebuiltAtNew: assumed(0.2, [0.1, 0.5], "", "of the rows, those that are new when a table is rebuilt again"),
+  rebuildRowMicros: assumed(10, [5, 40], "µs", "of mysqld's CPU to write a row anew, in a rebuild of one tablet"),
   hotShare: assumed(0.001, [0.0001, 0.03], "", "of all calls are about one key; 0.03 where popularity is Zipf's"),
   idleTabletCores: assumed(
     0.02,

@@ -14,13 +14,19 @@ export const DECISIONS: Decision[] = [
     chosen: "values packed with a dictionary",
     instead: "values as they come",
     change: { packing: "none" },
-    but: "servers spend CPU on each value; values that are compressed or encrypted already do not shrink",
+    but: "servers spend CPU on each value; compressed or encrypted ones do not shrink",
+  },
+  {
+    chosen: "tables rebuilt when a fifth of the rows is new",
+    instead: "pages as random keys leave them",
+    change: { pages: "grown" },
+    but: "each rebuild needs room for a copy, one tablet after the other",
   },
   {
     chosen: "3 tablets a shard",
     instead: "2 tablets",
     change: { replicas: 2 },
-    but: "the loss of one stops a shard's writes, for semi-sync has nobody left to wait for",
+    but: "the loss of one stops a shard's writes",
   },
   {
     chosen: "shards of 250 GB",
@@ -32,6 +38,6 @@ export const DECISIONS: Decision[] = [
     chosen: "a slice of servers for a slice of shards",
     instead: "any server for any shard",
     change: { routing: "any" },
-    but: "with any server for any shard hardly two calls meet in a statement, and each vtgate watches every tablet",
+    but: "hardly two calls then meet in a statement, and each vtgate watches every tablet",
   },
 ];

@@ -3,18 +3,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { CALL_NAMES } from "../costs/calls.ts";
+import { measuredCosts } from "../costs/costs.ts";
 
-const cores = z.record(z.string(), z.number());
-const load = z.object({ perSecond: z.number(), p50Ms: z.number(), cores });
-const loads = z.object({
-  measured: z.array(
-    z.object({
-      system: z.string(),
-      connections: z.number(),
-      operation: z.enum(["get", "put"]),
-      rounds: z.array(load),
-    }),
-  ),
+const rates = z.object({
+  measured: z.array(z.object({ system: z.string(), rounds: z.array(z.object({ perSecond: z.number() })) })),
 });
 const expiry = z.object({
   mass: z.object({
@@ -23,15 +16,19 @@ const expiry = z.object({
   }),
 });
 const overload = z.object({ phases: z.array(z.object({ memoryMb: z.object({ most: z.number() }) })) });
-const latencies = z.object({ p50: z.number(), p99: z.number() }).nullable();
-const calls = z.object({ perSecond: z.number(), latencyMs: latencies });
-const simulate = z.object({
-  results: z.array(
+const statements = z.object({ rounds: z.array(measuredCosts) });
+const outcome = z.object({ perSecond: z.number(), p50Ms: z.number() });
+const slowness = z.object({ statement: z.number(), call: z.number() });
+const validate = z.object({
+  costs: measuredCosts,
+  validated: z.array(
     z.object({
-      options: z.object({ workload: z.string(), url: z.array(z.string()) }),
-      steps: z.array(
-        z.object({ clients: z.number(), reads: calls, writes: calls, generatorMicrosecondsPerCall: z.number() }),
-      ),
+      ...{ group: z.string(), title: z.string(), valueBytes: z.number(), measured: outcome },
+      slowness: z.object({ read: slowness, write: slowness }),
+      options: z.object({
+        ...{ connections: z.number(), shards: z.number(), generators: z.number(), generatorMicros: z.number() },
+        ...{ mix: z.partialRecord(z.enum(CALL_NAMES), z.number()), hot: z.boolean(), cores: z.number() },
+      }),
     }),
   ),
 });
@@ -39,23 +36,26 @@ const simulate = z.object({
 const inputs = z.record(z.string(), z.object({ values: z.array(z.number()) }));
 const section = z.object({ inputs });
 
-export type MeasuredLoad = z.infer<typeof loads>["measured"][number];
-export type Operation = MeasuredLoad["operation"];
-
 const RESULTS = join(import.meta.dirname, "../results");
 
 /** Throws an Error that names the file, if one is missing or has another form. */
 export function readResults() {
   return {
-    compare: read("compare", loads),
-    scale: read("scale", loads),
+    statements: read("statements", statements),
+    scale: read("scale", rates),
     expiry: read("expiry", expiry),
     overload: read("overload", overload),
-    simulate: read("simulate", simulate),
     footprint: read("footprint", section),
     bytes: read("bytes", section),
+    cold: read("cold", section),
+    pages: read("pages", section),
     reshard: read("reshard", section),
   };
+}
+
+/** What was predicted with costs of its own, and measured. */
+export function readValidated() {
+  return read("validate", validate);
 }
 
 export type Results = ReturnType<typeof readResults>;

@@ -34,7 +34,8 @@ const EXPIRY_BYTES = 8;
 export function storageOf(target: Target, design: Design, inputs: Values<InputName>): Storage {
   const { dataBytes, valueBytes, ttlShare } = target;
   const rows = dataBytes / (inputs.keyBytes + valueBytes);
-  const rowBytes = rowBytesOf(storedBytesOf(target, design, inputs), ttlShare, inputs);
+  const kept = design.pages === "rebuilt" ? inputs.rebuiltShare : 1;
+  const rowBytes = rowBytesOf(storedBytesOf(target, design, inputs), ttlShare, inputs, kept);
   const indexBytes = ttlShare * inputs.ttlIndexBytes + (1 - ttlShare) * inputs.plainIndexBytes;
   const replicaBytes = rows * (rowBytes + indexBytes);
   const loggedPerSecond = rateOf(target, inputs) * (1 - target.reads) * logBytesOf(target, design, inputs);
@@ -51,11 +52,12 @@ export function storageOf(target: Target, design: Design, inputs: Values<InputNa
   };
 }
 
-function rowBytesOf(value: number, ttlShare: number, inputs: Values<InputName>): number {
+/** `kept` is what a rebuild leaves of a page's bytes, of those that hold several rows. */
+function rowBytesOf(value: number, ttlShare: number, inputs: Values<InputName>, kept: number): number {
   const rest = inputs.keyBytes + inputs.contentTypeBytes + ROW_OVERHEAD_BYTES + ttlShare * EXPIRY_BYTES;
   const row = rest + value;
-  if (row <= INLINE_BYTES) return row / (row > MEASURED_ROW_BYTES ? inputs.inPageFill : inputs.fill);
-  return (rest + POINTER_BYTES) / inputs.fill + Math.ceil(value / OVERFLOW_BYTES) * PAGE_BYTES;
+  if (row <= INLINE_BYTES) return (kept * row) / (row > MEASURED_ROW_BYTES ? inputs.inPageFill : inputs.fill);
+  return (kept * (rest + POINTER_BYTES)) / inputs.fill + Math.ceil(value / OVERFLOW_BYTES) * PAGE_BYTES;
 }
 
 /** Bytes that a write puts into the binary log, which is also what each replica is sent. */

@@ -65,6 +65,7 @@ function sentence(target: Target, design: Design): string {
     `${design.replicas} tablets a shard`,
     `routing ${design.routing}`,
     `packing ${design.packing}`,
+    `pages ${design.pages}`,
   ].join(", ");
 }
 

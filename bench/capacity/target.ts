@@ -7,6 +7,7 @@ import { Problem } from "../cli.ts";
 export const MEANINGS = ["in-flight", "connections", "per-second"] as const;
 export const ROUTINGS = ["slices", "any"] as const;
 export const PACKINGS = ["dictionary", "none"] as const;
+export const PAGES = ["rebuilt", "grown"] as const;
 
 export const DEFAULTS = {
   calls: "1e6",
@@ -21,6 +22,7 @@ export const DEFAULTS = {
   "shard-size": "250GB",
   routing: "slices",
   packing: "dictionary",
+  pages: "rebuilt",
 } as const;
 
 export type OptionName = keyof typeof DEFAULTS;
@@ -48,6 +50,8 @@ export interface Design {
   routing: (typeof ROUTINGS)[number];
   /** How servers make values smaller, which are taken for JSON. */
   packing: (typeof PACKINGS)[number];
+  /** Whether tables are rebuilt in the order of their keys, or as full as random keys leave them. */
+  pages: (typeof PAGES)[number];
 }
 
 const UNITS = {
@@ -88,6 +92,7 @@ const schema = z.object({
   "shard-size": measure(UNITS.bytes, 1e9, 1e14, DEFAULTS["shard-size"]),
   routing: z.enum(ROUTINGS, `must be one of ${ROUTINGS.join(", ")}`),
   packing: z.enum(PACKINGS, `must be one of ${PACKINGS.join(", ")}`),
+  pages: z.enum(PAGES, `must be one of ${PAGES.join(", ")}`),
 });
 
 /** Throws a Problem that names each wrong option in a sentence. */
@@ -111,6 +116,7 @@ export function readTarget(options: Record<OptionName, string>): { target: Targe
       shardBytes: data["shard-size"],
       routing: data.routing,
       packing: data.packing,
+      pages: data.pages,
     },
   };
 }

@@ -100,11 +100,14 @@ function coresOf(calls: Calls, rows: Rows, target: Target, design: Design, input
   // Three tablets wrote what was measured.
   const written = design.replicas / 3;
   const write = (row("write", "Tablet") + row("write", "Mysql") + bytes.write + cold.write) * written;
+  // At worst every write makes a row, and all rows are written anew each time that some of them are new.
+  const rebuilt = design.pages === "rebuilt" ? (calls.writes * design.replicas) / inputs.rebuiltAtNew : 0;
+  const rebuilds = (rebuilt * inputs.rebuildRowMicros) / 1e6 / inputs.coreSpeed;
   const sweep = (calls.expiries * inputs.sweepRowMicros * written) / 1e6 / inputs.coreSpeed;
   return {
     servers: serverCores(calls, rows, target, design, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),
     gates: busy(row("read", "Gate"), row("write", "Gate")),
-    tablets: busy(read, write) + sweep,
+    tablets: busy(read, write) + sweep + rebuilds,
     primaries: busy(read, write * inputs.primaryWriteShare) + sweep * inputs.primaryWriteShare,
     sweep,
   };

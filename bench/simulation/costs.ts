@@ -1,17 +1,16 @@
-// What everything takes in the simulation, in seconds: calibrated by the inputs of the capacity model, which the
-// benchmarks have measured.
+// What everything takes in the simulation, in seconds, as it was measured for each statement and each kind of call.
 
-import type { InputName } from "../capacity/measured.ts";
-import type { Values } from "../capacity/quantity.ts";
+import { CALL_NAMES, type CallName, callKind, type Kind } from "../costs/calls.ts";
+import { type Cost, FEW, type MeasuredCosts, READING, STATEMENTS, type StatementName } from "../costs/costs.ts";
 
-export type Kind = "read" | "write";
-
-/** Of calls and statements of a kind. */
-export interface KindCosts {
-  /** The server's thread for one call: reading the request, writing the answer. */
+/** Of a server's thread for one call: reading the request, writing the answer. */
+interface CallCosts {
   request: number;
   answer: number;
-  /** The server's thread for a statement and for each of its rows. */
+}
+
+interface StatementCosts {
+  /** The server's thread. */
   client: Cost;
   gate: Cost;
   /** On the way to the answer: the primary's vttablet and mysqld; and beside it: the replicas. */
@@ -23,14 +22,11 @@ export interface KindCosts {
   waiting: number;
 }
 
-export interface Cost {
-  statement: number;
-  row: number;
-}
-
 export interface Costs {
-  read: KindCosts;
-  write: KindCosts;
+  /** With `FEW` connections, see `crowded`. */
+  calls: Record<CallName, CallCosts>;
+  statements: Record<StatementName, StatementCosts>;
+  crowding: Record<Kind, number>;
   /** Each time that a thread wakes up for what has arrived. */
   wake: number;
   /** A call that is turned away. */
@@ -38,72 +34,137 @@ export interface Costs {
   valueBytes: number;
 }
 
+/** Of the capacity model's inputs. */
+export interface Known {
+  readMicrosPerKb: number;
+  writeMicrosPerKb: number;
+  primaryWriteShare: number;
+}
+
 const MICROSECONDS = 1e-6;
 /** Of the thread's work for a call, what comes before its statement; the rest is its answer. */
 const REQUEST_SHARE = 0.6;
 const MEASURED_VALUE_BYTES = 256;
+/** Statements whose rows have a value. */
+const WITH_VALUES: StatementName[] = ["get", "put", "create", "replace"];
 const WAKE_MICROS = 12;
 /** What the load generator takes of the latency on one connection. */
 const GENERATOR_ALONE_SECONDS = 60 * MICROSECONDS;
 /** overload.json: the server's cores in the phase with three times the load, without those for accepted calls. */
 const REFUSAL_MICROS = 12;
+/** The calls, each of one statement with one row, that were measured alone. */
+const ALONE = { read: "get", write: "put" } as const;
 
 /** Of entries with values of a size; the benchmarks' have 256 bytes. */
-export function costsOf(inputs: Values<InputName>, valueBytes = MEASURED_VALUE_BYTES): Costs {
+export function costsOf(measured: MeasuredCosts, known: Known, valueBytes = MEASURED_VALUE_BYTES): Costs {
+  const calls = CALL_NAMES.map((name): [CallName, CallCosts] => {
+    const bytes = (measured.perKb.server * Math.max(0, valueBytes - MEASURED_VALUE_BYTES)) / 1000;
+    const seconds = (measured.calls[name] + bytes) * MICROSECONDS;
+    return [name, { request: seconds * REQUEST_SHARE, answer: seconds * (1 - REQUEST_SHARE) }];
+  });
+  const statements = STATEMENTS.map((name): [StatementName, StatementCosts] => [
+    name,
+    statementCosts(measured, known, name, valueBytes),
+  ]);
   return {
-    read: kindCosts(inputs, "read", 1, valueBytes),
-    write: kindCosts(inputs, "write", inputs.primaryWriteShare, valueBytes),
+    calls: Object.fromEntries(calls) as Costs["calls"],
+    statements: Object.fromEntries(statements) as Costs["statements"],
+    crowding: measured.crowding,
     wake: WAKE_MICROS * MICROSECONDS,
     refusal: REFUSAL_MICROS * MICROSECONDS,
     valueBytes,
   };
 }
 
-/** How many times as long things take as the costs say: what is done once a statement, and what is done for each call. */
+export function kindOf(name: StatementName): Kind {
+  return READING.includes(name as (typeof READING)[number]) ? "read" : "write";
+}
+
+function statementCosts(
+  measured: MeasuredCosts,
+  known: Known,
+  name: StatementName,
+  valueBytes: number,
+): StatementCosts {
+  const kind = kindOf(name);
+  const { client, gate, tablets } = layersOf(measured, name);
+  const primaryShare = kind === "read" ? 1 : known.primaryWriteShare;
+  // A fifth of a value's bytes each in the server, vtgate, vttablet, mysqld and kernels (capacity/traffic.ts).
+  const further = WITH_VALUES.includes(name) ? Math.max(0, valueBytes - MEASURED_VALUE_BYTES) / 1000 : 0;
+  const bytes = further * known[`${kind}MicrosPerKb`] * (MICROSECONDS / 5);
+  return {
+    client: withRow(client, bytes),
+    gate: withRow(gate, bytes),
+    primary: withRow(scaled(tablets, primaryShare), 3 * bytes * primaryShare),
+    replicas: withRow(scaled(tablets, 1 - primaryShare), 3 * bytes * (1 - primaryShare)),
+    ...aloneCosts(measured, kind, primaryShare),
+  };
+}
+
+/** What a call takes on an idle store beyond what is computed for it one after the other. */
+function aloneCosts(measured: MeasuredCosts, kind: Kind, primaryShare: number) {
+  const { client, gate, tablets } = layersOf(measured, ALONE[kind]);
+  const { ms, clusterMicros } = measured.alone[kind];
+  const http = measured.calls[ALONE[kind]] * MICROSECONDS;
+  const computed = http + [client, gate, scaled(tablets, primaryShare)].reduce((all, cost) => all + of(cost, 1), 0);
+  return {
+    beside: Math.max(0, clusterMicros * MICROSECONDS - of(sum(gate, tablets), 1)),
+    waiting: Math.max(0, ms / 1000 - GENERATOR_ALONE_SECONDS - computed),
+  };
+}
+
+function layersOf({ statements }: MeasuredCosts, name: StatementName) {
+  const { client, gate, tablet, mysql } = statements[name];
+  const seconds = (cost: Cost) => scaled(cost, MICROSECONDS);
+  return { client: seconds(client), gate: seconds(gate), tablets: seconds(sum(tablet, mysql)) };
+}
+
+/** Costs of calls to a server with so many connections. */
+export function crowded(costs: Costs, connections: number): Costs {
+  const tenfold = Math.max(0, Math.log10(connections / FEW));
+  return withCalls(costs, (name) => 1 + costs.crowding[callKind(name).kind] * tenfold);
+}
+
+/**
+ * How many times as long things take as the costs say: what is done for each call, and once a statement. Of a write that
+ * is its waiting alone, which others' commits make longer.
+ */
 export interface Slowness {
   statement: number;
   call: number;
 }
 
-export function slower(costs: KindCosts, { statement, call }: Slowness): KindCosts {
-  const slowed = (cost: Cost) => ({ statement: cost.statement * statement, row: cost.row * call });
+/** Costs on a machine on which reads, and writes, take so many times as long. */
+export function onMachine(costs: Costs, slowness: Record<Kind, Slowness>): Costs {
+  const statements = STATEMENTS.map((name): [StatementName, StatementCosts] => [
+    name,
+    slower(costs.statements[name], kindOf(name), slowness[kindOf(name)]),
+  ]);
   return {
-    request: costs.request * call,
-    answer: costs.answer * call,
+    ...withCalls(costs, (name) => slowness[callKind(name).kind].call),
+    statements: Object.fromEntries(statements) as Costs["statements"],
+  };
+}
+
+function withCalls(costs: Costs, timesOf: (name: CallName) => number): Costs {
+  const calls = CALL_NAMES.map((name): [CallName, CallCosts] => {
+    const { request, answer } = costs.calls[name];
+    const times = timesOf(name);
+    return [name, { request: request * times, answer: answer * times }];
+  });
+  return { ...costs, calls: Object.fromEntries(calls) as Costs["calls"] };
+}
+
+function slower(costs: StatementCosts, kind: Kind, { statement, call }: Slowness): StatementCosts {
+  const computing = kind === "read" ? statement : 1;
+  const slowed = (cost: Cost) => ({ statement: cost.statement * computing, row: cost.row * call });
+  return {
     client: slowed(costs.client),
     gate: slowed(costs.gate),
     primary: slowed(costs.primary),
     replicas: slowed(costs.replicas),
-    beside: costs.beside * statement,
+    beside: costs.beside * computing,
     waiting: costs.waiting * statement,
-  };
-}
-
-function kindCosts(inputs: Values<InputName>, kind: Kind, primaryShare: number, valueBytes: number): KindCosts {
-  const micros = (statement: InputName, row: InputName): Cost =>
-    scaled({ statement: inputs[statement], row: inputs[row] }, MICROSECONDS);
-  const client = micros(`${kind}ClientStatementMicros`, `${kind}ClientRowMicros`);
-  const gate = micros(`${kind}StatementGateMicros`, `${kind}RowGateMicros`);
-  const vttablets = micros(`${kind}StatementTabletMicros`, `${kind}RowTabletMicros`);
-  const tablets = sum(vttablets, micros(`${kind}StatementMysqlMicros`, `${kind}RowMysqlMicros`));
-  // A fifth of a value's bytes each in the server, vtgate, vttablet, mysqld and kernels (capacity/traffic.ts).
-  const bytes =
-    (Math.max(0, valueBytes - MEASURED_VALUE_BYTES) / 1000) * inputs[`${kind}MicrosPerKb`] * (MICROSECONDS / 5);
-  const primary = scaled(tablets, primaryShare);
-  const http = inputs[`${kind}HttpMicros`] * MICROSECONDS;
-  // What a call takes on an idle store beyond what is computed for it one after the other.
-  const computed = http + [client, gate, primary].reduce((all, cost) => all + of(cost, 1), 0);
-  const alone = inputs[`${kind}AloneMs`] / 1000 - GENERATOR_ALONE_SECONDS;
-  const beside = Math.max(0, inputs[`${kind}AloneClusterMicros`] * MICROSECONDS - of(sum(gate, tablets), 1));
-  return {
-    request: http * REQUEST_SHARE,
-    answer: http * (1 - REQUEST_SHARE),
-    client: withRow(client, bytes),
-    gate: withRow(gate, bytes),
-    primary: withRow(primary, 3 * bytes * primaryShare),
-    replicas: withRow(scaled(tablets, 1 - primaryShare), 3 * bytes * (1 - primaryShare)),
-    beside,
-    waiting: Math.max(0, alone - computed),
   };
 }
 

@@ -1,16 +1,20 @@
 // The benchmarks' rig, simulated: a load generator with so many connections, a server and a whole cluster on one machine.
 
+import { type CallName, callKind, type Kind } from "../costs/calls.ts";
 import { newHistogram, percentileMs, record } from "../load/tally.ts";
 import { seeded } from "../random.ts";
-import { type Costs, type Kind, type Slowness, slower } from "./costs.ts";
+import { type Costs, crowded, onMachine, type Slowness } from "./costs.ts";
 import { Events } from "./events.ts";
 import { Processor } from "./processor.ts";
 import { DEFAULT_SERVER, Server } from "./server.ts";
 import { Shard } from "./shard.ts";
 
+/** Of all calls, the share of each kind; together 1. */
+export type Mix = Partial<Record<CallName, number>>;
+
 export interface RigOptions {
   connections: number;
-  reads: number;
+  mix: Mix;
   shards: number;
   /** Processes of the load generator, and what one call takes of them. */
   generators: number;
@@ -33,7 +37,8 @@ const ROUNDS = 3;
 const LEAST_PER_SECOND = 15_000;
 const SLOWNESS = { least: 0.2, most: 5, halvings: 9, rounds: 3 };
 
-export function simulateRig(options: RigOptions, costs: Costs, seed: number): RigResult {
+export function simulateRig(options: RigOptions, usual: Costs, seed: number): RigResult {
+  const costs = crowded(usual, options.connections);
   const events = new Events();
   const random = seeded(seed);
   const machine = new Processor(events, options.cores);
@@ -44,12 +49,14 @@ export function simulateRig(options: RigOptions, costs: Costs, seed: number): Ri
     { length: options.generators },
     () => new Generator(events, machine, options.generatorMicros * 1e-6, costs.wake),
   );
+  const choose = choiceOf(options.mix, random);
   const counts = { read: 0, write: 0 };
   const latencies = { read: newHistogram(), write: newHistogram() };
   let isMeasured = false;
   for (let connection = 0; connection < options.connections; connection++) {
     const next = () => {
-      const kind = random() < options.reads ? "read" : "write";
+      const name = choose();
+      const { kind } = callKind(name);
       const begunAt = events.now;
       const answered = () => {
         if (isMeasured) {
@@ -59,7 +66,7 @@ export function simulateRig(options: RigOptions, costs: Costs, seed: number): Ri
         generators[connection % options.generators]?.add(next);
       };
       const shard = options.hot ? 0 : Math.floor(random() * options.shards);
-      server.receive({ kind, shard, hot: options.hot, answered });
+      server.receive({ name, shard, hot: options.hot, answered });
     };
     // Connections are opened over a while.
     events.at(random() * WARMUP_SECONDS * 0.5, next);
@@ -75,9 +82,16 @@ export function simulateRig(options: RigOptions, costs: Costs, seed: number): Ri
   };
 }
 
-/** Costs on a machine on which reads, and writes, take so many times as long. */
-export function onMachine(costs: Costs, slowness: Record<Kind, Slowness>): Costs {
-  return { ...costs, read: slower(costs.read, slowness.read), write: slower(costs.write, slowness.write) };
+function choiceOf(mix: Mix, random: () => number): () => CallName {
+  const shares = Object.entries(mix) as [CallName, number][];
+  return () => {
+    let at = random();
+    const found = shares.find(([, share]) => {
+      at -= share;
+      return at < 0;
+    });
+    return (found ?? (shares[0] as [CallName, number]))[0];
+  };
 }
 
 /** A load of one kind of call, and what was measured of it. */
@@ -89,10 +103,10 @@ export interface Calibration {
 /**
  * The machine's speed changes from hour to hour, and not of everything alike. A load of one kind with many connections
  * tells how slow calls were, and one with few, whose statements have few rows, how slow statements were: with what this
- * returns the simulation has the throughput that was measured for them. Without the one with few, both were alike.
+ * returns the simulation has the throughput that was measured for them.
  */
 export function slownessFrom(
-  loads: Record<Kind, { many: Calibration; few?: Calibration }>,
+  loads: Record<Kind, { many: Calibration; few: Calibration }>,
   costs: Costs,
   seed: number,
 ): Record<Kind, Slowness> {
@@ -110,7 +124,7 @@ export function slownessFrom(
       return slownessAt(Math.sqrt(low * high));
     };
     let slowness = fit(many, (times) => ({ statement: times, call: times }));
-    for (let round = 0; few && round < SLOWNESS.rounds; round++) {
+    for (let round = 0; round < SLOWNESS.rounds; round++) {
       const { call } = slowness;
       const { statement } = fit(few, (times) => ({ statement: times, call }));
       slowness = fit(many, (times) => ({ statement, call: times }));

@@ -6,12 +6,14 @@ import { type BatchingStore, batchingStore } from "../../src/batching/batching.t
 import type { Clock } from "../../src/batching/clock.ts";
 import { readConfig } from "../../src/config.ts";
 import { ONE_SHARD } from "../../src/database/shards.ts";
-import { type Found, type Reads, Table } from "../../src/database/table.ts";
-import { BATCH_BYTES, BATCH_READ_BYTES } from "../../src/limits.ts";
+import { BATCH_BYTES } from "../../src/limits.ts";
 import { StoreError } from "../../src/store/error.ts";
-import { type Entry, type EntryKey, entryKey, keyName, type NewEntry } from "../../src/store/store.ts";
+import { type Entry, type EntryKey, entryKey, type NewEntry } from "../../src/store/store.ts";
 import { newVersion } from "../../src/store/version.ts";
-import { type Costs, type Kind, of } from "./costs.ts";
+import { type CallName, callKind } from "../costs/calls.ts";
+import type { StatementName } from "../costs/costs.ts";
+import { NEW, StubTable } from "../costs/stub-table.ts";
+import { type Costs, of } from "./costs.ts";
 import type { Events } from "./events.ts";
 import type { Processor } from "./processor.ts";
 import type { Shard } from "./shard.ts";
@@ -19,7 +21,8 @@ import type { Shard } from "./shard.ts";
 export type Outcome = "done" | "overloaded" | "unavailable";
 
 export interface Call {
-  kind: Kind;
+  name: CallName;
+  /** Of its key; one with several has them everywhere. */
   shard: number;
   /** About the key that everybody calls. */
   hot: boolean;
@@ -46,6 +49,8 @@ const ANSWERS_AT_ONCE = 16;
 /** So many that hardly two calls of a batch are about the same. */
 const KEYS_OF_SHARD = 5_000;
 const HOT_KEY = entryKey("hot", "key");
+/** Of keys that are of no row yet. */
+const NUMBERS = 2 ** 32;
 /** By shard; one simulation after the other asks for the same. */
 const keys: EntryKey[][] = [];
 
@@ -73,7 +78,7 @@ export class Server {
     private readonly events: Events,
     private readonly thread: Processor,
     private readonly gate: Processor,
-    shards: Shard[],
+    private readonly shards: Shard[],
     private readonly costs: Costs,
     private readonly options: ServerOptions,
     private readonly random: () => number,
@@ -83,14 +88,19 @@ export class Server {
     const { contentType, metadata } = this.entry;
     this.found = { value, valueBytes: value.length, version: newVersion(), contentType, metadata, expiry: null };
     const tables = shards.map(
-      (shard) => new SimulatedTable((...statement) => this.run(shard, ...statement), this.found),
+      (shard, number) =>
+        new StubTable(this.found, keysOf(number), (name, rows, keys) =>
+          this.run(shard, name, rows, keys.includes(HOT_KEY)),
+        ),
     );
+    const ranges = shards.map((_, number) => ({ name: String(number), start: 0n, end: 0n }));
     const bytes = options.maxCalls === Number.POSITIVE_INFINITY ? options.maxCalls : CONFIG.KV_QUEUE_BYTES;
     this.store = batchingStore(
       {
         ...ONE_SHARD,
-        shardOf: (key) => (key === HOT_KEY ? "0" : String(key.readUInt16BE(0))),
-        tableAt: (shard) => tables[Number(shard)] as Table,
+        all: () => ranges,
+        shardOf: (key) => (key === HOT_KEY ? "0" : String(key.readUInt16BE(4))),
+        tableAt: (shard) => tables[Number(shard)] as StubTable,
         ping: async () => {},
       },
       {
@@ -103,7 +113,7 @@ export class Server {
 
   receive(call: Call) {
     if (this.isDead) return call.answered("unavailable");
-    const seconds = this.store.isFull() ? this.costs.refusal : this.costs[call.kind].request;
+    const seconds = this.store.isFull() ? this.costs.refusal : this.costs.calls[call.name].request;
     this.arrive(seconds, () => this.begin(call));
   }
 
@@ -136,27 +146,33 @@ export class Server {
   }
 
   private begin(call: Call) {
-    const key = call.hot ? HOT_KEY : keyIn(call.shard, this.random());
+    const { isNew = false, keys = 1, make } = callKind(call.name);
+    const chosen = Array.from({ length: keys }, () => (call.hot ? HOT_KEY : this.choose(call, isNew, keys > 1)));
     const settle = (outcome: Outcome) => {
       if (!this.calls.delete(call)) return;
-      const seconds = outcome === "done" ? this.costs[call.kind].answer : 0;
+      const seconds = outcome === "done" ? this.costs.calls[call.name].answer : 0;
       this.rest.push({ seconds, action: () => call.answered(outcome) });
       this.wake();
     };
     const fail = (error: unknown) => settle((error as StoreError).code as Outcome);
     this.calls.add(call);
     try {
-      const answer = call.kind === "read" ? this.store.get(key) : this.store.put(key, this.entry);
-      answer.then(() => settle("done"), fail);
+      make(this.store, chosen, this.entry, this.found.version).then(() => settle("done"), fail);
     } catch (error) {
       fail(error);
     }
   }
 
+  private choose({ shard }: Call, isNew: boolean, isAnywhere: boolean): EntryKey {
+    const place = isAnywhere ? Math.floor(this.random() * this.shards.length) : shard;
+    if (isNew) return keyIn(place, Math.floor(this.random() * NUMBERS), true);
+    return keysOf(place)[Math.floor(this.random() * KEYS_OF_SHARD)] as EntryKey;
+  }
+
   /** Sends a statement once a connection is free, and resolves with its answer. */
-  private run(shard: Shard, kind: Kind, rows: number, hot: boolean): Promise<void> {
+  private run(shard: Shard, name: StatementName, rows: number, hot: boolean): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const costs = this.costs[kind];
+    const costs = this.costs.statements[name];
     const done = (happened: boolean) => {
       if (this.isDead) return;
       this.statements -= 1;
@@ -167,7 +183,7 @@ export class Server {
       this.statements += 1;
       this.rest.push({
         seconds: of(costs.client, rows),
-        action: () => this.gate.compute(of(costs.gate, rows), "burst", () => shard.submit({ kind, rows, hot, done })),
+        action: () => this.gate.compute(of(costs.gate, rows), "burst", () => shard.submit({ name, rows, hot, done })),
       });
       this.wake();
     };
@@ -214,36 +230,16 @@ export class Server {
   }
 }
 
-/** Finds every key, and stores nothing. */
-class SimulatedTable extends Table {
-  constructor(
-    private readonly send: (kind: Kind, rows: number, hot: boolean) => Promise<void>,
-    private readonly entry: Entry,
-  ) {
-    super({ execute: () => Promise.reject(new Error("this statement is not simulated")), close: async () => {} });
-  }
-
-  override async read<K extends keyof Reads>(_: K, keys: EntryKey[]) {
-    await this.send("read", keys.length, false);
-    const found = this.entry.valueBytes > BATCH_READ_BYTES / keys.length ? "large" : this.entry;
-    return new Map(keys.map((key) => [keyName(key), found])) as Found<Reads[K]>;
-  }
-
-  override async put(puts: { key: EntryKey }[]) {
-    await this.send(
-      "write",
-      puts.length,
-      puts.some(({ key }) => key === HOT_KEY),
-    );
-  }
+/** In order. */
+function keysOf(shard: number): EntryKey[] {
+  keys[shard] ??= Array.from({ length: KEYS_OF_SHARD }, (_, number) => keyIn(shard, number, false));
+  return keys[shard];
 }
 
-function keyIn(shard: number, chance: number): EntryKey {
-  keys[shard] ??= Array.from({ length: KEYS_OF_SHARD }, (_, number) => {
-    const key = Buffer.alloc(6);
-    key.writeUInt16BE(shard);
-    key.writeUInt32BE(number, 2);
-    return key as EntryKey;
-  });
-  return keys[shard][Math.floor(chance * KEYS_OF_SHARD)] as EntryKey;
+function keyIn(shard: number, number: number, isNew: boolean): EntryKey {
+  const key = Buffer.alloc(isNew ? 7 : 6);
+  key.writeUInt32BE(number);
+  key.writeUInt16BE(shard, 4);
+  if (isNew) key.write(NEW, 6);
+  return key as EntryKey;
 }

@@ -1,11 +1,12 @@
 // A shard: its tablets' cores, a bounded number of statements at once, the lock of a hot row, and times without a primary.
 
-import { type Costs, type Kind, of } from "./costs.ts";
+import type { StatementName } from "../costs/costs.ts";
+import { type Costs, kindOf, of } from "./costs.ts";
 import type { Events } from "./events.ts";
 import type { Processor } from "./processor.ts";
 
 export interface Statement {
-  kind: Kind;
+  name: StatementName;
   rows: number;
   /** Writes the row that everybody writes. */
   hot: boolean;
@@ -58,14 +59,15 @@ export class Shard {
   }
 
   private execute(statement: Statement) {
-    const costs = this.costs[statement.kind];
-    const spinning = statement.kind === "write" ? 1 : Math.max(0, 1 - this.tablets.load / SPINLESS_LOAD);
+    const costs = this.costs.statements[statement.name];
+    const kind = kindOf(statement.name);
+    const spinning = kind === "write" ? 1 : Math.max(0, 1 - this.tablets.load / SPINLESS_LOAD);
     const beside = costs.beside * spinning;
     if (beside > 0) this.tablets.compute(beside, "burst", () => {});
     this.tablets.compute(of(costs.primary, statement.rows), "burst", () => {
       const replica = of(costs.replicas, statement.rows) / REPLICAS;
       for (let i = 0; replica > 0 && i < REPLICAS; i++) this.tablets.compute(replica, "burst", () => {});
-      if (statement.kind === "write") this.disk.compute(costs.waiting, "burst", () => this.end(statement));
+      if (kind === "write") this.disk.compute(costs.waiting, "burst", () => this.end(statement));
       else this.events.at(this.events.now + costs.waiting, () => this.end(statement));
     });
   }

@@ -1,8 +1,9 @@
 // A slice of the whole store, simulated call by call: its servers, vtgates, shards, and its callers.
 
+import type { CallName } from "../costs/calls.ts";
 import { newHistogram, record } from "../load/tally.ts";
 import { seeded } from "../random.ts";
-import type { Costs, Kind } from "./costs.ts";
+import type { Costs } from "./costs.ts";
 import { Events } from "./events.ts";
 import { Processor } from "./processor.ts";
 import { type Outcome, Server, type ServerOptions } from "./server.ts";
@@ -47,7 +48,7 @@ interface Wait {
 
 /** What a call is about. */
 interface Subject {
-  kind: Kind;
+  name: CallName;
   shard: number;
   hot: boolean;
 }
@@ -132,8 +133,8 @@ export class Slice {
 
   private begin(hot: boolean, retries: Retries, ended: () => void) {
     const { random } = this;
-    const kind: Kind = random() < this.options.reads ? "read" : "write";
-    const subject = { kind, hot, shard: hot ? 0 : Math.floor(random() * this.shards.length) };
+    const name: CallName = random() < this.options.reads ? "get" : "put";
+    const subject = { name, hot, shard: hot ? 0 : Math.floor(random() * this.shards.length) };
     const begunAt = this.events.now;
     this.attempt(subject, retries, 1, (outcome) => {
       const { window } = this;

@@ -1,0 +1,65 @@
+// The words for what things cost: statements by their layers and rows, calls by what a server does for them besides.
+
+import { z } from "zod";
+import { CALL_NAMES } from "./calls.ts";
+
+/** As `src/database/statements.ts` names them, all that calls are made of. */
+export const READING = ["get", "head", "scan", "find", "find_contents"] as const;
+/** `create` comes before `delete`, which is measured with what that has made. */
+const WRITING = ["put", "create", "delete", "replace", "touch"] as const;
+export const STATEMENTS = [...READING, ...WRITING];
+export type StatementName = (typeof STATEMENTS)[number];
+
+/** The server's thread, vtgate, all vttablets and all mysqlds. */
+export const LAYERS = ["client", "gate", "tablet", "mysql"] as const;
+export type Layer = (typeof LAYERS)[number];
+
+/** Of a statement, and of each of its rows. */
+const cost = z.object({ statement: z.number(), row: z.number() });
+export type Cost = z.infer<typeof cost>;
+
+/** Of the only caller: how long a call takes, and what the cluster uses for it. */
+const alone = z.object({ ms: z.number(), clusterMicros: z.number() });
+
+/** Connections with which calls are measured, and those which tell what more of them change. */
+export const FEW = 1_000;
+export const MANY = 10_000;
+
+/** All that is measured of CPU, in microseconds of a core, without what the cluster uses when nobody calls. */
+export const measuredCosts = z.object({
+  statements: z.record(z.enum(STATEMENTS), z.record(z.enum(LAYERS), cost)),
+  /** Of the server's thread, besides statements, with `FEW` connections. */
+  calls: z.record(z.enum(CALL_NAMES), z.number()),
+  /** By what share that is more with ten times the connections, each of which has its place in memory. */
+  crowding: z.object({ read: z.number(), write: z.number() }),
+  /** For each kB of a value, of the server's thread and of oha. */
+  perKb: z.object({ server: z.number(), generator: z.number() }),
+  /** A GET, and a PUT. */
+  alone: z.object({ read: alone, write: alone }),
+  /** Of the cluster, when nobody calls. */
+  idleCores: z.number(),
+});
+export type MeasuredCosts = z.infer<typeof measuredCosts>;
+
+/** Of numbers in objects that are alike, each the mean of all. */
+export function meanOf<T>(all: T[]): T {
+  const [first] = all;
+  if (typeof first === "number") return (all.reduce((sum, each) => sum + Number(each), 0) / all.length) as T;
+  const names = Object.keys(first as object) as (keyof T)[];
+  return Object.fromEntries(names.map((name) => [name, meanOf(all.map((each) => each[name]))])) as T;
+}
+
+/** The line that is nearest to what was measured for statements of so many rows, as a share of it. */
+export function fitted(points: [rows: number, cost: number][]): Cost {
+  const sums = { w: 0, x: 0, y: 0, xx: 0, xy: 0 };
+  for (const [x, y] of points) {
+    const w = 1 / Math.max(y, 1e-9) ** 2;
+    sums.w += w;
+    sums.x += w * x;
+    sums.y += w * y;
+    sums.xx += w * x * x;
+    sums.xy += w * x * y;
+  }
+  const row = (sums.w * sums.xy - sums.x * sums.y) / (sums.w * sums.xx - sums.x ** 2);
+  return { statement: Math.max(0, (sums.y - row * sums.x) / sums.w), row: Math.max(0, row) };
+}
