@@ -9,6 +9,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { figure, table } from "./report.ts";
+import { GROUPS } from "./simulation/loads.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
 const PLACE = /(<!-- table: ([\w-]+) -->\n).*?(<!-- \/table -->)/gs;
@@ -199,7 +200,7 @@ function validation(): string {
   return table(
     ["Loads", "calls/s off by", "at most", "median off by", "at most"],
     groups.map(([group, loads = []]) => [
-      `${loads.length} of ${group === "plain" ? "GETs and PUTs" : "other kinds of call"}`,
+      `${loads.length}: ${GROUPS[group as keyof typeof GROUPS]}`,
       ...cells(loads.map(({ errors }) => errors.perSecond)),
       ...cells(loads.map(({ errors }) => errors.p50Ms)),
     ]),

@@ -8,8 +8,9 @@ import { readResults } from "./capacity/results.ts";
 import { DEFAULTS, readTarget } from "./capacity/target.ts";
 import { main, option, Problem, refuseOthers } from "./cli.ts";
 import { meanOf } from "./costs/costs.ts";
-import { compareCases, comparisonTable, verdictOn } from "./simulation/cases.ts";
+import { compareCases, verdictOn } from "./simulation/cases.ts";
 import { costsOf } from "./simulation/costs.ts";
+import { comparisonTable } from "./simulation/loads.ts";
 import { scenarios, scenarioTable } from "./simulation/scenarios.ts";
 
 const args = {

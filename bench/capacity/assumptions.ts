@@ -71,7 +71,7 @@ export const ASSUMPTIONS = {
     "of a page, for rows far larger than those that were measured; ln 2 in theory",
   ),
   rebuiltShare: assumed(0.8, [0.7, 0.9], "", "of a row's bytes, what is left on average between two rebuilds"),
-  rebuiltAtNew: assumed(0.2, [0.1, 0.5], "", "of the rows, those that are new when a table is rebuilt again"),
+  rebuiltAtNew: assumed(0.2, [0.2, 0.2], "", "of the rows, those that are new when a table is rebuilt again: a choice"),
   rebuildRowMicros: assumed(10, [5, 40], "µs", "of mysqld's CPU to write a row anew, in a rebuild of one tablet"),
   hotShare: assumed(0.001, [0.0001, 0.03], "", "of all calls are about one key; 0.03 where popularity is Zipf's"),
   idleTabletCores: assumed(

@@ -1,7 +1,7 @@
 // What the benchmarks of this repository have measured, as inputs of the capacity model. The range of each is that of
 // all measurements of the same thing, in whichever section and round.
 
-import type { Kind } from "../costs/calls.ts";
+import { KINDS, type Kind, USUAL } from "../costs/calls.ts";
 import { LAYERS, type Layer, type MeasuredCosts } from "../costs/costs.ts";
 import { ASSUMPTIONS, type Assumption } from "./assumptions.ts";
 import { PRICES, type Price } from "./prices.ts";
@@ -10,9 +10,6 @@ import { type Results, readResults } from "./results.ts";
 
 /** What a row of an entry has beside key, content type and value: the version, a row's header and its lengths, InnoDB's ids. */
 export const ROW_OVERHEAD_BYTES = 16 + 24;
-const KINDS = ["read", "write"] as const;
-/** The call that stands for all of a kind, which is one statement of the same name. */
-const CALLS = { read: "get", write: "put" } as const;
 
 /** CPU per statement and per row of one, in microseconds of a core, by layer; and of the server for HTTP and its client. */
 type CpuName =
@@ -38,7 +35,7 @@ export function readInputs(): Inputs {
 }
 
 function cpu(rounds: MeasuredCosts[], kind: Kind): Record<string, Quantity> {
-  const name = CALLS[kind];
+  const name = USUAL[kind];
   const micros: Record<string, (round: MeasuredCosts) => number> = {
     Http: ({ calls }) => calls[name],
     AloneCluster: ({ alone }) => alone[kind].clusterMicros,

@@ -23,7 +23,7 @@ const validate = z.object({
   costs: measuredCosts,
   validated: z.array(
     z.object({
-      ...{ group: z.string(), title: z.string(), valueBytes: z.number(), measured: outcome },
+      ...{ group: z.enum(["plain", "other"]), title: z.string(), valueBytes: z.number(), measured: outcome },
       slowness: z.object({ read: slowness, write: slowness }),
       options: z.object({
         ...{ connections: z.number(), shards: z.number(), generators: z.number(), generatorMicros: z.number() },

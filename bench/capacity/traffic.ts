@@ -5,6 +5,8 @@
 // latency, not left idle. So utilisation says little, and latency says all.
 
 import { BATCH_BYTES, BATCH_READ_BYTES, LARGE_BATCH_ROWS } from "../../src/limits.ts";
+import type { Kind } from "../costs/calls.ts";
+import { VALUE_BYTES } from "../system.ts";
 import type { InputName } from "./measured.ts";
 import { storedBytesOf } from "./packing.ts";
 import type { Values } from "./quantity.ts";
@@ -12,8 +14,6 @@ import type { Design, Target } from "./target.ts";
 
 /** KV_BATCH_ROWS of src/config.ts. */
 const BATCH_ROWS = 500;
-/** Of the values in the benchmarks, whose costs are those of the statements. */
-const MEASURED_VALUE_BYTES = 256;
 /**
  * A call waits for half of the statement under way, on average, and then for its own: of the time that it takes at the
  * most, two thirds are one statement's.
@@ -36,8 +36,8 @@ export interface Traffic {
   serverProcesses: number;
   /** Groups of servers, each for its own part of the shards. */
   slices: number;
-  /** Busy cores, before any is kept free. */
-  cores: { servers: number; gates: number; tablets: number; primaries: number; sweep: number };
+  /** Busy cores, before any is kept free; `besides` are those of tablets for sweeps, rebuilds and rows from disk. */
+  cores: { servers: number; gates: number; tablets: number; primaries: number; sweep: number; besides: number };
 }
 
 export function trafficOf(target: Target, design: Design, inputs: Values<InputName>, shards: number): Traffic {
@@ -60,7 +60,6 @@ export function trafficOf(target: Target, design: Design, inputs: Values<InputNa
   };
 }
 
-type Kind = "read" | "write";
 type Rows = Record<Kind, number>;
 /** A second's. */
 type Calls = { reads: number; writes: number; expiries: number };
@@ -87,7 +86,7 @@ function batchesOf(calls: Calls, target: Target, design: Design, inputs: Values<
 }
 
 function coresOf(calls: Calls, rows: Rows, target: Target, design: Design, inputs: Values<InputName>) {
-  const kb = Math.max(0, storedBytesOf(target, design, inputs) - MEASURED_VALUE_BYTES) / 1000;
+  const kb = Math.max(0, storedBytesOf(target, design, inputs) - VALUE_BYTES) / 1000;
   // A fifth of a call's bytes are handled in each of five places: server, vtgate, vttablet, mysqld, and their kernels.
   const bytes = { read: (inputs.readMicrosPerKb * kb) / 5, write: (inputs.writeMicrosPerKb * kb) / 5 };
   const row = (kind: Kind, layer: "Gate" | "Tablet" | "Mysql") =>
@@ -108,8 +107,10 @@ function coresOf(calls: Calls, rows: Rows, target: Target, design: Design, input
     servers: serverCores(calls, rows, target, design, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),
     gates: busy(row("read", "Gate"), row("write", "Gate")),
     tablets: busy(read, write) + sweep + rebuilds,
-    primaries: busy(read, write * inputs.primaryWriteShare) + sweep * inputs.primaryWriteShare,
+    primaries:
+      busy(read, write * inputs.primaryWriteShare) + sweep * inputs.primaryWriteShare + rebuilds / design.replicas,
     sweep,
+    besides: sweep + rebuilds + busy(cold.read, cold.write * written),
   };
 }
 

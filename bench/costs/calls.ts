@@ -9,7 +9,10 @@ import { VALUE } from "../system.ts";
 /** Keys of a batch, and entries of a page. */
 export const SEVERAL = 100;
 
-export type Kind = "read" | "write";
+export const KINDS = ["read", "write"] as const;
+export type Kind = (typeof KINDS)[number];
+/** The call that stands for all of a kind, which is one statement of the same name. */
+export const USUAL = { read: "get", write: "put" } as const;
 
 interface CallKind {
   kind: Kind;

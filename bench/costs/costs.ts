@@ -53,7 +53,8 @@ export function meanOf<T>(all: T[]): T {
 export function fitted(points: [rows: number, cost: number][]): Cost {
   const sums = { w: 0, x: 0, y: 0, xx: 0, xy: 0 };
   for (const [x, y] of points) {
-    const w = 1 / Math.max(y, 1e-9) ** 2;
+    // Less than a microsecond is not told from nothing.
+    const w = 1 / Math.max(y, 1) ** 2;
     sums.w += w;
     sums.x += w * x;
     sums.y += w * y;
@@ -61,5 +62,6 @@ export function fitted(points: [rows: number, cost: number][]): Cost {
     sums.xy += w * x * y;
   }
   const row = (sums.w * sums.xy - sums.x * sums.y) / (sums.w * sums.xx - sums.x ** 2);
-  return { statement: Math.max(0, (sums.y - row * sums.x) / sums.w), row: Math.max(0, row) };
+  const statement = (sums.y - row * sums.x) / sums.w;
+  return statement > 0 ? { statement, row: Math.max(0, row) } : { statement: 0, row: sums.xy / sums.xx };
 }

@@ -152,7 +152,8 @@ class Sender {
     else if (name === "create") await this.create(rows, deadline);
     else if (name === "delete") {
       const keys = this.made.pop();
-      if (!keys) return false;
+      // Those of smaller statements may be left.
+      if (keys?.length !== rows) return false;
       await table.remove(keys, deadline);
     } else await this.change(this.some(rows), name === "replace", deadline);
     return true;

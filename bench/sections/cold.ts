@@ -21,7 +21,7 @@ import { linesFile, type Operation, type System } from "../system.ts";
 const VALUE_BYTES = 1_000;
 /** The least that InnoDB can be given in steps of its usual size. */
 const POOL_MB = 128;
-/** Half more than is promised, since a row takes less than this when its pages are full. */
+/** A little more than the ten times that are promised: a row takes less than this in full pages. */
 const TIMES_MEMORY = 10.5;
 /** As a row of such a value was measured; how much larger the data is than memory is told as it comes out. */
 const ROW_BYTES = 1_853;

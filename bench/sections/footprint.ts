@@ -36,7 +36,7 @@ export async function footprint(rig: Rig): Promise<Findings> {
   await rig.makeTable();
   const idle = await idleTabletCores(rig);
   const rows = await measureRows(rig);
-  const perKb = await measureStatements(rig);
+  const perKb = await microsPerKb(rig);
   const kb = { server: await serverConnectionKb(rig), vtgate: await gateConnectionKb(rig) };
   const expiring = rows.filter(({ expires }) => expires);
   const fills = (least: number, most: number) =>
@@ -109,7 +109,7 @@ async function measureRows(rig: Rig) {
 }
 
 /** Microseconds of all processes together for each further kB of a value. */
-async function measureStatements(rig: Rig): Promise<{ read: number; write: number }> {
+async function microsPerKb(rig: Rig): Promise<{ read: number; write: number }> {
   const cluster = await rig.cluster();
   const { url } = cluster;
   // Sessions as the server's.

@@ -5,6 +5,7 @@ import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { random } from "../bytes/documents.ts";
 import { createRows, dropRows, insertRows, keyOf, leafPages, rebuildRows, withDatabase } from "../bytes/rows.ts";
 import { rebuildWhileServing, type Serving } from "../bytes/serving.ts";
+import { ASSUMPTIONS } from "../capacity/assumptions.ts";
 import { uniform } from "../random.ts";
 import { type Findings, figure, median, packageVersion, percent, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
@@ -20,8 +21,8 @@ const FILLS = [100, 90, 80];
 const CHURN = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 /** As mysqlds have it. */
 const USUAL_FILL = 90;
-/** When a table is rebuilt again, in the capacity model. */
-const NEW_SHARE = 0.2;
+/** When a table is rebuilt again. */
+const NEW_SHARE = ASSUMPTIONS.rebuiltAtNew.value;
 const PAGE_BYTES = 16_384;
 
 interface Found {

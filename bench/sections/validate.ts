@@ -6,51 +6,42 @@ import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { atLeast, barTable } from "../bars.ts";
 import { readInputs } from "../capacity/measured.ts";
 import { valuesOf } from "../capacity/quantity.ts";
-import { type Kind, SEVERAL } from "../costs/calls.ts";
+import { KINDS, type Kind, SEVERAL } from "../costs/calls.ts";
 import type { MeasuredCosts } from "../costs/costs.ts";
 import { measureCosts } from "../costs/measure.ts";
 import { clusterGroups, untilIdle } from "../cpu.ts";
 import { fillKeys } from "../fill.ts";
 import { httpLoad, simulateLoad } from "../generators.ts";
 import type { WorkloadName } from "../load/workloads.ts";
-import { type Findings, figure, packageVersion, percent, table } from "../report.ts";
+import { type Findings, figure, packageVersion } from "../report.ts";
 import type { Rig } from "../rig.ts";
 import { costsOf, type Known, onMachine, type Slowness } from "../simulation/costs.ts";
 import {
   CALIBRATIONS,
   CONNECTIONS,
+  type Comparison,
+  compared,
+  comparisonTable,
+  GROUPS,
   judgedKind,
   LOADS,
   type Load,
+  type Outcome,
   rigOf,
   titleOf,
   workloadOf,
 } from "../simulation/loads.ts";
-import { type RigOptions, type RigResult, simulateRig, slownessFrom } from "../simulation/rig.ts";
+import { type RigOptions, simulateRig, slownessFrom } from "../simulation/rig.ts";
 import { batchSystem } from "../store.ts";
 
-interface Outcome {
-  /** Reads and writes together. */
-  perSecond: number;
-  /** Of reads, or where there are none of writes. */
-  p50Ms: number;
-}
-
-interface Validated extends Load {
-  group: string;
-  title: string;
+interface Validated extends Load, Comparison {
   options: RigOptions;
   slowness: Record<Kind, Slowness>;
-  predicted: Outcome;
-  measured: Outcome;
-  /** Of what was measured: 0.1 is a tenth too much. */
-  errors: Outcome;
 }
 
 type Connections = (typeof CONNECTIONS)[number];
 /** Calls a second. */
 type Rates = Record<Kind, Record<Connections, number>>;
-const KINDS = ["read", "write"] as const;
 /** The machine's speed changes from one minute to the next. */
 const LOADS_OF_ROUND = 5;
 
@@ -76,17 +67,15 @@ export async function validate(rig: Rig): Promise<Findings> {
     const options = rigOf(each, costs);
     const slowness = slownesses[Math.min(round, slownesses.length - 1)] as Record<Kind, Slowness>;
     const then = onMachine(costsOf(costs, known, each.valueBytes), slowness);
-    const predicted = outcomeOf(simulateRig(options, then, SEED), options);
-    const error = (of: keyof Outcome) => predicted[of] / outcome[of] - 1;
-    const errors = { perSecond: error("perSecond"), p50Ms: error("p50Ms") };
-    return { ...each, title: titleOf(each), options, slowness, predicted, measured: outcome, errors };
+    const result = simulateRig(options, then, SEED);
+    return { ...each, title: titleOf(each), options, slowness, ...compared(result, options, outcome) };
   });
   // The sections after it want two shards.
   await rig.open();
   const groups = Object.groupBy(validated, ({ group }) => group);
   const bars = Object.entries(groups).map(([group, all = []]) =>
     atLeast(
-      `${group === "plain" ? "GETs and PUTs" : "other kinds of call"}: loads whose throughput is off by at most 15% and whose median by at most 25%`,
+      `${GROUPS[group as keyof typeof GROUPS]}: loads whose throughput is off by at most 15% and whose median by at most 25%`,
       all.length,
       all.filter(isWithin).length,
     ),
@@ -100,7 +89,7 @@ export async function validate(rig: Rig): Promise<Findings> {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
     method: `\`npm run load\`, and oha for batches and lists: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each. What statements and calls cost was measured first (\`bench -- statements\` does the same), and is taken so many times as four other loads, before and after every ${LOADS_OF_ROUND} of these, have shown: ${calibrations.join("; ")}. That was ${range("read", "statement")} for the statements of reads, ${range("write", "statement")} for the waiting of writes, ${range("read", "call")} and ${range("write", "call")} for what each call is.`,
     data: { costs, rounds, validated, bars },
-    markdown: [resultTable(validated), "## Bars", barTable(bars)].join("\n\n"),
+    markdown: [comparisonTable(validated), "## Bars", barTable(bars)].join("\n\n"),
   };
 }
 
@@ -179,19 +168,4 @@ async function byOha(rig: Rig, server: RunningServer, each: Load): Promise<Outco
     return found;
   });
   return { perSecond, p50Ms };
-}
-
-function outcomeOf({ perSecond, p50Ms }: RigResult, options: RigOptions): Outcome {
-  return { perSecond: perSecond.read + perSecond.write, p50Ms: p50Ms[judgedKind(options)] };
-}
-
-function resultTable(validated: Validated[]): string {
-  return table(
-    ["Load", "calls/s predicted", "measured", "error", "p50 ms predicted", "measured", "error"],
-    validated.map(({ title, predicted, measured, errors }) => [
-      title,
-      ...[figure(predicted.perSecond), figure(measured.perSecond), percent(errors.perSecond)],
-      ...[figure(predicted.p50Ms), figure(measured.p50Ms), percent(errors.p50Ms)],
-    ]),
-  );
 }

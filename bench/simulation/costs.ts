@@ -1,7 +1,8 @@
 // What everything takes in the simulation, in seconds, as it was measured for each statement and each kind of call.
 
-import { CALL_NAMES, type CallName, callKind, type Kind } from "../costs/calls.ts";
+import { CALL_NAMES, type CallName, callKind, type Kind, USUAL } from "../costs/calls.ts";
 import { type Cost, FEW, type MeasuredCosts, READING, STATEMENTS, type StatementName } from "../costs/costs.ts";
+import { VALUE_BYTES } from "../system.ts";
 
 /** Of a server's thread for one call: reading the request, writing the answer. */
 interface CallCosts {
@@ -44,7 +45,6 @@ export interface Known {
 const MICROSECONDS = 1e-6;
 /** Of the thread's work for a call, what comes before its statement; the rest is its answer. */
 const REQUEST_SHARE = 0.6;
-const MEASURED_VALUE_BYTES = 256;
 /** Statements whose rows have a value. */
 const WITH_VALUES: StatementName[] = ["get", "put", "create", "replace"];
 const WAKE_MICROS = 12;
@@ -52,13 +52,11 @@ const WAKE_MICROS = 12;
 const GENERATOR_ALONE_SECONDS = 60 * MICROSECONDS;
 /** overload.json: the server's cores in the phase with three times the load, without those for accepted calls. */
 const REFUSAL_MICROS = 12;
-/** The calls, each of one statement with one row, that were measured alone. */
-const ALONE = { read: "get", write: "put" } as const;
 
 /** Of entries with values of a size; the benchmarks' have 256 bytes. */
-export function costsOf(measured: MeasuredCosts, known: Known, valueBytes = MEASURED_VALUE_BYTES): Costs {
+export function costsOf(measured: MeasuredCosts, known: Known, valueBytes = VALUE_BYTES): Costs {
   const calls = CALL_NAMES.map((name): [CallName, CallCosts] => {
-    const bytes = (measured.perKb.server * Math.max(0, valueBytes - MEASURED_VALUE_BYTES)) / 1000;
+    const bytes = (measured.perKb.server * Math.max(0, valueBytes - VALUE_BYTES)) / 1000;
     const seconds = (measured.calls[name] + bytes) * MICROSECONDS;
     return [name, { request: seconds * REQUEST_SHARE, answer: seconds * (1 - REQUEST_SHARE) }];
   });
@@ -90,7 +88,7 @@ function statementCosts(
   const { client, gate, tablets } = layersOf(measured, name);
   const primaryShare = kind === "read" ? 1 : known.primaryWriteShare;
   // A fifth of a value's bytes each in the server, vtgate, vttablet, mysqld and kernels (capacity/traffic.ts).
-  const further = WITH_VALUES.includes(name) ? Math.max(0, valueBytes - MEASURED_VALUE_BYTES) / 1000 : 0;
+  const further = WITH_VALUES.includes(name) ? Math.max(0, valueBytes - VALUE_BYTES) / 1000 : 0;
   const bytes = further * known[`${kind}MicrosPerKb`] * (MICROSECONDS / 5);
   return {
     client: withRow(client, bytes),
@@ -103,9 +101,9 @@ function statementCosts(
 
 /** What a call takes on an idle store beyond what is computed for it one after the other. */
 function aloneCosts(measured: MeasuredCosts, kind: Kind, primaryShare: number) {
-  const { client, gate, tablets } = layersOf(measured, ALONE[kind]);
+  const { client, gate, tablets } = layersOf(measured, USUAL[kind]);
   const { ms, clusterMicros } = measured.alone[kind];
-  const http = measured.calls[ALONE[kind]] * MICROSECONDS;
+  const http = measured.calls[USUAL[kind]] * MICROSECONDS;
   const computed = http + [client, gate, scaled(tablets, primaryShare)].reduce((all, cost) => all + of(cost, 1), 0);
   return {
     beside: Math.max(0, clusterMicros * MICROSECONDS - of(sum(gate, tablets), 1)),

@@ -3,11 +3,14 @@
 import { availableParallelism } from "node:os";
 import { type CallName, callKind, type Kind, SEVERAL } from "../costs/calls.ts";
 import type { MeasuredCosts } from "../costs/costs.ts";
+import { figure, percent, table } from "../report.ts";
 import { VALUE_BYTES } from "../system.ts";
-import type { Mix, RigOptions } from "./rig.ts";
+import type { Mix, RigOptions, RigResult } from "./rig.ts";
 
 interface Workload {
   mix: Mix;
+  /** All calls are about one key. */
+  hot?: boolean;
   /** The load generator's for each call, where it is oha; else the load simulator makes them. */
   ohaMicros?: number;
 }
@@ -18,6 +21,7 @@ const WORKLOADS = {
   b: { mix: { get: 0.95, put: 0.05 } },
   c: { mix: { get: 1 } },
   write: { mix: { put: 1 } },
+  hot: { mix: { get: 0.5, put: 0.5 }, hot: true },
   head: { mix: { head: 1 } },
   churn: { mix: { put: 0.5, delete: 0.5 } },
   "create-new": { mix: { create: 1 } },
@@ -49,8 +53,8 @@ export const CALIBRATIONS: Record<Kind, Record<(typeof CONNECTIONS)[number], Loa
   write: { few: load(2, "write", 16), many: load(2, "write", 2_000) },
 };
 
-/** Of GETs and PUTs alone, or of other kinds of call. */
-type Group = "plain" | "other";
+export const GROUPS = { plain: "GETs and PUTs", other: "one key, and other kinds of call" };
+type Group = keyof typeof GROUPS;
 const grouped = (group: Group, loads: Load[]) => loads.map((each) => ({ ...each, group }));
 
 /** In the order in which they need the fewest clusters; what leaves much to do behind it comes late. */
@@ -68,6 +72,7 @@ export const LOADS: (Load & { group: Group })[] = [
     load(2, "b", 256, 4_000),
   ]),
   ...grouped("other", [
+    load(2, "hot", 1_000),
     load(2, "head", 1_000),
     load(2, "get batch", 32),
     load(2, "list", 32),
@@ -90,6 +95,41 @@ export function judgedKind({ mix }: Pick<RigOptions, "mix">): Kind {
   return (Object.keys(mix) as CallName[]).some((name) => callKind(name).kind === "read") ? "read" : "write";
 }
 
+export interface Outcome {
+  /** Reads and writes together. */
+  perSecond: number;
+  /** Of reads, or where there are none of writes. */
+  p50Ms: number;
+}
+
+export interface Comparison {
+  group: Group;
+  title: string;
+  predicted: Outcome;
+  measured: Outcome;
+  /** Of the measured value: 0.1 is a tenth too much. */
+  errors: Outcome;
+}
+
+/** What the simulation says, beside what was measured. */
+export function compared(result: RigResult, options: RigOptions, measured: Outcome) {
+  const { read, write } = result.perSecond;
+  const predicted = { perSecond: read + write, p50Ms: result.p50Ms[judgedKind(options)] };
+  const error = (of: keyof Outcome) => predicted[of] / measured[of] - 1;
+  return { predicted, measured, errors: { perSecond: error("perSecond"), p50Ms: error("p50Ms") } };
+}
+
+export function comparisonTable(comparisons: Comparison[]): string {
+  return table(
+    ["Load", "calls/s predicted", "measured", "error", "p50 ms predicted", "measured", "error"],
+    comparisons.map(({ title, predicted, measured, errors }) => [
+      title,
+      ...[figure(predicted.perSecond), figure(measured.perSecond), percent(errors.perSecond)],
+      ...[figure(predicted.p50Ms), figure(measured.p50Ms), percent(errors.p50Ms)],
+    ]),
+  );
+}
+
 export function titleOf({ shards, workload, connections, valueBytes }: Load): string {
   const values = valueBytes === VALUE_BYTES ? "" : `, values of ${valueBytes} bytes`;
   const several = workload.endsWith("batch") || workload === "list" ? ` of ${SEVERAL}` : "";
@@ -99,10 +139,10 @@ export function titleOf({ shards, workload, connections, valueBytes }: Load): st
 /** `idleCores` are what a cluster of two shards uses when nobody calls. */
 export function rigOf(each: Load, { idleCores, perKb }: MeasuredCosts): RigOptions {
   const { shards, connections, valueBytes } = each;
-  const { mix, ohaMicros } = workloadOf(each);
+  const { mix, hot = false, ohaMicros } = workloadOf(each);
   // Of the load simulator for each call, from simulate.json: waking up for few, and larger tables for many.
   const bytes = (perKb.generator * (valueBytes - VALUE_BYTES)) / 1000;
   const generatorMicros = ohaMicros ?? 11.5 + 49 / Math.sqrt(connections) + connections / 10_000 + bytes;
   const cores = availableParallelism() - (idleCores * shards) / 2;
-  return { connections, shards, mix, generators: ohaMicros ? 2 : 1, generatorMicros, hot: false, cores };
+  return { connections, shards, mix, generators: ohaMicros ? 2 : 1, generatorMicros, hot, cores };
 }

@@ -72,7 +72,8 @@ export function scenarios(setting: Setting): Row[] {
 function startSlice(sized: Sized, start: (slice: Slice) => void, change: { maxCalls?: number; offset?: number } = {}) {
   const { target, costs, seed, known, capacity, slices } = sized;
   const { serverProcesses } = capacity.traffic;
-  const idle = capacity.tablets * known.idleTabletCores;
+  // What is not simulated.
+  const apart = capacity.tablets * known.idleTabletCores + capacity.traffic.cores.besides;
   const shards = Math.max(1, Math.round(capacity.shards.count / slices));
   const options = {
     servers: Math.max(1, Math.round(serverProcesses / slices)),
@@ -80,7 +81,7 @@ function startSlice(sized: Sized, start: (slice: Slice) => void, change: { maxCa
     cores: {
       server: Math.max(1, capacity.cores.servers / serverProcesses),
       gates: capacity.cores.gates / slices,
-      tablets: (capacity.cores.tablets - idle) / slices,
+      tablets: (capacity.cores.tablets - apart) / slices,
     },
     server: {
       // Two statements in each shard, and some for calls that can't share one.

@@ -1,7 +1,8 @@
 // `rebuild`: writes a shard's rows anew in the order of their keys, at one tablet after the other, while they serve. Keys
 // come in random order, which leaves over a third of each page empty.
 
-import { Cluster, exclusively } from "../run/folder.ts";
+import type { RowDataPacket } from "mysql2/promise";
+import { Cluster, changing } from "../run/folder.ts";
 import { connected } from "../run/mysqlds.ts";
 import { type ClusterStatus, isHealthy, readStatus, requireShard, type TabletStatus } from "../run/status.ts";
 import { ClusterProblem } from "../support/problem.ts";
@@ -17,8 +18,15 @@ const LOCK_WAIT_SECONDS = 3;
 /** Of one shard, or of all. Each tablet needs room for a copy of its table meanwhile. */
 export async function rebuild(dataDir: string, shard: string | undefined, signal: AbortSignal): Promise<ClusterStatus> {
   Cluster.load(dataDir);
-  return await exclusively(dataDir, signal, async () => {
+  return await changing(dataDir, signal, async () => {
     const cluster = Cluster.load(dataDir);
+    const { resharding } = cluster.settings;
+    // Its copies keep the tables in use for as long as they take.
+    if (resharding) {
+      throw new ClusterProblem(
+        `The cluster is being resharded. Finish that first, with 'reshard ${resharding.length}'.`,
+      );
+    }
     const { shards, tablets } = await readStatus(cluster);
     if (shard !== undefined) requireShard(shards, shard);
     const ours = tablets.filter((tablet) => shards.includes(tablet.shard) && tablet.shard === (shard ?? tablet.shard));
@@ -36,10 +44,13 @@ export async function rebuild(dataDir: string, shard: string | undefined, signal
 async function rebuildAt(tablet: TabletStatus, signal: AbortSignal) {
   await connected(tablet, async (connection) => {
     const stop = () => {
-      connected(tablet, (other) => other.query(`KILL ${connection.threadId}`)).catch(() => {});
+      connected(tablet, (other) => other.query(`KILL ${connection.threadId}`)).catch(() =>
+        console.error(`${tablet.alias} could not be told to stop: it goes on until it has done all of it.`),
+      );
     };
     signal.addEventListener("abort", stop);
     try {
+      signal.throwIfAborted();
       await connection.query("SET GLOBAL super_read_only = OFF");
       await connection.query(`SET sql_log_bin = 0, lock_wait_timeout = ${LOCK_WAIT_SECONDS}`);
       await connection.query(REBUILD);
@@ -48,8 +59,17 @@ async function rebuildAt(tablet: TabletStatus, signal: AbortSignal) {
       throw error;
     } finally {
       signal.removeEventListener("abort", stop);
-      // A replica that is one still.
-      await connected(tablet, (other) => other.query("SET GLOBAL super_read_only = @@GLOBAL.read_only"));
+      // What it is about has failed if this fails, and says so.
+      await protectReplica(tablet).catch(() => {});
     }
+  });
+}
+
+/** As vttablet has it, unless it has become the primary meanwhile. */
+async function protectReplica(tablet: TabletStatus) {
+  await connected(tablet, async (connection) => {
+    await connection.query(`SET lock_wait_timeout = ${LOCK_WAIT_SECONDS}`);
+    const [[row]] = await connection.query<RowDataPacket[]>("SELECT @@GLOBAL.read_only AS isReplica");
+    if (row?.isReplica) await connection.query("SET GLOBAL super_read_only = ON");
   });
 }
