@@ -12,6 +12,7 @@ import { behindPrefix, type EntryKey, entryKey, keyName } from "../../src/store/
 import { newRevision, newVersion, type Revision } from "../../src/store/version.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { type Cores, clusterGroups, type Groups, withCores } from "../cpu.ts";
+import { truncate } from "../disk.ts";
 import { uniform } from "../random.ts";
 import type { Rig } from "../rig.ts";
 import { ENTRY } from "../store.ts";
@@ -38,8 +39,11 @@ interface Measured {
 
 /** Of the rig's cluster, whose table is made. */
 export async function measureStatements(rig: Rig): Promise<Measured> {
-  const { url, ...cluster } = await rig.cluster();
-  const groups = clusterGroups({ url, ...cluster });
+  const cluster = await rig.cluster();
+  const { url } = cluster;
+  const groups = clusterGroups(cluster);
+  // What was made, and not deleted, in a round before.
+  await truncate(cluster);
   const backend = await inspectBackend(url);
   const sessions = { backend, connections: 4, queueLimit: 10, packets: true };
   const anywhere = connect({ url, ...sessions });
