@@ -8,7 +8,7 @@ import { type Comparison, compared } from "./loads.ts";
 import { simulateRig } from "./rig.ts";
 
 /** Of what was measured. */
-const BOUNDS = { mean: 0.15, each: 0.35 };
+const BOUNDS = { mean: 0.15, each: 0.3 };
 
 /** Simulates each load and holds it against what was measured. */
 export function compareCases(known: Known, seed: number): Comparison[] {
