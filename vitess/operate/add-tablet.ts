@@ -4,7 +4,7 @@
 // crash the same command goes on: with a new copy, unless that was whole.
 
 import { findParts, type Parts } from "../install/parts.ts";
-import { Cluster, changing, exclusively } from "../run/folder.ts";
+import { Cluster, changing, exclusively, requireNoResharding } from "../run/folder.ts";
 import { dataMb, startMysqlds } from "../run/mysqlds.ts";
 import { requireMemory, requireRoom } from "../run/room.ts";
 import { startProcesses, withoutLost } from "../run/start.ts";
@@ -44,11 +44,9 @@ export async function addTablet(dataDir: string, shard: string, signal: AbortSig
 /** The cluster with the tablet that is to be added, written down. */
 async function begin(cluster: Cluster, shard: string, parts: Parts, signal: AbortSignal): Promise<Cluster> {
   const { settings, topology } = cluster;
-  const { adding, resharding } = settings;
+  const { adding } = settings;
   requireShard(topology.shards, shard);
-  if (resharding) {
-    throw new ClusterProblem(`The cluster is being resharded. Finish that first, with 'reshard ${resharding.length}'.`);
-  }
+  requireNoResharding(cluster);
   if (adding && adding.shard !== shard) {
     throw new ClusterProblem(
       `A tablet is being added to shard ${adding.shard}. Let that finish with 'add-tablet ${adding.shard}', or give it up with 'remove-tablet ${adding.uid}'.`,

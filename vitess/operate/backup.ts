@@ -7,7 +7,7 @@ import { existsSync, globSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { RowDataPacket } from "mysql2/promise";
 import { requireSpace } from "../install/cache.ts";
-import { Cluster, changing } from "../run/folder.ts";
+import { Cluster, changing, requireNoResharding } from "../run/folder.ts";
 import { connected, dataMb } from "../run/mysqlds.ts";
 import { type ClusterStatus, isHealthy, readStatus } from "../run/status.ts";
 import { withLock } from "../support/lock.ts";
@@ -53,10 +53,7 @@ export async function backup({ dataDir, to, keep }: BackupOptions, signal: Abort
 
 function requireRoomIn(folder: string, cluster: Cluster) {
   const { shards } = cluster.topology;
-  const { resharding } = cluster.settings;
-  if (resharding) {
-    throw new ClusterProblem(`The cluster is being resharded. Finish that first, with 'reshard ${resharding.length}'.`);
-  }
+  requireNoResharding(cluster);
   if (!reachableByServers(folder)) {
     throw new ClusterProblem(
       `The servers don't run as root, and the user that they run as can't enter ${folder}. Choose a folder that everyone can enter with --to.`,

@@ -2,7 +2,7 @@
 // come in random order, which leaves over a third of each page empty.
 
 import type { RowDataPacket } from "mysql2/promise";
-import { Cluster, changing } from "../run/folder.ts";
+import { Cluster, changing, requireNoResharding } from "../run/folder.ts";
 import { connected } from "../run/mysqlds.ts";
 import { type ClusterStatus, isHealthy, readStatus, requireShard, type TabletStatus } from "../run/status.ts";
 import { ClusterProblem } from "../support/problem.ts";
@@ -20,13 +20,8 @@ export async function rebuild(dataDir: string, shard: string | undefined, signal
   Cluster.load(dataDir);
   return await changing(dataDir, signal, async () => {
     const cluster = Cluster.load(dataDir);
-    const { resharding } = cluster.settings;
     // Its copies keep the tables in use for as long as they take.
-    if (resharding) {
-      throw new ClusterProblem(
-        `The cluster is being resharded. Finish that first, with 'reshard ${resharding.length}'.`,
-      );
-    }
+    requireNoResharding(cluster);
     const { shards, tablets } = await readStatus(cluster);
     if (shard !== undefined) requireShard(shards, shard);
     const ours = tablets.filter((tablet) => shards.includes(tablet.shard) && tablet.shard === (shard ?? tablet.shard));

@@ -1,7 +1,7 @@
 // `remove-tablet TABLET`: deletes a replica, such as one whose machine is lost.
 
 import { findParts, type Parts } from "../install/parts.ts";
-import { Cluster, changing, exclusively } from "../run/folder.ts";
+import { Cluster, changing, exclusively, requireNoResharding } from "../run/folder.ts";
 import { startProcesses } from "../run/start.ts";
 import { type ClusterStatus, isHealthy, readStatus } from "../run/status.ts";
 import { ClusterProblem } from "../support/problem.ts";
@@ -39,11 +39,7 @@ export async function removeTablet(
 /** Writes down that the tablet is to be deleted, if it may be. */
 async function retire(cluster: Cluster, name: string | undefined, force: boolean, parts: Parts, signal: AbortSignal) {
   const { settings, topology } = cluster;
-  if (settings.resharding) {
-    throw new ClusterProblem(
-      `The cluster is being resharded. Finish that first, with 'reshard ${settings.resharding.length}'.`,
-    );
-  }
+  requireNoResharding(cluster);
   const tablet = name === undefined ? await theOneThatIsDown(cluster) : named(cluster, name);
   const rest = without(settings, tablet);
   // What deletes it needs the servers; whatever is wrong with the tablet itself stays so.

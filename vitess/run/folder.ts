@@ -118,6 +118,13 @@ export class Cluster {
   }
 }
 
+/** Throws a ClusterProblem while the cluster is being resharded. */
+export function requireNoResharding({ settings: { resharding } }: Cluster) {
+  if (resharding) {
+    throw new ClusterProblem(`The cluster is being resharded. Finish that first, with 'reshard ${resharding.length}'.`);
+  }
+}
+
 /** Runs `work` while no other command changes which tablets there are, or copies them; others may start and stop them. */
 export function changing<T>(dataDir: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   const onWait = (holder: number) =>
