@@ -148,6 +148,10 @@ export function topology(settings: Settings, place: Place): Topology {
       // For an answer of a tablet that is dead or hangs it waits this long, with the shard's lock held: a failover that has
       // become clear meanwhile waits too. The default is 15 seconds.
       "--remote-operation-timeout=3s",
+      // A new primary is told to a tablet that is down as well, until it is up again or this is over, and whoever is told of a
+      // primary first asks that one, and heeds nobody else meanwhile. So long may the next election be held up, if that primary
+      // is lost too. The default is 30 seconds. An election waits as long for what replicas have to apply, and is tried again.
+      "--wait-replicas-timeout=5s",
     ],
     ports: { http: portBase + 4 },
     memoryMb: SERVER_MB,
