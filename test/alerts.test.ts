@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { RowDataPacket } from "mysql2/promise";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
 import { findPrometheus, MONITORING, Prometheus } from "./alerts/prometheus.ts";
 import { clear, cluster, statusOf } from "./cluster-cli.ts";
@@ -113,12 +114,18 @@ describe.skipIf(!programs)("while things go wrong", () => {
     }
   });
 
-  test("calls are slow, fill the queue and are refused", async () => {
-    const url = urlOf("locked");
-    await call(url, { method: "PUT", body: "v" });
+  /** A session that holds an entry's row. */
+  async function lock(key: string) {
+    await call(urlOf(key), { method: "PUT", body: "v" });
     const holder = await connectToTablet(primarySocket);
     await holder.query("BEGIN");
-    await holder.query("SELECT 1 FROM entries WHERE `key` = 'alerts/locked' FOR UPDATE");
+    await holder.query("SELECT 1 FROM entries WHERE `key` = ? FOR UPDATE", [`alerts/${key}`]);
+    return holder;
+  }
+
+  test("calls are slow, fill the queue and are refused", async () => {
+    const url = urlOf("locked");
+    const holder = await lock("locked");
     let isLocked = true;
     const callAgain = async () => {
       while (isLocked) {
@@ -192,12 +199,21 @@ describe.skipIf(!programs)("while things go wrong", () => {
     const signal = (name: NodeJS.Signals) => {
       for (const { pid } of vtgates) process.kill(pid as number, name);
     };
+    const holder = await lock("sent");
+    const put = call(urlOf("sent"), { method: "PUT", body: "w" });
+    const waits = async () => {
+      const [rows] = await holder.query<RowDataPacket[]>("SELECT 1 FROM performance_schema.data_lock_waits");
+      return rows.length > 0;
+    };
+    await until(waits, "it has been sent");
     signal("SIGSTOP");
+    holder.destroy();
     await expectAlerts(
       ["KvCallsFail", "KvDatabaseAway", "KvNobodySweeps", "KvOutcomesUnknown"],
       ["KvCallsSlow", "KvQueueFills", "KvRefusing"],
       async () => signal("SIGCONT"),
     );
+    expect(await (await put).json()).toMatchObject({ code: "outcome_unknown" });
   });
 
   test("the server is lost", async () => {
