@@ -108,7 +108,7 @@ describe("the simulation", () => {
     const events = new Events();
     const processor = new Processor(events, 2);
     const ends: number[] = [];
-    for (let i = 0; i < 3; i++) processor.compute(1, "burst", () => ends.push(events.now));
+    for (let i = 0; i < 3; i++) processor.compute(1, () => ends.push(events.now));
     events.run(10);
     for (const end of ends) expect(end).toBeCloseTo(1.5);
     expect(processor.busySeconds).toBeCloseTo(3);

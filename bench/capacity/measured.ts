@@ -2,7 +2,7 @@
 // all measurements of the same thing, in whichever section and round.
 
 import { KINDS, type Kind, USUAL } from "../costs/calls.ts";
-import { LAYERS, type Layer, type MeasuredCosts } from "../costs/costs.ts";
+import { LAYERS, type Layer, lineOf, type MeasuredCosts } from "../costs/costs.ts";
 import { ASSUMPTIONS, type Assumption } from "./assumptions.ts";
 import { PRICES, type Price } from "./prices.ts";
 import { measured, type Quantity } from "./quantity.ts";
@@ -43,8 +43,9 @@ function cpu(rounds: MeasuredCosts[], kind: Kind): Record<string, Quantity> {
   for (const layer of LAYERS) {
     const title = `${layer[0]?.toUpperCase()}${layer.slice(1)}`;
     const isClient = layer === "client";
-    micros[isClient ? "ClientStatement" : `Statement${title}`] = ({ statements }) => statements[name][layer].statement;
-    micros[isClient ? "ClientRow" : `Row${title}`] = ({ statements }) => statements[name][layer].row;
+    micros[isClient ? "ClientStatement" : `Statement${title}`] = ({ statements }) =>
+      lineOf(statements[name][layer]).statement;
+    micros[isClient ? "ClientRow" : `Row${title}`] = ({ statements }) => lineOf(statements[name][layer]).row;
   }
   const source = "statements.json";
   return {

@@ -14,9 +14,13 @@ export type StatementName = (typeof STATEMENTS)[number];
 export const LAYERS = ["client", "gate", "tablet", "mysql"] as const;
 export type Layer = (typeof LAYERS)[number];
 
-/** Of a statement, and of each of its rows. */
-const cost = z.object({ statement: z.number(), row: z.number() });
-export type Cost = z.infer<typeof cost>;
+const layers = z.record(z.enum(LAYERS), z.number());
+/** Microseconds of a core. */
+export type Layers = z.infer<typeof layers>;
+
+/** Of a statement by how many rows it has: each further one costs less. */
+const curve = z.record(z.string(), z.number());
+type Curve = z.infer<typeof curve>;
 
 /** Of the only caller: how long a call takes, and what the cluster uses for it. */
 const alone = z.object({ ms: z.number(), clusterMicros: z.number() });
@@ -25,15 +29,21 @@ const alone = z.object({ ms: z.number(), clusterMicros: z.number() });
 export const FEW = 1_000;
 export const MANY = 10_000;
 
+/** Of a value that tells what its bytes cost. */
+export const LARGE_BYTES = 4_000;
+
 /** All that is measured of CPU, in microseconds of a core, without what the cluster uses when nobody calls. */
 export const measuredCosts = z.object({
-  statements: z.record(z.enum(STATEMENTS), z.record(z.enum(LAYERS), cost)),
+  statements: z.record(z.enum(STATEMENTS), z.record(z.enum(LAYERS), curve)),
   /** Of the server's thread, besides statements, with `FEW` connections. */
   calls: z.record(z.enum(CALL_NAMES), z.number()),
   /** By what share that is more with ten times the connections, each of which has its place in memory. */
   crowding: z.object({ read: z.number(), write: z.number() }),
-  /** For each kB of a value, of the server's thread and of oha. */
-  perKb: z.object({ server: z.number(), generator: z.number() }),
+  /**
+   * For each kB of a value: of a call, which the server's thread answers and oha reads; and of a row of a statement, by its
+   * layers.
+   */
+  perKb: z.object({ server: z.number(), generator: z.number(), read: layers, write: layers }),
   /** A GET, and a PUT. */
   alone: z.object({ read: alone, write: alone }),
   /** Of the cluster, when nobody calls. */
@@ -49,10 +59,15 @@ export function meanOf<T>(all: T[]): T {
   return Object.fromEntries(names.map((name) => [name, meanOf(all.map((each) => each[name]))])) as T;
 }
 
-/** The line that is nearest to what was measured for statements of so many rows, as a share of it. */
-export function fitted(points: [rows: number, cost: number][]): Cost {
+/** From the fewest rows to the most. */
+export function pointsOf(curve: Curve): [rows: number, micros: number][] {
+  return Object.entries(curve).map(([rows, micros]) => [Number(rows), micros]);
+}
+
+/** The line that is nearest to a curve, as a share of it: what a statement takes, and each of its rows. */
+export function lineOf(curve: Curve): { statement: number; row: number } {
   const sums = { w: 0, x: 0, y: 0, xx: 0, xy: 0 };
-  for (const [x, y] of points) {
+  for (const [x, y] of pointsOf(curve)) {
     // Less than a microsecond is not told from nothing.
     const w = 1 / Math.max(y, 1) ** 2;
     sums.w += w;

@@ -6,7 +6,7 @@ import { find, type Measured, measureAll } from "../measure.ts";
 import type { Rig } from "../rig.ts";
 import { storeSystem } from "../store.ts";
 import { KEY_NAMES, type Operation, VALUE_BYTES } from "../system.ts";
-import { FEW, MANY, type MeasuredCosts } from "./costs.ts";
+import { FEW, LARGE_BYTES, MANY, type MeasuredCosts } from "./costs.ts";
 import { callMicros } from "./server.ts";
 import { measureStatements } from "./statements.ts";
 
@@ -14,7 +14,6 @@ import { measureStatements } from "./statements.ts";
 const HOT = { name: "one key", connections: FEW };
 const CROWDED = { name: "one key", connections: MANY };
 const LARGE = { name: "one key, a large value", connections: FEW };
-const LARGE_BYTES = 4_000;
 const LARGE_KEY = "large";
 const ALONE = { name: "all keys", connections: 1 };
 const LAYERS = ["vtgates", "vttablets", "mysqlds"];
@@ -22,7 +21,7 @@ const LAYERS = ["vtgates", "vttablets", "mysqlds"];
 export async function measureCosts(rig: Rig): Promise<MeasuredCosts> {
   const cluster = await rig.cluster();
   await rig.makeTable();
-  const { statements, idleCores } = await measureStatements(rig);
+  const { statements, perKb: ofRows, idleCores } = await measureStatements(rig);
   const server = await rig.startServer();
   await fillKeys(rig);
   await fetch(`${server.url}/v1/kv/bench/${LARGE_KEY}`, { method: "PUT", body: Buffer.alloc(LARGE_BYTES, "v") });
@@ -51,7 +50,7 @@ export async function measureCosts(rig: Rig): Promise<MeasuredCosts> {
   return {
     statements,
     calls: await callMicros({ read: served("get"), write: served("put") }, rig.signal),
-    perKb: { server: perKb("server"), generator: perKb("load generator") },
+    perKb: { server: perKb("server"), generator: perKb("load generator"), ...ofRows },
     crowding: { read: crowding("get"), write: crowding("put") },
     alone: { read: alone("get"), write: alone("put") },
     idleCores: Object.keys(clusterGroups(cluster)).reduce((sum, group) => sum + (idleCores[group] ?? 0), 0),

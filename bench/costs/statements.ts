@@ -8,7 +8,7 @@ import { watchShards } from "../../src/database/shards.ts";
 import type { Change } from "../../src/database/statements.ts";
 import { Table } from "../../src/database/table.ts";
 import { urlOfRange } from "../../src/database/url.ts";
-import { behindPrefix, type EntryKey, entryKey, keyName } from "../../src/store/store.ts";
+import { behindPrefix, type EntryKey, entryKey, keyName, type NewEntry } from "../../src/store/store.ts";
 import { newRevision, newVersion, type Revision } from "../../src/store/version.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { type Cores, clusterGroups, type Groups, withCores } from "../cpu.ts";
@@ -16,11 +16,20 @@ import { truncate } from "../disk.ts";
 import { uniform } from "../random.ts";
 import type { Rig } from "../rig.ts";
 import { ENTRY } from "../store.ts";
-import { KEYS } from "../system.ts";
-import { fitted, LAYERS, type Layer, type MeasuredCosts, STATEMENTS, type StatementName } from "./costs.ts";
+import { KEYS, VALUE_BYTES } from "../system.ts";
+import { type Kind, USUAL } from "./calls.ts";
+import {
+  LARGE_BYTES,
+  LAYERS,
+  type Layer,
+  type Layers,
+  type MeasuredCosts,
+  STATEMENTS,
+  type StatementName,
+} from "./costs.ts";
 
 /** Rows of a statement, up to what a batch takes. */
-export const SIZES = [1, 10, 100, 500];
+export const SIZES = [1, 10, 50, 200, 500];
 const SECONDS = 1;
 const IDLE_SECONDS = 3;
 const DEADLINE_MS = 30_000;
@@ -31,8 +40,13 @@ const GROUPS: Record<Exclude<Layer, "client">, string> = { gate: "vtgates", tabl
 /** As of a server with leases, whose writes all tell who has executed them; but everything passes. */
 const FENCE: Fence = { packets: true, pass: () => undefined };
 
+/** Of a statement whose rows tell what bytes cost. */
+const LARGE_ROWS = 50;
+
 interface Measured {
   statements: MeasuredCosts["statements"];
+  /** What a kB of a row's value takes. */
+  perKb: Record<Kind, Layers>;
   /** What the cluster uses when nobody calls. */
   idleCores: Cores;
 }
@@ -63,25 +77,43 @@ export async function measureStatements(rig: Rig): Promise<Measured> {
       for (const sender of senders) await sender.fill();
       report("idle");
       const { cores: idleCores } = await withCores(groups, () => asleep(rig.signal));
-      const points = new Map<StatementName, [rows: number, micros: Record<Layer, number>][]>();
-      for (const rows of SIZES) {
-        for (const name of STATEMENTS) {
-          rig.signal.throwIfAborted();
-          report(`${name} with ${rows} rows`);
-          const found = points.get(name) ?? [];
-          found.push([rows, await measure(senders, { name, rows }, groups, idleCores)]);
-          points.set(name, found);
-        }
-      }
-      const costs = ([name, found]: [StatementName, [number, Record<Layer, number>][]]) => {
-        const layer = (each: Layer) => [each, fitted(found.map(([rows, micros]) => [rows, micros[each]]))];
-        return [name, Object.fromEntries(LAYERS.map(layer))];
+      const cost = (name: StatementName, rows: number) => {
+        rig.signal.throwIfAborted();
+        report(`${name} with ${rows} rows`);
+        return measure(senders, { name, rows }, groups, idleCores);
       };
-      return { statements: Object.fromEntries([...points].map(costs)) as Measured["statements"], idleCores };
+      const costs = Object.fromEntries(STATEMENTS.map((name) => [name, new Map<number, Layers>()])) as Costs;
+      for (const rows of SIZES) {
+        for (const name of STATEMENTS) costs[name].set(rows, await cost(name, rows));
+        // It was sent with one that makes its rows again.
+        costs.delete.set(rows, difference(costs.delete.get(rows) as Layers, costs.put.get(rows) as Layers));
+      }
+      const curves = (points: Map<number, Layers>) =>
+        layered((layer) => Object.fromEntries(Array.from(points, ([rows, micros]) => [rows, micros[layer]])));
+      for (const sender of senders) await sender.fill(LARGE_BYTES);
+      const perKb = async (kind: Kind) => {
+        const more = difference(await cost(USUAL[kind], LARGE_ROWS), costs[USUAL[kind]].get(LARGE_ROWS) as Layers);
+        return layered((layer) => (1_000 * more[layer]) / (LARGE_ROWS * (LARGE_BYTES - VALUE_BYTES)));
+      };
+      return {
+        statements: Object.fromEntries(STATEMENTS.map((name) => [name, curves(costs[name])])) as Measured["statements"],
+        perKb: { read: await perKb("read"), write: await perKb("write") },
+        idleCores,
+      };
     });
   } finally {
     for (const database of databases) await database.close();
   }
+}
+
+type Costs = Record<StatementName, Map<number, Layers>>;
+
+function layered<T>(of: (layer: Layer) => T): Record<Layer, T> {
+  return Object.fromEntries(LAYERS.map((layer) => [layer, of(layer)])) as Record<Layer, T>;
+}
+
+function difference(more: Layers, less: Layers): Layers {
+  return layered((layer) => Math.max(0, more[layer] - less[layer]));
 }
 
 async function asleep(signal: AbortSignal) {
@@ -95,7 +127,7 @@ async function measure(
   { name, rows }: { name: StatementName; rows: number },
   groups: Groups,
   idleCores: Cores,
-): Promise<Record<Layer, number>> {
+): Promise<Layers> {
   const { result, cores } = await withCores(groups, async () => {
     const [begun, before] = [performance.now(), process.cpuUsage()];
     const counts = await Promise.all(senders.map((sender) => sender.send(name, rows, begun + 1_000 * SECONDS)));
@@ -106,7 +138,6 @@ async function measure(
       seconds: (performance.now() - begun) / 1_000,
     };
   });
-  if (result.statements === 0) throw new Error(`there was nothing to send ${name} for`);
   const each = (group: string) =>
     (1e6 * result.seconds * Math.max(0, (cores[group] ?? 0) - (idleCores[group] ?? 0))) / result.statements;
   const { gate, tablet, mysql } = GROUPS;
@@ -120,9 +151,8 @@ async function measure(
 class Sender {
   private readonly keys: EntryKey[];
   private readonly rows = new Map<string, { revision: Revision; expiresAtMs: number | null }>();
-  /** Made, and to be deleted. */
-  private readonly made: EntryKey[][] = [];
   private next = KEYS;
+  private entry: NewEntry = ENTRY;
 
   constructor(
     private readonly table: Table,
@@ -131,20 +161,20 @@ class Sender {
     this.keys = Array.from({ length: KEYS }, (_, number) => keyOf(number)).filter(isOwn);
   }
 
-  async fill() {
+  /** With values of a size from now on. */
+  async fill(valueBytes = VALUE_BYTES) {
+    this.entry = { ...ENTRY, value: Buffer.alloc(valueBytes, "v") };
     for (let first = 0; first < this.keys.length; first += 500) await this.put(this.keys.slice(first, first + 500));
   }
 
-  /** Sends one after the other until then, or until there is nothing to send; returns how many. */
+  /** Sends one after the other until then; returns how many. */
   async send(name: StatementName, rows: number, until: number): Promise<number> {
     let count = 0;
-    for (; performance.now() < until; count++) {
-      if (!(await this.one(name, rows))) break;
-    }
+    for (; performance.now() < until; count++) await this.one(name, rows);
     return count;
   }
 
-  private async one(name: StatementName, rows: number): Promise<boolean> {
+  private async one(name: StatementName, rows: number): Promise<void> {
     const { table } = this;
     const deadline = performance.now() + DEADLINE_MS;
     if (name === "get") await table.read("entries", this.some(rows), deadline);
@@ -155,20 +185,18 @@ class Sender {
     else if (name === "put") await this.put(this.some(rows));
     else if (name === "create") await this.create(rows, deadline);
     else if (name === "delete") {
-      const keys = this.made.pop();
-      // Those of smaller statements may be left.
-      if (keys?.length !== rows) return false;
+      const keys = this.some(rows);
       await table.remove(keys, deadline);
+      await this.put(keys);
     } else await this.change(this.some(rows), name === "replace", deadline);
-    return true;
   }
 
   private async put(keys: EntryKey[]) {
     const puts = keys.map((key) => ({
       key,
       revision: newRevision(newVersion()),
-      expiry: ENTRY.expiry,
-      content: ENTRY,
+      expiry: this.entry.expiry,
+      content: this.entry,
     }));
     await this.table.put(puts, performance.now() + DEADLINE_MS);
     for (const { key, revision } of puts) this.rows.set(keyName(key), { revision, expiresAtMs: null });
@@ -186,7 +214,6 @@ class Sender {
       deadline,
     );
     if (made.size !== rows) throw new Error("rows that were new were there");
-    this.made.push(keys);
   }
 
   private async change(keys: EntryKey[], replaces: boolean, deadline: number) {

@@ -1,7 +1,15 @@
 // What everything takes in the simulation, in seconds, as it was measured for each statement and each kind of call.
 
 import { CALL_NAMES, type CallName, callKind, type Kind, USUAL } from "../costs/calls.ts";
-import { type Cost, FEW, type MeasuredCosts, READING, STATEMENTS, type StatementName } from "../costs/costs.ts";
+import {
+  FEW,
+  type Layer,
+  type MeasuredCosts,
+  pointsOf,
+  READING,
+  STATEMENTS,
+  type StatementName,
+} from "../costs/costs.ts";
 import { VALUE_BYTES } from "../system.ts";
 
 /** Of a server's thread for one call: reading the request, writing the answer. */
@@ -9,6 +17,9 @@ interface CallCosts {
   request: number;
   answer: number;
 }
+
+/** Seconds by rows, from the fewest rows to the most. */
+type Cost = readonly (readonly [rows: number, seconds: number])[];
 
 interface StatementCosts {
   /** The server's thread. */
@@ -37,8 +48,6 @@ export interface Costs {
 
 /** Of the capacity model's inputs. */
 export interface Known {
-  readMicrosPerKb: number;
-  writeMicrosPerKb: number;
   primaryWriteShare: number;
 }
 
@@ -85,16 +94,14 @@ function statementCosts(
   valueBytes: number,
 ): StatementCosts {
   const kind = kindOf(name);
-  const { client, gate, tablets } = layersOf(measured, name);
+  const furtherKb = WITH_VALUES.includes(name) ? Math.max(0, valueBytes - VALUE_BYTES) / 1000 : 0;
+  const { client, gate, tablets } = layersOf(measured, name, furtherKb);
   const primaryShare = kind === "read" ? 1 : known.primaryWriteShare;
-  // A fifth of a value's bytes each in the server, vtgate, vttablet, mysqld and kernels (capacity/traffic.ts).
-  const further = WITH_VALUES.includes(name) ? Math.max(0, valueBytes - VALUE_BYTES) / 1000 : 0;
-  const bytes = further * known[`${kind}MicrosPerKb`] * (MICROSECONDS / 5);
   return {
-    client: withRow(client, bytes),
-    gate: withRow(gate, bytes),
-    primary: withRow(scaled(tablets, primaryShare), 3 * bytes * primaryShare),
-    replicas: withRow(scaled(tablets, 1 - primaryShare), 3 * bytes * (1 - primaryShare)),
+    client,
+    gate,
+    primary: scaled(tablets, primaryShare),
+    replicas: scaled(tablets, 1 - primaryShare),
     ...aloneCosts(measured, kind, primaryShare),
   };
 }
@@ -111,10 +118,13 @@ function aloneCosts(measured: MeasuredCosts, kind: Kind, primaryShare: number) {
   };
 }
 
-function layersOf({ statements }: MeasuredCosts, name: StatementName) {
-  const { client, gate, tablet, mysql } = statements[name];
-  const seconds = (cost: Cost) => scaled(cost, MICROSECONDS);
-  return { client: seconds(client), gate: seconds(gate), tablets: seconds(sum(tablet, mysql)) };
+/** With rows whose values are so much larger. */
+function layersOf({ statements, perKb }: MeasuredCosts, name: StatementName, furtherKb = 0) {
+  const seconds = (layer: Layer): Cost => {
+    const row = furtherKb * perKb[kindOf(name)][layer];
+    return pointsOf(statements[name][layer]).map(([rows, micros]) => [rows, MICROSECONDS * (micros + row * rows)]);
+  };
+  return { client: seconds("client"), gate: seconds("gate"), tablets: sum(seconds("tablet"), seconds("mysql")) };
 }
 
 /** Costs of calls to a server with so many connections. */
@@ -155,7 +165,10 @@ function withCalls(costs: Costs, timesOf: (name: CallName) => number): Costs {
 
 function slower(costs: StatementCosts, kind: Kind, { statement, call }: Slowness): StatementCosts {
   const computing = kind === "read" ? statement : 1;
-  const slowed = (cost: Cost) => ({ statement: cost.statement * computing, row: cost.row * call });
+  const slowed = (cost: Cost): Cost => {
+    const [[, one]] = cost as [Cost[number]];
+    return cost.map(([rows, seconds]) => [rows, one * computing + (seconds - one) * call]);
+  };
   return {
     client: slowed(costs.client),
     gate: slowed(costs.gate),
@@ -166,18 +179,18 @@ function slower(costs: StatementCosts, kind: Kind, { statement, call }: Slowness
   };
 }
 
-export function of({ statement, row }: Cost, rows: number): number {
-  return statement + row * rows;
+/** Between what was measured on a line, and beyond it on the last. */
+export function of(cost: Cost, rows: number): number {
+  const next = cost.findIndex(([most], i) => i > 0 && rows <= most);
+  const at = next < 0 ? cost.length - 1 : next;
+  const [[fewer, less], [more, most]] = [cost[at - 1], cost[at]] as [Cost[number], Cost[number]];
+  return less + ((most - less) * (rows - fewer)) / (more - fewer);
 }
 
 function sum(a: Cost, b: Cost): Cost {
-  return { statement: a.statement + b.statement, row: a.row + b.row };
+  return a.map(([rows, seconds], i) => [rows, seconds + (b[i] as Cost[number])[1]]);
 }
 
-function scaled({ statement, row }: Cost, factor: number): Cost {
-  return { statement: statement * factor, row: row * factor };
-}
-
-function withRow({ statement, row }: Cost, further: number): Cost {
-  return { statement, row: row + further };
+function scaled(cost: Cost, factor: number): Cost {
+  return cost.map(([rows, seconds]) => [rows, seconds * factor]);
 }

@@ -43,7 +43,7 @@ export function simulateRig(options: RigOptions, usual: Costs, seed: number): Ri
   const random = seeded(seed);
   const machine = new Processor(events, options.cores);
   const disk = new Processor(events, 1);
-  const shards = Array.from({ length: options.shards }, () => new Shard(events, machine, disk, costs));
+  const shards = Array.from({ length: options.shards }, () => new Shard(events, machine, disk, costs, disk));
   const server = new Server(events, machine, machine, shards, costs, DEFAULT_SERVER, random);
   const generators = Array.from(
     { length: options.generators },
@@ -156,7 +156,7 @@ class Generator {
 
   private turn() {
     const taken = this.inbox.splice(0, ANSWERS_A_TURN);
-    this.machine.compute(this.wakeSeconds + taken.length * this.secondsPerCall, "steady", () => {
+    this.machine.compute(this.wakeSeconds + taken.length * this.secondsPerCall, () => {
       for (const next of taken) next();
       if (this.inbox.length > 0) this.turn();
       else this.isRunning = false;

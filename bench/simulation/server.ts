@@ -183,7 +183,7 @@ export class Server {
       this.statements += 1;
       this.rest.push({
         seconds: of(costs.client, rows),
-        action: () => this.gate.compute(of(costs.gate, rows), "burst", () => shard.submit({ name, rows, hot, done })),
+        action: () => this.gate.compute(of(costs.gate, rows), () => shard.submit({ name, rows, hot, done })),
       });
       this.wake();
     };
@@ -211,7 +211,7 @@ export class Server {
 
   private compute(works: Work[], further = 0) {
     const seconds = works.reduce((sum, work) => sum + work.seconds, further);
-    this.thread.compute(seconds, "steady", () => {
+    this.thread.compute(seconds, () => {
       if (this.isDead) return;
       for (const { action } of works) action();
       drainMicrotasks();

@@ -22,6 +22,8 @@ const POOL = 64;
  */
 const SPINLESS_LOAD = 3;
 const REPLICAS = 2;
+/** Of what a commit waits for, what a replica's takes of its disk when it applies the same. */
+const SYNC_SHARE = 0.5;
 
 export class Shard {
   private running = 0;
@@ -35,6 +37,8 @@ export class Shard {
     /** What commits wait for. Those of one shard at a time are synced and acknowledged as a group. */
     private readonly disk: Processor,
     private readonly costs: Costs,
+    /** What the replicas' own commits wait for: the same on one machine. */
+    private readonly replicaDisk: Processor | undefined = undefined,
   ) {}
 
   /** Has no primary for a time. Those under way end: their commit has a second machine's acknowledgement, or waits. */
@@ -63,11 +67,12 @@ export class Shard {
     const kind = kindOf(statement.name);
     const spinning = kind === "write" ? 1 : Math.max(0, 1 - this.tablets.load / SPINLESS_LOAD);
     const beside = costs.beside * spinning;
-    if (beside > 0) this.tablets.compute(beside, "burst", () => {});
-    this.tablets.compute(of(costs.primary, statement.rows), "burst", () => {
+    if (beside > 0) this.tablets.compute(beside, () => {});
+    this.tablets.compute(of(costs.primary, statement.rows), () => {
       const replica = of(costs.replicas, statement.rows) / REPLICAS;
-      for (let i = 0; replica > 0 && i < REPLICAS; i++) this.tablets.compute(replica, "burst", () => {});
-      if (kind === "write") this.disk.compute(costs.waiting, "burst", () => this.end(statement));
+      const sync = () => this.replicaDisk?.compute(SYNC_SHARE * costs.waiting, () => {});
+      for (let i = 0; replica > 0 && i < REPLICAS; i++) this.tablets.compute(replica, sync);
+      if (kind === "write") this.disk.compute(costs.waiting, () => this.end(statement));
       else this.events.at(this.events.now + costs.waiting, () => this.end(statement));
     });
   }
