@@ -5,7 +5,7 @@ import { CALL_NAMES } from "./calls.ts";
 
 /** As `src/database/statements.ts` names them, all that calls are made of. */
 export const READING = ["get", "head", "scan", "find", "find_contents"] as const;
-/** `create` comes before `delete`, which is measured with what that has made. */
+/** `put` comes before `delete`, which is measured together with one that makes its rows again. */
 const WRITING = ["put", "create", "delete", "replace", "touch"] as const;
 export const STATEMENTS = [...READING, ...WRITING];
 export type StatementName = (typeof STATEMENTS)[number];

@@ -40,7 +40,7 @@ const GROUPS: Record<Exclude<Layer, "client">, string> = { gate: "vtgates", tabl
 /** As of a server with leases, whose writes all tell who has executed them; but everything passes. */
 const FENCE: Fence = { packets: true, pass: () => undefined };
 
-/** Of a statement whose rows tell what bytes cost. */
+/** Of a statement whose rows tell what bytes cost; one of SIZES. */
 const LARGE_ROWS = 50;
 
 interface Measured {
@@ -56,7 +56,7 @@ export async function measureStatements(rig: Rig): Promise<Measured> {
   const cluster = await rig.cluster();
   const { url } = cluster;
   const groups = clusterGroups(cluster);
-  // What was made, and not deleted, in a round before.
+  // What was made in a round before.
   await truncate(cluster);
   const backend = await inspectBackend(url);
   const sessions = { backend, connections: 4, queueLimit: 10, packets: true };
