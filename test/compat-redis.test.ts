@@ -252,7 +252,7 @@ test("a script that one server was told is known to the others", async () => {
   await expect(at(targets.vitess.url).evalsha("0".repeat(40), ["k"], ["v"])).rejects.toThrow("NOSCRIPT");
 });
 
-/** Names of so many keys of one namespace that one shard has, and of one that another has. */
+/** Names of exactly so many keys of one namespace that one shard has, and of one that another has. */
 async function keysOfShards(redis: Redis, count: number): Promise<{ near: string[]; far: string }> {
   const near = ["k0"];
   let far: string | undefined;
@@ -266,7 +266,7 @@ async function keysOfShards(redis: Redis, count: number): Promise<{ near: string
     else far ??= name;
   }
   await redis.del(...near);
-  return { near, far };
+  return { near: near.slice(0, count), far };
 }
 
 test("transactions and MSET: all of it happens, or nothing does", async () => {
