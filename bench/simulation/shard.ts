@@ -22,7 +22,7 @@ const POOL = 64;
  */
 const SPINLESS_LOAD = 3;
 const REPLICAS = 2;
-/** Of what a commit waits for, what a replica's takes of its disk when it applies the same. */
+/** Of what a commit waits for, the part that a replica's own commit of the same takes of its disk. */
 const SYNC_SHARE = 0.5;
 
 export class Shard {
@@ -37,8 +37,8 @@ export class Shard {
     /** What commits wait for. Those of one shard at a time are synced and acknowledged as a group. */
     private readonly disk: Processor,
     private readonly costs: Costs,
-    /** What the replicas' own commits wait for: the same on one machine. */
-    private readonly replicaDisk: Processor | undefined = undefined,
+    /** What replicas' own commits wait for, where it is not theirs alone. */
+    private readonly replicaDisk?: Processor,
   ) {}
 
   /** Has no primary for a time. Those under way end: their commit has a second machine's acknowledgement, or waits. */
