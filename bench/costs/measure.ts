@@ -8,7 +8,7 @@ import { storeSystem } from "../store.ts";
 import { KEY_NAMES, type Operation, VALUE_BYTES } from "../system.ts";
 import { FEW, LARGE_BYTES, MANY, type MeasuredCosts } from "./costs.ts";
 import { callMicros } from "./server.ts";
-import { measureStatements } from "./statements.ts";
+import { GROUPS, measureStatements } from "./statements.ts";
 
 /** Calls that share statements with so many others that these cost the server nothing. */
 const HOT = { name: "one key", connections: FEW };
@@ -16,7 +16,6 @@ const CROWDED = { name: "one key", connections: MANY };
 const LARGE = { name: "one key, a large value", connections: FEW };
 const LARGE_KEY = "large";
 const ALONE = { name: "all keys", connections: 1 };
-const LAYERS = ["vtgates", "vttablets", "mysqlds"];
 
 export async function measureCosts(rig: Rig): Promise<MeasuredCosts> {
   const cluster = await rig.cluster();
@@ -44,7 +43,10 @@ export async function measureCosts(rig: Rig): Promise<MeasuredCosts> {
   const crowding = (operation: Operation) => Math.max(0, served(operation, CROWDED) / served(operation) - 1);
   const alone = (operation: Operation) => {
     const { cores, perSecond, p50Ms } = of(ALONE, operation);
-    const busy = LAYERS.reduce((sum, layer) => sum + Math.max(0, (cores[layer] ?? 0) - (idleCores[layer] ?? 0)), 0);
+    const busy = Object.values(GROUPS).reduce(
+      (sum, layer) => sum + Math.max(0, (cores[layer] ?? 0) - (idleCores[layer] ?? 0)),
+      0,
+    );
     return { ms: p50Ms, clusterMicros: (1e6 * busy) / perSecond };
   };
   return {

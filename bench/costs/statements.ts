@@ -36,7 +36,12 @@ const DEADLINE_MS = 30_000;
 const NAMESPACE = "costs";
 /** Of a counter's value, so many bytes are read. */
 const COUNTER_BYTES = 21;
-const GROUPS: Record<Exclude<Layer, "client">, string> = { gate: "vtgates", tablet: "vttablets", mysql: "mysqlds" };
+/** The cluster's processes that do the work of a layer. */
+export const GROUPS: Record<Exclude<Layer, "client">, string> = {
+  gate: "vtgates",
+  tablet: "vttablets",
+  mysql: "mysqlds",
+};
 /** As of a server with leases, whose writes all tell who has executed them; but everything passes. */
 const FENCE: Fence = { packets: true, pass: () => undefined };
 
