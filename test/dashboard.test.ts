@@ -345,6 +345,28 @@ describe.skipIf(!CHROMIUM)("the browser of keys", () => {
     expect(await kv.get("folder/key")).toBe("vw");
   });
 
+  test("what opens has the focus as soon as it is there: a key pressed next reaches it", async () => {
+    const namespace = fresh();
+    await store(namespace).put("key", "v");
+    const page = await open(`#keys?namespace=${namespace}`);
+    await page.getByLabel("Allow changes").check();
+    // An observer is called before anything else of the page, or of its user, can be.
+    await page.evaluate(`{
+      globalThis.focusedFirst = {};
+      new MutationObserver(() => {
+        for (const opened of [".entry h2", "dialog"]) {
+          const element = document.querySelector(opened);
+          if (element) focusedFirst[opened] ??= element.contains(document.activeElement);
+        }
+      }).observe(document, { childList: true, subtree: true });
+    }`);
+    await item(page, "key").click();
+    await page.getByRole("heading", { name: "key" }).waitFor();
+    await button(page, "New key …").click();
+    await page.getByRole("dialog").waitFor();
+    expect(await page.evaluate("focusedFirst")).toEqual({ ".entry h2": true, dialog: true });
+  });
+
   test.each(["light", "dark"] as const)(
     "has nothing against it in the %s theme, on a desk and on a phone",
     async (colorScheme) => {

@@ -1,6 +1,6 @@
 // The browser of keys: what is asked for, the tree of it, and the entry that is looked at.
 
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { keyOfName, nameOf } from "../bytes.ts";
 import type { Place } from "../place.ts";
 import { connect } from "../server.ts";
@@ -28,7 +28,7 @@ export function KeyBrowser({ place, go, mayWrite }: BrowserProps) {
   const tree = useRef<HTMLDivElement>(null);
   const rows = useMemo(() => rowsOf(prefix, levels, open), [prefix, levels, open]);
   const keyLooked = useMemo(() => (key === undefined ? undefined : keyOfName(key)), [key]);
-  useEffect(() => setOpen(new Set()), [client, delimiter, prefix]);
+  useLayoutEffect(() => setOpen(new Set()), [client, delimiter, prefix]);
 
   function toggle({ key: folder, name }: Item) {
     const others = new Set(open);

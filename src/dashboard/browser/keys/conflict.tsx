@@ -1,6 +1,6 @@
 // Two versions of an entry side by side: what somebody else has saved, and what was about to be saved over it.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { hexDump, textOf } from "../bytes.ts";
 import { Problem } from "../problem.tsx";
 import type { Draft, StoredEntry } from "./draft.ts";
@@ -21,7 +21,7 @@ interface ConflictProps {
 
 export function Conflict({ theirs, mine, isSaving, problem, onOverwrite, onDiscard, onEdit }: ConflictProps) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   return (
     <section class="conflict" aria-label="Conflict">
       <h3 ref={heading} tabIndex={-1}>

@@ -1,6 +1,6 @@
 // One entry: what is known of it, its value in several views, and what may be done with it.
 
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Client, Key, Ttl } from "../../../client/index.ts";
 import { labelOf, sizeText } from "../bytes.ts";
 import { useLoaded } from "../hooks.ts";
@@ -31,7 +31,8 @@ export function EntryPanel({ client, keyLooked, mayWrite, onClose, onGone }: Ent
   const [isEditing, setEditing] = useState(false);
   const [notice, setNotice] = useState("");
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  // Before anybody can press a key or a button of it: later, this would take the focus away again.
+  useLayoutEffect(() => heading.current?.focus(), []);
 
   async function remove(etag: string) {
     if (!confirm("Delete this key?")) return;

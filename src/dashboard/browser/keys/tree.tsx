@@ -1,6 +1,6 @@
 // The tree of keys, for a pointer and for a keyboard as the ARIA practices have it: one stop of the Tab key, arrows within.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Key } from "../../../client/index.ts";
 import { sizeText } from "../bytes.ts";
 import { sentenceOf } from "../server.ts";
@@ -22,7 +22,7 @@ export function Tree({ label, rows, selected, onOpen, onToggle, onMore }: TreePr
   const stop = rows.some(({ id }) => id === focused) ? focused : rows[0]?.id;
   /** Focus that was on a line which has gone stays in the tree. */
   const hadFocus = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (
       hadFocus.current &&
       !list.current?.contains(document.activeElement) &&
