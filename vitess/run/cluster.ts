@@ -10,7 +10,7 @@ import { withServed } from "../topology/settings.ts";
 import { adviceOn } from "./diverged.ts";
 import { Cluster, type ClusterOptions, exclusively } from "./folder.ts";
 import { requireRoom } from "./room.ts";
-import { START_TIMEOUT_MS, startProcesses } from "./start.ts";
+import { lostTablets, START_TIMEOUT_MS, startProcesses } from "./start.ts";
 import { type ClusterStatus, isHealthy, isServing, isWhole, readStatus } from "./status.ts";
 import { stopAll } from "./stop.ts";
 
@@ -56,12 +56,14 @@ export async function up(
 /** Waits for every tablet, but not for ever: a shard serves, and keeps its promises, without one. */
 export async function untilServing(cluster: Cluster, report: (detail: string) => void, signal?: AbortSignal) {
   const begun = Date.now();
+  const lost = lostTablets(cluster).map(({ alias }) => alias);
   for (;;) {
     const now = await readStatus(cluster);
     const waited = Date.now() - begun;
-    if (isWhole(now) || (isServing(now) && waited > STRAGGLER_TIMEOUT_MS)) return now;
-    // What has diverged does not come back by itself.
-    if (isWhole({ ...now, tablets: now.tablets.filter((tablet) => !tablet.diverged) })) return now;
+    if (isServing(now) && waited > STRAGGLER_TIMEOUT_MS) return now;
+    // What has diverged, or was lost, does not come back by itself.
+    const tablets = now.tablets.filter(({ alias, diverged }) => !diverged && !lost.includes(alias));
+    if (isWhole({ ...now, tablets })) return now;
     const silent = now.vtgates.filter(({ answers }) => !answers).map(({ name }) => name);
     const missing = now.tablets.filter((tablet) => !isHealthy(tablet)).map(({ alias }) => alias);
     report(`waiting for ${[...silent, ...missing].join(", ") || "a primary"}`);

@@ -12,6 +12,7 @@ import { together } from "../support/together.ts";
 import type { TabletSettings } from "../topology/settings.ts";
 import { KEYSPACE, LOOPBACK, type Process, type Tablet } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
+import { forgetLostPrimaries } from "./lost-primary.ts";
 import { type Fill, isInitialized, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
 import { vtctl } from "./vtctl.ts";
 import "../support/no-proxy.ts";
@@ -51,14 +52,19 @@ export async function startProcesses<T>(
  * primary again, and its shard empty.
  */
 export function withoutLost(cluster: Cluster): Cluster {
-  const { settings, topology } = cluster;
-  const isLost = ({ uid, served }: TabletSettings) =>
-    served && !topology.tablets.some((tablet) => tablet.uid === uid && isInitialized(tablet));
-  const lost = settings.tablets.filter(isLost);
+  const { settings } = cluster;
+  const lost = lostTablets(cluster);
   for (const { uid, shard } of lost) {
     console.error(`The data of tablet ${uid} is gone. Replace it: 'remove-tablet ${uid}', then 'add-tablet ${shard}'.`);
   }
+  const isLost = ({ uid }: TabletSettings) => lost.some((tablet) => tablet.uid === uid);
   return cluster.with({ ...settings, tablets: settings.tablets.filter((tablet) => !isLost(tablet)) });
+}
+
+/** Those that have served, and whose data is gone. */
+export function lostTablets({ settings, topology }: Cluster): Tablet[] {
+  const served = settings.tablets.filter((tablet) => tablet.served).map(({ uid }) => uid);
+  return topology.tablets.filter((tablet) => served.includes(tablet.uid) && !isInitialized(tablet));
 }
 
 async function start(
@@ -89,6 +95,7 @@ async function start(
       }),
     (signal) => startMysqlds(cluster, parts, stops, signal, fill),
   ]);
+  await forgetLostPrimaries(cluster, vtctl(cluster, parts), signal);
   // vtorc and vtgates look for tablets when they start, and again only seconds later.
   await step(`${tablets.length} tablets`, () =>
     together(
