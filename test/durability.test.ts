@@ -44,6 +44,28 @@ test("a commit on a primary waits for a replica's disk, however long that takes"
   }
 });
 
+test("a commit is one event and its GTID, for replicas sync their relay logs after each", async () => {
+  const uncompressed = async () => {
+    const counts = primaries.map(async ({ mysqlSocket }) => {
+      const connection = await connectToTablet(mysqlSocket);
+      const [[row]] = await connection.query<RowDataPacket[]>(
+        "SELECT SUM(TRANSACTION_COUNTER) AS n FROM performance_schema.binary_log_transaction_compression_stats WHERE LOG_TYPE = 'BINARY' AND COMPRESSION_TYPE = 'NONE'",
+      );
+      connection.destroy();
+      return Number(row?.n);
+    });
+    return await Promise.all(counts);
+  };
+  const before = await uncompressed();
+  for (const size of [1, 10, 100_000]) {
+    const puts = Array.from({ length: 30 }, (_, i) =>
+      call(`${targets.vitess.url}/v1/kv/compressed/${size * (i % 20)}`, { method: "PUT", body: "v".repeat(size) }),
+    );
+    expect((await Promise.all(puts)).map(({ status }) => status)).toEqual(Array(30).fill(204));
+  }
+  expect(await uncompressed()).toEqual(before);
+});
+
 test("each tablet's commit is on its own disk before it counts", async () => {
   for (const { mysqlSocket } of status.tablets) {
     expect(await variables(mysqlSocket, "VARIABLES", "sync_binlog")).toEqual({ sync_binlog: "1" });
