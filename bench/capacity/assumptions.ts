@@ -25,18 +25,6 @@ export const ASSUMPTIONS = {
   coreSpeed: assumed(1, [0.7, 1.5], "", "a core there against one of the machine that was measured"),
   secondsBetweenCalls: assumed(10, [5, 20], "s", "of one open connection: a person or a device, not a loop"),
   processesPerSlice: assumed(3, [2, 6], "", "servers that take the calls of one slice of shards: one in each zone"),
-  readMicrosPerKb: assumed(
-    3,
-    [1.5, 6],
-    "µs/kB",
-    "all layers together, beyond the 256 bytes that were measured: five copies, and checksums",
-  ),
-  writeMicrosPerKb: assumed(
-    15,
-    [7, 30],
-    "µs/kB",
-    "the same for writes, which are hex literals on the way and written by three servers to two logs and a table",
-  ),
   packedShare: assumed(0.4, [0.3, 0.6], "", "of a JSON value's bytes, what is stored, packed with a dictionary"),
   packMicrosPerKb: assumed(30, [15, 60], "µs/kB", "of a server's CPU to pack a value"),
   unpackMicrosPerKb: assumed(7, [4, 15], "µs/kB", "to unpack one"),

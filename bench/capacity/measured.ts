@@ -11,11 +11,14 @@ import { type Results, readResults } from "./results.ts";
 /** What a row of an entry has beside key, content type and value: the version, a row's header and its lengths, InnoDB's ids. */
 export const ROW_OVERHEAD_BYTES = 16 + 24;
 
-/** CPU per statement and per row of one, in microseconds of a core, by layer; and of the server for HTTP and its client. */
+/**
+ * CPU per statement, per row of one and per further kB of its value, in microseconds of a core, by layer; and of the server
+ * for HTTP and its client.
+ */
 type CpuName =
-  | `${Kind}${"Statement" | "Row"}${Capitalize<Exclude<Layer, "client">>}Micros`
-  | `${Kind}${"AloneCluster" | "Http" | "ClientStatement" | "ClientRow"}Micros`;
-type OtherName = "sweepRowsPerSecond" | "sweepRowMicros" | "serverMb" | "hotKeyCallsPerSecond";
+  | `${Kind}${"Statement" | "Row" | "Kb"}${Capitalize<Exclude<Layer, "client">>}Micros`
+  | `${Kind}${"AloneCluster" | "Http" | "ClientStatement" | "ClientRow" | "ClientKb"}Micros`;
+type OtherName = "httpKbMicros" | "sweepRowsPerSecond" | "sweepRowMicros" | "serverMb" | "hotKeyCallsPerSecond";
 export type InputName = CpuName | `${Kind}AloneMs` | OtherName | Assumption | Price;
 export type Inputs = Record<InputName, Quantity>;
 
@@ -46,6 +49,7 @@ function cpu(rounds: MeasuredCosts[], kind: Kind): Record<string, Quantity> {
     micros[isClient ? "ClientStatement" : `Statement${title}`] = ({ statements }) =>
       lineOf(statements[name][layer]).statement;
     micros[isClient ? "ClientRow" : `Row${title}`] = ({ statements }) => lineOf(statements[name][layer]).row;
+    micros[isClient ? "ClientKb" : `Kb${title}`] = ({ perKb }) => perKb[kind][layer];
   }
   const source = "statements.json";
   return {
@@ -60,9 +64,14 @@ function cpu(rounds: MeasuredCosts[], kind: Kind): Record<string, Quantity> {
   };
 }
 
-function other({ expiry, overload, scale }: Results): Record<OtherName, Quantity> {
+function other({ statements, expiry, overload, scale }: Results): Record<OtherName, Quantity> {
   const alone = expiry.mass.alone.rowsPerSecondAndShard;
   return {
+    httpKbMicros: measured(
+      statements.rounds.map(({ perKb }) => perKb.server),
+      "µs/kB",
+      "statements.json: of a server's CPU, for the answer to a GET",
+    ),
     // The first and the last window are of part of the time only.
     sweepRowsPerSecond: measured(
       expiry.mass.during.slice(1, -1).map(({ rowsPerSecondAndShard }) => rowsPerSecondAndShard),

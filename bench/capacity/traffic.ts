@@ -86,25 +86,25 @@ function batchesOf(calls: Calls, target: Target, design: Design, inputs: Values<
 }
 
 function coresOf(calls: Calls, rows: Rows, target: Target, design: Design, inputs: Values<InputName>) {
-  const kb = Math.max(0, storedBytesOf(target, design, inputs) - VALUE_BYTES) / 1000;
-  // A fifth of a call's bytes are handled in each of five places: server, vtgate, vttablet, mysqld, and their kernels.
-  const bytes = { read: (inputs.readMicrosPerKb * kb) / 5, write: (inputs.writeMicrosPerKb * kb) / 5 };
+  const furtherKb = furtherKbOf(storedBytesOf(target, design, inputs));
   const row = (kind: Kind, layer: "Gate" | "Tablet" | "Mysql") =>
-    inputs[`${kind}Statement${layer}Micros`] / rows[kind] + inputs[`${kind}Row${layer}Micros`] + bytes[kind];
+    inputs[`${kind}Statement${layer}Micros`] / rows[kind] +
+    inputs[`${kind}Row${layer}Micros`] +
+    inputs[`${kind}Kb${layer}Micros`] * furtherKb;
   const busy = (readMicros: number, writeMicros: number) =>
     (calls.reads * readMicros + calls.writes * writeMicros) / 1e6 / inputs.coreSpeed;
   // What the other costs were measured of was in memory.
   const cold = { read: inputs.coldShare * inputs.coldReadMicros, write: inputs.coldShare * inputs.coldWriteMicros };
-  const read = row("read", "Tablet") + row("read", "Mysql") + bytes.read + cold.read;
+  const read = row("read", "Tablet") + row("read", "Mysql") + cold.read;
   // Three tablets wrote what was measured.
   const written = design.replicas / 3;
-  const write = (row("write", "Tablet") + row("write", "Mysql") + bytes.write + cold.write) * written;
+  const write = (row("write", "Tablet") + row("write", "Mysql") + cold.write) * written;
   // At worst every write makes a row, and all rows are written anew each time that some of them are new.
   const rebuilt = design.pages === "rebuilt" ? (calls.writes * design.replicas) / inputs.rebuiltAtNew : 0;
   const rebuilds = (rebuilt * inputs.rebuildRowMicros) / 1e6 / inputs.coreSpeed;
   const sweep = (calls.expiries * inputs.sweepRowMicros * written) / 1e6 / inputs.coreSpeed;
   return {
-    servers: serverCores(calls, rows, target, design, inputs) / inputs.coreSpeed + busy(bytes.read, bytes.write),
+    servers: serverCores(calls, rows, target, design, inputs) / inputs.coreSpeed,
     gates: busy(row("read", "Gate"), row("write", "Gate")),
     tablets: busy(read, write) + sweep + rebuilds,
     primaries:
@@ -125,22 +125,23 @@ export function rateOf({ meaning, calls, latencySeconds }: Target, inputs: Value
   return calls / (meaning === "in-flight" ? latencySeconds : inputs.secondsBetweenCalls + latencySeconds);
 }
 
-/** Beyond values' bytes. */
-function serverCores(
-  calls: Calls,
-  rows: Rows,
-  { valueBytes }: Target,
-  { packing }: Design,
-  inputs: Values<InputName>,
-): number {
-  const packedKb = packing === "dictionary" ? valueBytes / 1000 : 0;
+function serverCores(calls: Calls, rows: Rows, target: Target, design: Design, inputs: Values<InputName>): number {
+  const { valueBytes } = target;
+  const packedKb = design.packing === "dictionary" ? valueBytes / 1000 : 0;
   const codec = { read: inputs.unpackMicrosPerKb * packedKb, write: inputs.packMicrosPerKb * packedKb };
   const micros = (kind: Kind) =>
     codec[kind] +
     inputs[`${kind}HttpMicros`] +
+    inputs.httpKbMicros * furtherKbOf(valueBytes) +
     inputs[`${kind}ClientRowMicros`] +
+    inputs[`${kind}ClientKbMicros`] * furtherKbOf(storedBytesOf(target, design, inputs)) +
     inputs[`${kind}ClientStatementMicros`] / rows[kind];
   return (calls.reads * micros("read") + calls.writes * micros("write")) / 1e6;
+}
+
+/** Of a value, beyond those with which calls and rows were measured. */
+function furtherKbOf(valueBytes: number): number {
+  return Math.max(0, valueBytes - VALUE_BYTES) / 1000;
 }
 
 function rowsOf(waiting: number, most: number): number {

@@ -1,13 +1,8 @@
-// What the capacity model needs to know beside the other benchmarks: bytes of a row, memory of a connection, CPU of each
-// further kB of a value, and of a cluster that nobody calls.
+// What the capacity model needs to know beside the other benchmarks: bytes of a row, memory of a connection, and CPU of
+// a cluster that nobody calls.
 
 import { createConnection } from "mysql2/promise";
-import { inspectBackend } from "../../src/database/backend.ts";
-import { connect } from "../../src/database/connect.ts";
-import { Table } from "../../src/database/table.ts";
-import { urlOfShard } from "../../src/database/url.ts";
 import { entryKey } from "../../src/store/store.ts";
-import { newRevision, newVersion } from "../../src/store/version.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { clusterGroups, memoryMb, withCores } from "../cpu.ts";
@@ -16,17 +11,12 @@ import { fillRows } from "../fill.ts";
 import { Connections, connectionOptions } from "../load/connections.ts";
 import { type Findings, figure, packageVersion, table } from "../report.ts";
 import type { Rig } from "../rig.ts";
-import { ENTRY, keysOfOneShard } from "../store.ts";
 
 /** Of each size so many bytes: enough rows that the tree's edges do not count. */
 const ROWS = { valueBytes: [32, 256, 1_000, 4_000, 10_000, 100_000], totalBytes: 60e6, most: 200_000 };
 /** `size/` and 16 digits; then content type, version, expiry and what InnoDB keeps with a row. */
 const OTHER_BYTES = 21 + 24 + 16 + 8 + 24;
 const DAY = { afterMs: 86_400_000 };
-/** Rows of a statement, and the two sizes of values whose costs are compared; for a share of a load's time. */
-const STATEMENTS = { rows: 100, valueBytes: [256, 4096] as const, share: 0.3, deadlineMs: 60_000 };
-/** That of keysOfOneShard. */
-const SHARD = "-80";
 const CONNECTIONS = { server: 5_000, vtgate: 1_000, atOnce: 100 };
 /** Until what was needed for opening them is let go of. */
 const SETTLE_MS = 3_000;
@@ -36,7 +26,6 @@ export async function footprint(rig: Rig): Promise<Findings> {
   await rig.makeTable();
   const idle = await idleTabletCores(rig);
   const rows = await measureRows(rig);
-  const perKb = await microsPerKb(rig);
   const kb = { server: await serverConnectionKb(rig), vtgate: await gateConnectionKb(rig) };
   const expiring = rows.filter(({ expires }) => expires);
   const fills = (least: number, most: number) =>
@@ -50,12 +39,10 @@ export async function footprint(rig: Rig): Promise<Findings> {
     connectionKb: [kb.server],
     gateConnectionKb: [kb.vtgate],
     idleTabletCores: [idle],
-    readMicrosPerKb: [perKb.read],
-    writeMicrosPerKb: [perKb.write],
   };
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `Rows arrive in random order; statements of ${STATEMENTS.rows} rows of one shard, one at a time, with values of ${STATEMENTS.valueBytes.join(" and ")} bytes; each connection has been used. ${figure(tablets.length)} tablets that nobody called took ${figure(idle)} cores each.`,
+    method: `Rows arrive in random order; each connection has been used. ${figure(tablets.length)} tablets that nobody called took ${figure(idle)} cores each.`,
     data: { inputs: Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, { values }])), rows },
     markdown: [
       table(
@@ -68,8 +55,6 @@ export async function footprint(rig: Rig): Promise<Findings> {
       table(
         ["Of each", "has"],
         [
-          ["kB of a value that is read, µs of all processes", figure(perKb.read)],
-          ["kB of a value that is written, µs of all processes", figure(perKb.write)],
           ["HTTP connection, kB of the server", figure(kb.server)],
           ["session, kB of vtgate", figure(kb.vtgate)],
         ],
@@ -106,70 +91,6 @@ async function measureRows(rig: Rig) {
   }
   await truncate(cluster);
   return sizes;
-}
-
-/** Microseconds of all processes together for each further kB of a value. */
-async function microsPerKb(rig: Rig): Promise<{ read: number; write: number }> {
-  const cluster = await rig.cluster();
-  const { url } = cluster;
-  // Sessions as the server's.
-  const backend = await inspectBackend(url);
-  const database = connect({ url: urlOfShard(url, SHARD), backend, connections: 1, queueLimit: 1, packets: true });
-  const entries = new Table(database);
-  const keys = keysOfOneShard(STATEMENTS.rows);
-  const later = () => performance.now() + STATEMENTS.deadlineMs;
-  const microsOf = async (title: string, run: () => Promise<unknown>) => {
-    const { share } = STATEMENTS;
-    return await step(title, async () => {
-      await repeat(run, share * rig.options.warmupSeconds, rig.signal);
-      const { result, cores } = await withCores(clusterGroups(cluster), () =>
-        repeat(run, share * rig.options.seconds, rig.signal),
-      );
-      const { others: _, ...own } = cores;
-      const busy = Object.values(own).reduce((all, used) => all + used, 0);
-      return (busy * result.seconds * 1e6) / (result.runs * STATEMENTS.rows);
-    });
-  };
-  const micros: { read: number; write: number }[] = [];
-  try {
-    for (const valueBytes of STATEMENTS.valueBytes) {
-      const content = { ...ENTRY, value: Buffer.alloc(valueBytes, "v") };
-      const put = () => {
-        const puts = keys.map((key) => ({
-          key,
-          revision: newRevision(newVersion()),
-          expiry: "never" as const,
-          content,
-        }));
-        return entries.put(puts, later());
-      };
-      // Puts first: they store what is read.
-      const write = await microsOf(`puts of ${valueBytes} bytes`, put);
-      micros.push({
-        write,
-        read: await microsOf(`gets of ${valueBytes} bytes`, () => entries.read("entries", keys, later())),
-      });
-    }
-  } finally {
-    await database.close();
-  }
-  const [small, large] = micros as [(typeof micros)[0], (typeof micros)[0]];
-  const kb = (STATEMENTS.valueBytes[1] - STATEMENTS.valueBytes[0]) / 1000;
-  return { read: (large.read - small.read) / kb, write: (large.write - small.write) / kb };
-}
-
-/** Runs one thing again and again for so many seconds. */
-async function repeat(run: () => Promise<unknown>, seconds: number, signal: AbortSignal) {
-  const begun = performance.now();
-  const cpu = process.cpuUsage();
-  const passed = () => (performance.now() - begun) / 1000;
-  let runs = 0;
-  for (; passed() < seconds; runs++) {
-    signal.throwIfAborted();
-    await run();
-  }
-  const { user, system } = process.cpuUsage(cpu);
-  return { runs, seconds: passed(), cpuSeconds: (user + system) / 1e6 };
 }
 
 /** Each has made one call. */
