@@ -23,8 +23,8 @@ const validate = z.object({
   costs: measuredCosts,
   validated: z.array(
     z.object({
-      ...{ group: z.enum(["plain", "other"]), title: z.string(), valueBytes: z.number(), measured: outcome },
-      slowness: z.object({ read: slowness, write: slowness }),
+      ...{ group: z.enum(["plain", "other"]), title: z.string(), valueBytes: z.number() },
+      turns: z.array(z.object({ measured: outcome, slowness: z.object({ read: slowness, write: slowness }) })),
       options: z.object({
         ...{ connections: z.number(), shards: z.number(), generators: z.number(), generatorMicros: z.number() },
         ...{ mix: z.partialRecord(z.enum(CALL_NAMES), z.number()), hot: z.boolean(), cores: z.number() },

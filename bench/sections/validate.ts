@@ -28,6 +28,7 @@ import {
   type Load,
   type Outcome,
   rigOf,
+  type Turn,
   titleOf,
   workloadOf,
 } from "../simulation/loads.ts";
@@ -36,7 +37,7 @@ import { batchSystem } from "../store.ts";
 
 interface Validated extends Load, Comparison {
   options: RigOptions;
-  slowness: Record<Kind, Slowness>;
+  turns: Turn[];
 }
 
 type Connections = (typeof CONNECTIONS)[number];
@@ -55,20 +56,25 @@ export async function validate(rig: Rig): Promise<Findings> {
   const costs = await measureCosts(rig);
   const measure = measureWith(rig);
   const rounds: Rates[] = [];
-  const measured: { each: (typeof LOADS)[number]; outcome: Outcome; round: number }[] = [];
-  for (const [number, each] of LOADS.entries()) {
-    const isOnTwo = each.shards === CALIBRATIONS.read.few.shards;
-    if (isOnTwo && number % LOADS_OF_ROUND === 0) rounds.push(await ratesOf(measure));
-    measured.push({ each, outcome: await measure(each), round: rounds.length - 1 });
-    if (isOnTwo && LOADS[number + 1]?.shards !== each.shards) rounds.push(await ratesOf(measure));
+  const outcomes: { measured: Outcome; round: number }[] = [];
+  for (let turn = 0; turn < rig.options.rounds; turn++) {
+    for (const [number, each] of LOADS.entries()) {
+      const isOnTwo = each.shards === CALIBRATIONS.read.few.shards;
+      if (isOnTwo && number % LOADS_OF_ROUND === 0) rounds.push(await ratesOf(measure));
+      outcomes.push({ measured: await measure(each), round: rounds.length - 1 });
+      if (isOnTwo && LOADS[number + 1]?.shards !== each.shards) rounds.push(await ratesOf(measure));
+    }
   }
   const slownesses = rounds.slice(1).map((next, i) => slownessOf(costs, known, [rounds[i] as Rates, next]));
-  const validated = measured.map(({ each, outcome, round }): Validated => {
+  const turns = outcomes.map(({ measured, round }): Turn => {
+    return { measured, slowness: slownesses[Math.min(round, slownesses.length - 1)] as Turn["slowness"] };
+  });
+  const validated = LOADS.map((each, number): Validated => {
     const options = rigOf(each, costs);
-    const slowness = slownesses[Math.min(round, slownesses.length - 1)] as Record<Kind, Slowness>;
-    const then = onMachine(costsOf(costs, known, each.valueBytes), slowness);
-    const result = simulateRig(options, then, SEED);
-    return { ...each, title: titleOf(each), options, slowness, ...compared(result, options, outcome) };
+    const own = turns.filter((_, i) => i % LOADS.length === number);
+    const usual = costsOf(costs, known, each.valueBytes);
+    const simulate = (slowness: Turn["slowness"]) => simulateRig(options, onMachine(usual, slowness), SEED);
+    return { ...each, title: titleOf(each), options, turns: own, ...compared(options, own, simulate) };
   });
   // The sections after it want two shards.
   await rig.open();
@@ -87,7 +93,7 @@ export async function validate(rig: Rig): Promise<Findings> {
   const calibrations = KINDS.flatMap((kind) => CONNECTIONS.map((count) => titleOf(CALIBRATIONS[kind][count])));
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `\`npm run load\`, and oha for batches and lists: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each. What statements and calls cost was measured first (\`bench -- statements\` does the same), and is taken so many times as four other loads, before and after every ${LOADS_OF_ROUND} of these, have shown: ${calibrations.join("; ")}. That was ${range("read", "statement")} for the statements of reads, ${range("write", "statement")} for the waiting of writes, ${range("read", "call")} and ${range("write", "call")} for what each call is.`,
+    method: `\`npm run load\`, and oha for batches and lists: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each; all ${rig.options.rounds === 1 ? "once" : `${figure(rig.options.rounds)} times, one after the other, of which these are the means`}. What statements and calls cost was measured first (\`bench -- statements\` does the same), and is taken so many times as four other loads, before and after every ${LOADS_OF_ROUND} of these, have shown: ${calibrations.join("; ")}. That was ${range("read", "statement")} for the statements of reads, ${range("write", "statement")} for the waiting of writes, ${range("read", "call")} and ${range("write", "call")} for what each call is.`,
     data: { costs, rounds, validated, bars },
     markdown: [comparisonTable(validated), "## Bars", barTable(bars)].join("\n\n"),
   };

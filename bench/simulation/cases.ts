@@ -4,7 +4,7 @@
 import { readValidated } from "../capacity/results.ts";
 import { percent } from "../report.ts";
 import { costsOf, type Known, onMachine } from "./costs.ts";
-import { type Comparison, compared } from "./loads.ts";
+import { type Comparison, compared, type Turn } from "./loads.ts";
 import { simulateRig } from "./rig.ts";
 
 /** Of what was measured. */
@@ -13,9 +13,10 @@ const BOUNDS = { mean: 0.15, each: 0.3 };
 /** Simulates each load and holds it against what was measured. */
 export function compareCases(known: Known, seed: number): Comparison[] {
   const { costs, validated } = readValidated();
-  return validated.map(({ group, title, options, valueBytes, slowness, measured }) => {
-    const result = simulateRig(options, onMachine(costsOf(costs, known, valueBytes), slowness), seed);
-    return { group, title, ...compared(result, options, measured) };
+  return validated.map(({ group, title, options, valueBytes, turns }) => {
+    const usual = costsOf(costs, known, valueBytes);
+    const simulate = (slowness: Turn["slowness"]) => simulateRig(options, onMachine(usual, slowness), seed);
+    return { group, title, ...compared(options, turns, simulate) };
   });
 }
 

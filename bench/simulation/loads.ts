@@ -2,9 +2,10 @@
 
 import { availableParallelism } from "node:os";
 import { type CallName, callKind, type Kind, SEVERAL } from "../costs/calls.ts";
-import type { MeasuredCosts } from "../costs/costs.ts";
+import { type MeasuredCosts, meanOf } from "../costs/costs.ts";
 import { figure, percent, table } from "../report.ts";
 import { VALUE_BYTES } from "../system.ts";
+import type { Slowness } from "./costs.ts";
 import type { Mix, RigOptions, RigResult } from "./rig.ts";
 
 interface Workload {
@@ -111,10 +112,21 @@ export interface Comparison {
   errors: Outcome;
 }
 
-/** What the simulation says, beside what was measured. */
-export function compared(result: RigResult, options: RigOptions, measured: Outcome) {
-  const { read, write } = result.perSecond;
-  const predicted = { perSecond: read + write, p50Ms: result.p50Ms[judgedKind(options)] };
+/** One measurement of a load, and how slow the machine was at that time. */
+export interface Turn {
+  measured: Outcome;
+  slowness: Record<Kind, Slowness>;
+}
+
+/** What the simulation says of each turn, beside what was measured: means of all. */
+export function compared(options: RigOptions, turns: Turn[], simulate: (slowness: Turn["slowness"]) => RigResult) {
+  const measured = meanOf(turns.map((turn) => turn.measured));
+  const predicted = meanOf(
+    turns.map(({ slowness }): Outcome => {
+      const { perSecond, p50Ms } = simulate(slowness);
+      return { perSecond: perSecond.read + perSecond.write, p50Ms: p50Ms[judgedKind(options)] };
+    }),
+  );
   const error = (of: keyof Outcome) => predicted[of] / measured[of] - 1;
   return { predicted, measured, errors: { perSecond: error("perSecond"), p50Ms: error("p50Ms") } };
 }
