@@ -5,9 +5,10 @@
 
 import { findParts, type Parts } from "../install/parts.ts";
 import { Cluster, changing, exclusively, requireNoResharding } from "../run/folder.ts";
+import { withoutLost } from "../run/lost.ts";
 import { dataMb, startMysqlds } from "../run/mysqlds.ts";
 import { requireMemory, requireRoom } from "../run/room.ts";
-import { startProcesses, withoutLost } from "../run/start.ts";
+import { startProcesses } from "../run/start.ts";
 import { type ClusterStatus, isHealthy, readStatus, requireShard } from "../run/status.ts";
 import { stopTablets } from "../run/stop.ts";
 import { ClusterProblem } from "../support/problem.ts";

@@ -9,8 +9,9 @@ import { step } from "../support/progress.ts";
 import { withServed } from "../topology/settings.ts";
 import { adviceOn } from "./diverged.ts";
 import { Cluster, type ClusterOptions, exclusively } from "./folder.ts";
+import { lostTablets } from "./lost.ts";
 import { requireRoom } from "./room.ts";
-import { lostTablets, START_TIMEOUT_MS, startProcesses } from "./start.ts";
+import { START_TIMEOUT_MS, startProcesses } from "./start.ts";
 import { type ClusterStatus, isHealthy, isServing, isWhole, readStatus } from "./status.ts";
 import { stopAll } from "./stop.ts";
 

@@ -9,11 +9,10 @@ import { ClusterProblem } from "../support/problem.ts";
 import type { Processes } from "../support/processes.ts";
 import { step } from "../support/progress.ts";
 import { together } from "../support/together.ts";
-import type { TabletSettings } from "../topology/settings.ts";
 import { KEYSPACE, LOOPBACK, type Process, type Tablet } from "../topology/topology.ts";
 import type { Cluster } from "./folder.ts";
-import { forgetLostPrimaries } from "./lost-primary.ts";
-import { type Fill, isInitialized, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
+import { forgetLostPrimaries, withoutLost } from "./lost.ts";
+import { type Fill, mysqldRuns, mysqlEnvironment, STOP_TIMEOUT_MS, startMysqlds } from "./mysqlds.ts";
 import { vtctl } from "./vtctl.ts";
 import "../support/no-proxy.ts";
 
@@ -45,26 +44,6 @@ export async function startProcesses<T>(
     if (stops.length > 0) await step("stop what was started", () => runInReverse(stops));
     throw error;
   }
-}
-
-/**
- * Without tablets whose data is gone. Started empty, one that was the primary when everything stopped would be the
- * primary again, and its shard empty.
- */
-export function withoutLost(cluster: Cluster): Cluster {
-  const { settings } = cluster;
-  const lost = lostTablets(cluster);
-  for (const { uid, shard } of lost) {
-    console.error(`The data of tablet ${uid} is gone. Replace it: 'remove-tablet ${uid}', then 'add-tablet ${shard}'.`);
-  }
-  const isLost = ({ uid }: TabletSettings) => lost.some((tablet) => tablet.uid === uid);
-  return cluster.with({ ...settings, tablets: settings.tablets.filter((tablet) => !isLost(tablet)) });
-}
-
-/** Those that have served, and whose data is gone. */
-export function lostTablets({ settings, topology }: Cluster): Tablet[] {
-  const served = settings.tablets.filter((tablet) => tablet.served).map(({ uid }) => uid);
-  return topology.tablets.filter((tablet) => served.includes(tablet.uid) && !isInitialized(tablet));
 }
 
 async function start(
