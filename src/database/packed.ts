@@ -10,7 +10,7 @@ import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { CONTENT_TYPE_BYTES } from "../limits.ts";
 import { StoreError } from "../store/error.ts";
 import type { Content, EntryKey } from "../store/store.ts";
-import { deflate, inflate } from "./deflate.ts";
+import { deflate, inflate, inOneChunk } from "./deflate.ts";
 
 /** What values have in common. */
 export interface Dictionary {
@@ -63,7 +63,7 @@ export function pack(content: Content, dictionary: Dictionary | "none" | undefin
   const codec = isSmall ? dictionary.id : ZSTD;
   const description = `${PACKED}${codec}/${value.length.toString(RADIX)};${contentType}`;
   if (description.length > CONTENT_TYPE_BYTES) return content;
-  const packed = isSmall ? deflate(value, dictionary.bytes) : zstdCompressSync(value);
+  const packed = isSmall ? deflate(value, dictionary.bytes) : zstdCompressSync(value, inOneChunk(value.length));
   return packed.length > WORTH * value.length ? content : { ...content, contentType: description, value: packed };
 }
 
@@ -94,7 +94,7 @@ export function unpack({ content_type, value }: Stored, dictionaries: Map<string
   try {
     const unpacked =
       codec === ZSTD
-        ? zstdDecompressSync(value, { maxOutputLength: valueBytes })
+        ? zstdDecompressSync(value, { maxOutputLength: valueBytes, ...inOneChunk(valueBytes) })
         : inflate(value, dictionaries.get(codec) as Buffer, valueBytes);
     if (unpacked.length === valueBytes) return unpacked;
   } catch {
