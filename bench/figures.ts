@@ -66,8 +66,7 @@ const TABLES: Record<string, Excerpt | (() => string)> = {
     columns: ["Bar as Beside other calls", "measured"],
     rows: [
       "answers that showed",
-      "rows reclaimed/s a shard beside",
-      "rows reclaimed/s a shard without",
+      "rows reclaimed/s a shard",
       "reads, p99",
       "writes, p99",
       "steady: seconds from",

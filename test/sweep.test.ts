@@ -269,6 +269,7 @@ describe("by oneself", () => {
       seen: 0,
       deleted: 0,
       oldestAgeMs: 0,
+      spanMs: 0,
       last: null,
     });
     expect(await countRows(connection, "steps/")).toBe(2);

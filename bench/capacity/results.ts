@@ -11,7 +11,7 @@ const rates = z.object({
 });
 const expiry = z.object({
   mass: z.object({
-    during: z.array(z.object({ rowsPerSecondAndShard: z.number() })),
+    rowsPerSecondAndShard: z.number(),
     alone: z.object({ rowsPerSecondAndShard: z.number() }),
   }),
 });

@@ -18,7 +18,7 @@ const LEAST_CHUNK_BYTES = 64;
 
 /**
  * zlib's option for what has at most so many bytes when it is done. By default it sets 16 kB aside for each value. With
- * room for one more byte it need not ask for a second chunk to find that nothing follows.
+ * room to spare it need not ask for a second chunk to find that nothing follows.
  */
 export function inOneChunk(bytes: number): { chunkSize: number } {
   return { chunkSize: Math.max(LEAST_CHUNK_BYTES, bytes + LONGEST_MATCH_BYTES) };
@@ -33,8 +33,8 @@ export function deflate(value: Buffer, dictionary: Buffer): Buffer {
 }
 
 /**
- * As little memory as the value and its dictionary have use for. By default zlib clears 256 kB for each value, which for a
- * small one takes longer than all else, and drives what other calls need out of the processor's caches.
+ * As little memory as the value and its dictionary have use for. By default zlib takes 256 kB for each value. To make
+ * them ready takes longer than to deflate a small one, and drives what other calls need out of the processor's caches.
  */
 function windowFor(bytes: number) {
   const bits = Math.ceil(Math.log2(bytes + LOOKAHEAD_BYTES));

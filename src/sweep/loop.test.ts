@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 import { entryKey } from "../store/store.ts";
-import { pauseMs, type SweepOptions, sweep } from "./loop.ts";
+import { paceBeside, type SweepOptions, sweep } from "./loop.ts";
 import type { SweepStep } from "./step.ts";
 
 /** A table of so many expired rows, which is a fake: it says what was asked of it. */
@@ -51,11 +51,10 @@ describe("the loop", () => {
     expect(steps.map(({ deleted }) => deleted)).toEqual([64, 64, 22]);
   });
 
-  test("takes larger steps the later the rows are, up to a bound", async () => {
+  test("takes larger steps of rows that are late", async () => {
     let calls = 0;
-    const options = { calls: () => calls++ };
-    expect((await run(150, options, 30_000)).steps.map(({ deleted }) => deleted)).toEqual([64, 86]);
-    expect((await run(400, options, 3_600_000)).steps.map(({ deleted }) => deleted)).toEqual([64, 256, 80]);
+    const { steps } = await run(400, { calls: () => calls++ }, 7_200_000);
+    expect(steps.map(({ deleted }) => deleted)).toEqual([64, 256, 80]);
   });
 
   test("goes on behind the last row that it found", async () => {
@@ -80,21 +79,27 @@ describe("the loop", () => {
   });
 });
 
-describe("the pause after a step", () => {
-  test("is none while nobody else makes calls", () => expect(pauseMs(50, 100, true)).toBe(0));
+describe("the pace beside calls", () => {
+  const TOOK_MS = 20;
+  const paces = (spanMs: number, ages: number[]) =>
+    ages.map((oldestAgeMs) => paceBeside({ spanMs, oldestAgeMs }, TOOK_MS));
+  const steady = (...ages: number[]) => paces(64, ages);
+  const atOnce = (...ages: number[]) => paces(1, ages);
+  const ascend = (all: { rows: number; share: number }[]) => {
+    for (const what of ["rows", "share"] as const) {
+      const values = all.map((pace) => pace[what]);
+      expect(values).toEqual([...new Set(values)].toSorted((a, b) => a - b));
+    }
+  };
 
-  test("is in proportion to the time that the step took", () => {
-    expect(pauseMs(40, 0, false)).toBeCloseTo(40);
-    expect(pauseMs(80, 0, false)).toBeCloseTo(80);
+  test("is the faster the nearer the minute is within which rows are to go", () => {
+    ascend(steady(0, 1_000, 10_000, 30_000, 60_000));
+    expect(steady(60_000, 3_600_000)).toEqual(Array(2).fill({ rows: 256, share: 1 }));
   });
 
-  test("is shorter the later the rows are, and none in the end", () => {
-    const pauses = [0, 60_000, 300_000, 600_000, 86_400_000].map((ageMs) => pauseMs(40, ageMs, false));
-    expect(pauses).toEqual(pauses.toSorted((a, b) => b - a));
-    expect(pauses.slice(-2)).toEqual([0, 0]);
-  });
-
-  test("is bounded, so that a lease can be renewed behind it", () => {
-    expect(pauseMs(3_000, 0, false)).toBeLessThanOrEqual(2_000);
+  test("gives way where rows expired faster than they can be reclaimed, but not for ever", () => {
+    ascend(atOnce(0, 60_000, 600_000, 1_800_000, 3_600_000));
+    expect(atOnce(60_000)[0]?.share).toBeLessThan(steady(0)[0]?.share as number);
+    expect(atOnce(86_400_000)).toEqual([{ rows: 256, share: 1 }]);
   });
 });

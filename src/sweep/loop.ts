@@ -1,21 +1,28 @@
 // The sweep's loop: steps and the pauses between them, on Bun for as long as a lease is held, on Workers for some seconds.
 //
 // While others make calls, each step is followed by a pause in proportion to the time that the step took. So a shard that
-// is slow, because others keep it busy, is by that alone asked less often. The longer ago the oldest row expired, the
-// larger are the steps, which then cost less a row, and the shorter the pauses: giving way for ever would fill the disks.
+// is slow, because others keep it busy, is by that alone asked less often.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 import { type SweepStep, sweepStep } from "./step.ts";
 
+interface Pace {
+  /** Of a step, which is a burst of work on the primary and its replicas: calls that come meanwhile wait for it. */
+  rows: number;
+  /** Of the time, for the sweep. */
+  share: number;
+}
+
+const FASTEST: Pace = { rows: 256, share: 1 };
+/** Beside calls: rows are to go within a minute, and the nearer that is, the faster they do. */
+const STEADY = { slowest: { rows: 64, share: 1 / 4 }, fastestAtMs: 60_000 };
 /**
- * A step is a burst of work on the primary and its replicas, which calls that come meanwhile wait for: so it is small, but
- * for when nobody waits, or when rows stay longer than is promised.
+ * Of rows that expired at once, callers are not to feel that they go, as long as it may take. But giving way for ever would
+ * fill the disks.
  */
-const ROWS = { least: 64, most: 256, mostAtMs: 60_000 };
+const AT_ONCE = { slowest: { rows: 64, share: 1 / 8 }, fastestAtMs: 3_600_000 };
 const STEP_MS = 3_000;
-/** Of the time, for the sweep, while others make calls. */
-const SHARE = { least: 1 / 2, most: 1, mostAtMs: 600_000 };
 const LONGEST_PAUSE_MS = 2_000;
 /** When all is reclaimed. */
 const IDLE_MS = 2_000;
@@ -36,33 +43,33 @@ export async function sweep(expired: ExpiredRows, { over, calls, onStep }: Sweep
   let last: ExpiredKey | null = null;
   let passBegun = 0;
   let callsBefore = calls();
-  let isQuiet = false;
-  let oldestAgeMs = 0;
+  let rows = STEADY.slowest.rows;
   while (!over.aborted) {
     const begun = performance.now();
     if (!last || begun - passBegun > PASS_MS) {
       last = null;
       passBegun = begun;
     }
-    const rows = isQuiet ? ROWS.most : Math.floor(byAge(ROWS, oldestAgeMs));
     const step: SweepStep = await sweepStep(expired, { rows, ms: STEP_MS }, last);
-    ({ last, oldestAgeMs } = step);
+    last = step.last;
     if (!(await onStep(step))) return;
-    isQuiet = calls() === callsBefore;
+    const isQuiet = calls() === callsBefore;
     callsBefore = calls();
-    await pause(last ? pauseMs(performance.now() - begun, oldestAgeMs, isQuiet) : IDLE_MS, over);
+    const tookMs = performance.now() - begun;
+    const pace = isQuiet ? FASTEST : paceBeside(step, tookMs);
+    rows = pace.rows;
+    await pause(last ? Math.min(tookMs * (1 / pace.share - 1), LONGEST_PAUSE_MS) : IDLE_MS, over);
   }
 }
 
-/** How long to pause after a step, where there is more to do. */
-export function pauseMs(tookMs: number, oldestAgeMs: number, isQuiet: boolean): number {
-  if (isQuiet) return 0;
-  return Math.min(tookMs * (1 / byAge(SHARE, oldestAgeMs) - 1), LONGEST_PAUSE_MS);
-}
-
-/** Grows with the age of the oldest row. */
-function byAge({ least, most, mostAtMs }: typeof ROWS, oldestAgeMs: number): number {
-  return Math.min(most, least + (most - least) * (oldestAgeMs / mostAtMs));
+/** Beside calls, after a step that took so long. Where rows expired faster than it takes to reclaim them, that was at once. */
+export function paceBeside({ spanMs, oldestAgeMs }: Pick<SweepStep, "spanMs" | "oldestAgeMs">, tookMs: number): Pace {
+  const { slowest, fastestAtMs } = spanMs < tookMs ? AT_ONCE : STEADY;
+  const way = Math.min(1, oldestAgeMs / fastestAtMs);
+  return {
+    rows: Math.floor(slowest.rows + (FASTEST.rows - slowest.rows) * way),
+    share: slowest.share + (FASTEST.share - slowest.share) * way,
+  };
 }
 
 /** Shorter when it is over; it keeps no process alive. */

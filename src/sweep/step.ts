@@ -19,8 +19,9 @@ export interface SweepStep {
   seen: number;
   /** Rows deleted: fewer, where others had changed them meanwhile. */
   deleted: number;
-  /** How long ago the first of them expired; 0 where there is none. */
+  /** How long ago the first of them expired, and how long after it the last one; 0 where there is none. */
   oldestAgeMs: number;
+  spanMs: number;
   /** Where the next step of this pass begins; null when the pass is over because no more expired rows were found. */
   last: ExpiredKey | null;
 }
@@ -34,10 +35,12 @@ export async function sweepStep(
   const deadline = performance.now() + ms;
   const found = await expired.find(rows, after, deadline);
   const keys = found.map(({ key }) => key);
+  const [first, last] = [found[0], found.at(-1)];
   return {
     seen: found.length,
     deleted: keys.length > 0 ? await expired.reclaim(keys, deadline) : 0,
-    oldestAgeMs: found[0]?.ageMs ?? 0,
-    last: found.length < rows ? null : (found.at(-1) ?? null),
+    oldestAgeMs: first?.ageMs ?? 0,
+    spanMs: first && last ? last.atMs - first.atMs : 0,
+    last: found.length < rows ? null : (last ?? null),
   };
 }
