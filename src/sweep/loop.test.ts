@@ -80,9 +80,9 @@ describe("the loop", () => {
 });
 
 describe("the pace beside calls", () => {
-  const TOOK_MS = 20;
   const paces = (spanMs: number, ages: number[]) =>
-    ages.map((oldestAgeMs) => paceBeside({ spanMs, oldestAgeMs }, TOOK_MS));
+    ages.map((oldestAgeMs) => paceBeside({ seen: 64, spanMs, oldestAgeMs }));
+  /** A thousand a second, and all in a millisecond. */
   const steady = (...ages: number[]) => paces(64, ages);
   const atOnce = (...ages: number[]) => paces(1, ages);
   const ascend = (all: { rows: number; share: number }[]) => {

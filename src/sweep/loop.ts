@@ -22,6 +22,8 @@ const STEADY = { slowest: { rows: 64, share: 1 / 4 }, fastestAtMs: 60_000 };
  * fill the disks.
  */
 const AT_ONCE = { slowest: { rows: 64, share: 1 / 8 }, fastestAtMs: 3_600_000 };
+/** Rows that expire in a second and can't be kept up with beside calls. It is no duration of steps: a Worker may be far away. */
+const TOO_MANY_A_SECOND = 5_000;
 const STEP_MS = 3_000;
 const LONGEST_PAUSE_MS = 2_000;
 /** When all is reclaimed. */
@@ -55,16 +57,16 @@ export async function sweep(expired: ExpiredRows, { over, calls, onStep }: Sweep
     if (!(await onStep(step))) return;
     const isQuiet = calls() === callsBefore;
     callsBefore = calls();
-    const tookMs = performance.now() - begun;
-    const pace = isQuiet ? FASTEST : paceBeside(step, tookMs);
+    const pace = isQuiet ? FASTEST : paceBeside(step);
     rows = pace.rows;
+    const tookMs = performance.now() - begun;
     await pause(last ? Math.min(tookMs * (1 / pace.share - 1), LONGEST_PAUSE_MS) : IDLE_MS, over);
   }
 }
 
-/** Beside calls, after a step that took so long. Where rows expired faster than it takes to reclaim them, that was at once. */
-export function paceBeside({ spanMs, oldestAgeMs }: Pick<SweepStep, "spanMs" | "oldestAgeMs">, tookMs: number): Pace {
-  const { slowest, fastestAtMs } = spanMs < tookMs ? AT_ONCE : STEADY;
+/** Beside calls, after a step. */
+export function paceBeside({ seen, spanMs, oldestAgeMs }: Pick<SweepStep, "seen" | "spanMs" | "oldestAgeMs">): Pace {
+  const { slowest, fastestAtMs } = 1_000 * seen > TOO_MANY_A_SECOND * spanMs ? AT_ONCE : STEADY;
   const way = Math.min(1, oldestAgeMs / fastestAtMs);
   return {
     rows: Math.floor(slowest.rows + (FASTEST.rows - slowest.rows) * way),
