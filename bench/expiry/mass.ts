@@ -15,27 +15,26 @@ import { backlog, type Sample, type ShardAccess, whileSampling, withShards } fro
 
 export const ROWS = Number(process.env.KV_BENCH_KEYS || 1_000_000);
 export const RATE = 500;
-/** From the beginning of the filling to the expiry, which the calm windows are before too. */
-const EXPIRY_MS = 90_000 + 0.09 * ROWS;
-/** Loads before the expiry, and as many when all is reclaimed. */
-const CALM_WINDOWS = 3;
+/** From the beginning of the filling to the expiry. */
+const EXPIRY_MS = 30_000 + 0.09 * ROWS;
+/** Loads while nobody sweeps and while one does, in turns: the machine's speed changes from one minute to the next. */
+const TURNS = 15;
 const LOAD: LoadOptions = { workload: "a", clients: [64], rate: RATE, namespace: "beside" };
 const NAMESPACE = "mass";
 const READERS = 2;
 const READER_PAUSE_MS = 20;
-const READ_AFTER_MS = 3_000;
+const READ_MS = 3_000;
 /** Whole milliseconds, rounded here and there. */
 const TOLERANCE_MS = 2;
 
 export interface MassResult {
   rows: number;
   seen: Seen;
-  before: Window[];
-  during: Window[];
-  after: Window[];
-  /** While rows were left and calls were made. */
+  calm: Window[];
+  sweeping: Window[];
+  /** While a server swept and calls were made. */
   rowsPerSecondAndShard: number;
-  /** Others, while no calls were made. */
+  /** The rest of them, without calls. */
   alone: { rows: number; rowsPerSecondAndShard: number };
   samples: Sample[];
 }
@@ -45,8 +44,9 @@ interface Window {
   writes: CallFigures;
   errors: number;
   violations: number;
-  /** Reclaimed a second in each shard. */
-  rowsPerSecondAndShard: number;
+  /** Reclaimed in each shard. */
+  rows: number;
+  seconds: number;
 }
 
 /** What readers of the expiring keys were answered. */
@@ -63,42 +63,40 @@ export async function massExpiry(rig: Rig): Promise<MassResult> {
   const atMs = 1000 * Math.ceil((Date.now() + EXPIRY_MS) / 1000);
   await fillRows(rig, { rows: ROWS, keyOf: (row) => entryKey(NAMESPACE, String(row)), expiry: { atMs } });
   return await withShards(cluster, async (access) => {
-    const { url } = await rig.startServer();
+    const calmServer = await rig.startServer({ KV_SWEEP: "false" });
+    if (Date.now() > atMs - READ_MS) throw new Error("the keys expired before all of them were written");
+    const seen = await readAround(calmServer.url, atMs, rig.signal);
     const { result, samples } = await whileSampling(cluster, access, async () => {
-      const load = (name: string, fill = false) => window(rig, access, name, { ...LOAD, url, fill });
-      const calm = async (name: string, fill = false) => {
-        const windows: Window[] = [];
-        for (let n = 1; n <= CALM_WINDOWS; n++) {
-          windows.push(await load(`${name}, ${n} of ${CALM_WINDOWS}`, fill && n === 1));
-        }
-        return windows;
+      const load = (name: string, url: string, turn: number) => {
+        return window(rig, access, `${name}, ${turn + 1} of ${TURNS}`, { ...LOAD, url, fill: turn === 0 });
       };
-      const before = await calm("before the expiry", true);
-      if (Date.now() > atMs - 5_000) throw new Error("the keys expired before all was measured that comes before it");
-      const seen: Seen = { before: 0, after: 0, wrong: 0, failed: 0 };
-      const end = new AbortController();
-      const reading = Array.from({ length: READERS }, () => readAlways(url, atMs, seen, end.signal));
-      await step(`${figure(ROWS)} keys expire`, () =>
-        sleep(Math.max(0, atMs - Date.now()) + READ_AFTER_MS, undefined, { signal: rig.signal }),
-      );
-      // Each read of an expired key deletes it: that is not the sweep's cost.
-      end.abort();
-      await Promise.all(reading);
-      const during: Window[] = [];
-      const begun = performance.now();
-      const all = await backlog(access);
-      let left = all;
-      while (left > 0) {
-        during.push(await load(`reclaiming, ${figure(left)} rows left`));
-        left = await backlog(access);
+      const calm: Window[] = [];
+      const sweeping: Window[] = [];
+      for (let turn = 0; turn < TURNS && (await backlog(access, 1)) > 0; turn++) {
+        calm.push(await load("nobody sweeps", calmServer.url, turn));
+        const sweeper = await rig.startServer();
+        sweeping.push(await load("reclaiming", sweeper.url, turn));
+        await sweeper.stop();
       }
-      const rowsPerSecondAndShard = (1000 * all) / (performance.now() - begun) / access.length;
-      const after = await calm("all is reclaimed");
-      return { seen, before, during, after, rowsPerSecondAndShard };
+      return { calm, sweeping };
     });
-    const alone = await drainAlone(rig, access);
-    return { rows: ROWS, ...result, alone, samples };
+    await calmServer.stop();
+    const all = (of: "rows" | "seconds") => result.sweeping.reduce((sum, each) => sum + each[of], 0);
+    const rowsPerSecondAndShard = all("rows") / all("seconds");
+    return { rows: ROWS, seen, ...result, rowsPerSecondAndShard, alone: await drainAlone(rig, access), samples };
   });
+}
+
+/** From before the expiry until after it. */
+async function readAround(url: string, atMs: number, signal: AbortSignal): Promise<Seen> {
+  const seen: Seen = { before: 0, after: 0, wrong: 0, failed: 0 };
+  const end = new AbortController();
+  const reading = Array.from({ length: READERS }, () => readAlways(url, atMs, seen, end.signal));
+  await step(`${figure(ROWS)} keys expire`, () => sleep(atMs - Date.now() + READ_MS, undefined, { signal }));
+  // Each read of an expired key deletes it: that is not the sweep's cost.
+  end.abort();
+  await Promise.all(reading);
+  return seen;
 }
 
 async function readAlways(url: string, atMs: number, seen: Seen, signal: AbortSignal) {
@@ -124,47 +122,47 @@ async function window(rig: Rig, access: ShardAccess[], name: string, load: LoadO
   const before = await backlog(access);
   const begun = performance.now();
   const result = await simulateLoad(rig, name, { ...load, seconds: 2 * seconds, warmup });
-  const left = await backlog(access);
   const elapsedMs = performance.now() - begun;
+  const left = await backlog(access);
   const { reads, writes, errors } = result.steps[0] as (typeof result.steps)[0];
   return {
     reads,
     writes,
     errors: sum(errors),
     violations: result.violations,
-    rowsPerSecondAndShard: (1000 * Math.max(0, before - left)) / elapsedMs / access.length,
+    rows: Math.max(0, before - left) / access.length,
+    seconds: elapsedMs / 1000,
   };
 }
 
-/** Some more rows, with nothing else under way. */
+/** What is left, by a server that nobody calls. */
 async function drainAlone(rig: Rig, access: ShardAccess[]) {
-  const rows = ROWS / 2;
-  const atMs = 1000 * Math.ceil((Date.now() + EXPIRY_MS / 2) / 1000);
-  await fillRows(rig, { rows, keyOf: (row) => entryKey("alone", String(row)), expiry: { atMs } });
+  const rows = await backlog(access);
+  const sweeper = await rig.startServer();
   return await step(`${figure(rows)} rows without calls`, async () => {
-    await sleep(Math.max(0, atMs - Date.now()), undefined, { signal: rig.signal });
     const begun = performance.now();
-    while ((await backlog(access)) > 0) await sleep(250, undefined, { signal: rig.signal });
-    return { rows, rowsPerSecondAndShard: (1000 * rows) / (performance.now() - begun) / access.length };
+    while ((await backlog(access, 1)) > 0) await sleep(250, undefined, { signal: rig.signal });
+    const seconds = (performance.now() - begun) / 1000;
+    await sweeper.stop();
+    return { rows, rowsPerSecondAndShard: rows / seconds / access.length };
   });
 }
 
-/** The typical 99th percentile while rows are reclaimed against the typical one before and after. */
-export function slowdown({ before, during, after }: MassResult, calls: "reads" | "writes"): number {
+/** The typical 99th percentile while rows are reclaimed against the typical one while they are not. */
+export function slowdown({ calm, sweeping }: MassResult, calls: "reads" | "writes"): number {
   const typical = (windows: Window[]) => median(windows.map((each) => each[calls].latencyMs?.p99 ?? Number.NaN));
-  return typical(during) / typical([...before, ...after]);
+  return typical(sweeping) / typical(calm);
 }
 
-export function massTable({ before, during, after }: MassResult): string {
-  const row = (name: string) => (window: Window) => [
+export function massTable({ calm, sweeping }: MassResult): string {
+  const row = (name: string, { reads, writes, rows, seconds, errors, violations }: Window) => [
     name,
-    ...[window.reads.latencyMs?.p50, window.reads.latencyMs?.p99].map(figure),
-    ...[window.writes.latencyMs?.p50, window.writes.latencyMs?.p99].map(figure),
-    figure(window.rowsPerSecondAndShard),
-    String(window.errors + window.violations),
+    ...[reads.latencyMs?.p50, reads.latencyMs?.p99, writes.latencyMs?.p50, writes.latencyMs?.p99].map(figure),
+    figure(rows / seconds),
+    String(errors + violations),
   ];
   return table(
     ["Time", "reads p50 ms", "p99 ms", "writes p50 ms", "p99 ms", "rows reclaimed/s a shard", "errors"],
-    [...before.map(row("before")), ...during.map(row("reclaiming")), ...after.map(row("after"))],
+    calm.flatMap((each, turn) => [row("nobody sweeps", each), row("reclaiming", sweeping[turn] as Window)]),
   );
 }
