@@ -14,14 +14,16 @@ const LOOKAHEAD_BYTES = 262;
 const WINDOW_BITS = { least: 9, most: 15 };
 /** While there is room for so many, inflate takes its fast path. */
 const LONGEST_MATCH_BYTES = 258;
-const LEAST_CHUNK_BYTES = 64;
+const CHUNK_BYTES = { least: 64, most: 64 * 1024 };
 
 /**
- * zlib's option for what has at most so many bytes when it is done. By default it sets 16 kB aside for each value. With
- * room to spare it need not ask for a second chunk to find that nothing follows.
+ * zlib's option for what has at most so many bytes when it is done: that it comes in one chunk, unless it is large. By
+ * default zlib sets 16 kB aside for each value. With room to spare it need not ask for a second chunk to find that nothing
+ * follows.
  */
 export function inOneChunk(bytes: number): { chunkSize: number } {
-  return { chunkSize: Math.max(LEAST_CHUNK_BYTES, bytes + LONGEST_MATCH_BYTES) };
+  const { least, most } = CHUNK_BYTES;
+  return { chunkSize: Math.min(most, Math.max(least, bytes + LONGEST_MATCH_BYTES)) };
 }
 
 export function deflate(value: Buffer, dictionary: Buffer): Buffer {

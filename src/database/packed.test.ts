@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { describe, dictionariesOf, pack, unpack } from "./packed.ts";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { describe, dictionariesOf, LEAST_BYTES, pack, unpack } from "./packed.ts";
 
 const DICTIONARY = { id: "abc", bytes: Buffer.from('{"name":"somebody","email":"@example.com","roles":["reader"]}') };
 const dictionaries = new Map([[DICTIONARY.id, DICTIONARY.bytes]]);
@@ -31,6 +32,21 @@ test.each([
   });
   expect([...needed.keys()]).toEqual(codec === "zstd" ? [] : [codec]);
   expect(unpack(stored(packed), dictionaries)).toEqual(value);
+});
+
+test.each([512, 1024, 2048, 4096, 8192, 16_384])("values that just fill a window of %i bytes come back", (window) => {
+  const text = Buffer.from(Array.from({ length: 16 * 1024 }, (_, i) => `${(i * i) % 9} `).join(""));
+  const dictionary = { id: "abc", bytes: text.subarray(-window / 4) };
+  for (const more of [-263, -262, -261, 0, 1]) {
+    const value = text.subarray(0, window - dictionary.bytes.length + more);
+    if (value.length < LEAST_BYTES) continue;
+    const { content_type, value: packed } = stored(pack(content(value), dictionary));
+    const usual = deflateRawSync(value, { dictionary: dictionary.bytes });
+    for (const each of [packed, usual]) {
+      expect(unpack({ content_type, value: each }, new Map([[dictionary.id, dictionary.bytes]]))).toEqual(value);
+    }
+    expect(inflateRawSync(packed, { dictionary: dictionary.bytes })).toEqual(value);
+  }
 });
 
 test.each([

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ExpiredKey, ExpiredRows } from "../database/expired.ts";
 import { entryKey } from "../store/store.ts";
-import { paceBeside, type SweepOptions, sweep } from "./loop.ts";
+import { paceBeside, pauseMs, type SweepOptions, sweep } from "./loop.ts";
 import type { SweepStep } from "./step.ts";
 
 /** A table of so many expired rows, which is a fake: it says what was asked of it. */
@@ -101,5 +101,18 @@ describe("the pace beside calls", () => {
     ascend(atOnce(0, 60_000, 600_000, 1_800_000, 3_600_000));
     expect(atOnce(60_000)[0]?.share).toBeLessThan(steady(0)[0]?.share as number);
     expect(atOnce(86_400_000)).toEqual([{ rows: 256, share: 1 }]);
+  });
+});
+
+describe("the pause after a step", () => {
+  test("is none at full pace", () => expect(pauseMs(50, 1)).toBe(0));
+
+  test("is in proportion to the time that the step took", () => {
+    expect(pauseMs(40, 1 / 4)).toBeCloseTo(120);
+    expect(pauseMs(80, 1 / 4)).toBeCloseTo(240);
+  });
+
+  test("is bounded, so that a lease can be renewed behind it", () => {
+    expect(pauseMs(3_000, 1 / 8)).toBeLessThanOrEqual(2_000);
   });
 });

@@ -22,7 +22,7 @@ const STEADY = { slowest: { rows: 64, share: 1 / 4 }, fastestAtMs: 60_000 };
  * fill the disks.
  */
 const AT_ONCE = { slowest: { rows: 64, share: 1 / 8 }, fastestAtMs: 3_600_000 };
-/** Rows that expire in a second and can't be kept up with beside calls. It is no duration of steps: a Worker may be far away. */
+/** No shard keeps up with so many beside calls. How long steps take does not tell that: a Worker may be far away. */
 const TOO_MANY_A_SECOND = 5_000;
 const STEP_MS = 3_000;
 const LONGEST_PAUSE_MS = 2_000;
@@ -59,9 +59,13 @@ export async function sweep(expired: ExpiredRows, { over, calls, onStep }: Sweep
     callsBefore = calls();
     const pace = isQuiet ? FASTEST : paceBeside(step);
     rows = pace.rows;
-    const tookMs = performance.now() - begun;
-    await pause(last ? Math.min(tookMs * (1 / pace.share - 1), LONGEST_PAUSE_MS) : IDLE_MS, over);
+    await pause(last ? pauseMs(performance.now() - begun, pace.share) : IDLE_MS, over);
   }
+}
+
+/** After a step, where there is more to do. */
+export function pauseMs(tookMs: number, share: number): number {
+  return Math.min(tookMs * (1 / share - 1), LONGEST_PAUSE_MS);
 }
 
 /** Beside calls, after a step. */
