@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
@@ -171,6 +171,18 @@ describe("a cluster's life", () => {
     } finally {
       bystander.kill();
     }
+  });
+
+  test("a mysqld that can't start is told of in its own words, and not waited for", async () => {
+    expect((await cluster("down", "--data", DATA_DIR)).code).toBe(0);
+    const file = join(DATA_DIR, "vt_0000000100/innodb/data/ibdata1");
+    const whole = readFileSync(file);
+    truncateSync(file, 4096);
+    const { code, output } = await cluster("up", "--data", DATA_DIR);
+    expect({ code, running: processesIn(DATA_DIR) }).toEqual({ code: 1, running: [] });
+    expect(output).toMatch(/mysqld-100 ended at its start:\n.*ibdata1.* is of a different size/);
+    writeFileSync(file, whole);
+    expect(await cluster("up", "--data", DATA_DIR)).toMatchObject({ code: 0 });
   });
 
   test("reset deletes it", async () => {

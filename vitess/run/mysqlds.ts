@@ -18,6 +18,8 @@ import { applyRelayLog } from "./relay-log.ts";
 export const STOP_TIMEOUT_MS = 60_000;
 const SQL_TIMEOUT_MS = 10_000;
 const INITIALIZED = "initialized";
+/** What mysqlctl prints of a mysqld that it has started. It would then wait five minutes for it nevertheless. */
+const MYSQLD_ENDED = /Mysqld\.Start\(\d+\) exit: /;
 
 /** What mysqlctl, and vttablet in its place, need to know about mysqld. */
 export function mysqlEnvironment({ dataDir }: Cluster, parts: Parts): Record<string, string> {
@@ -61,8 +63,13 @@ export function isInitialized({ dir }: Tablet): boolean {
 async function startMysqld(cluster: Cluster, parts: Parts, tablet: Tablet, signal: AbortSignal, fill?: Fill) {
   const env = mysqlEnvironment(cluster, parts);
   const call = async (command: string) => {
+    const ended = new AbortController();
+    const onLine = (line: string) => {
+      if (MYSQLD_ENDED.test(line)) ended.abort(new ClusterProblem(`${tablet.mysqld} ended at its start:`));
+    };
     try {
-      await run({ file: parts.programs.mysqlctl, args: [...tablet.mysqlctl, command], env }, { signal });
+      const mysqlctl = { file: parts.programs.mysqlctl, args: [...tablet.mysqlctl, command], env };
+      await run(mysqlctl, { signal: AbortSignal.any([signal, ended.signal]), onLine });
     } catch (error) {
       throw error instanceof ClusterProblem ? new ClusterProblem(`${error.message}\n${errorsOf(tablet)}`) : error;
     }
