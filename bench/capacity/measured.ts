@@ -75,7 +75,7 @@ function other({ statements, expiry, overload, scale }: Results): Record<OtherNa
     sweepRowsPerSecond: measured(
       [expiry.mass.rowsPerSecondAndShard],
       "rows/s",
-      "expiry.json: a shard's, beside 500 calls/s, which hardly feel it",
+      "expiry.json: a shard's, beside 500 calls/s",
     ),
     // Two shards keep two cores busy.
     sweepRowMicros: measured([1e6 / alone], "µs", "expiry.json: without calls, all cores busy"),
