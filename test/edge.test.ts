@@ -22,8 +22,8 @@ describeContract("an edge", edge.url);
 describeLists("an edge", edge.url, fetch);
 describeBatches("an edge", edge.url, fetch);
 
-/** Stands before the server and knows what it was asked. */
-function counting(target: string) {
+/** Stands before the server, as far away as asked for, and knows what it was asked. */
+function counting(target: string, awayMs = 0) {
   const asked: string[] = [];
   const proxy = Bun.serve({
     ...{ port: 0, hostname: "127.0.0.1", idleTimeout: 60 },
@@ -32,6 +32,7 @@ function counting(target: string) {
       asked.push(`${request.method} ${pathname}`);
       const { method, headers } = request;
       headers.delete("Host");
+      await Bun.sleep(awayMs);
       return fetch(target + pathname + search, { method, headers, body: request.body });
     },
   });
@@ -127,14 +128,18 @@ describe("its answers are the server's", () => {
 });
 
 test("calls of different requests share one", async () => {
-  const proxy = counting(region);
+  // So far that most calls find others under way, on a slow machine too.
+  const proxy = counting(region, 100);
   const edge = await startEdge(proxy.url);
   try {
     const urls = Array.from({ length: 200 }, () => freshKeyUrl(edge.url));
     const puts = await Promise.all(urls.map((url) => call(url, { method: "PUT", body: url })));
     expect(puts.every(({ status }) => status === 204)).toBe(true);
-    const gets = await Promise.all(urls.map(async (url) => (await call(url)).text()));
-    expect(gets).toEqual(urls);
+    // So often that workerd has compiled what they wait in.
+    for (let round = 0; round < 10; round++) {
+      const gets = await Promise.all(urls.map(async (url) => (await call(url)).text()));
+      expect(gets).toEqual(urls);
+    }
     expect(proxy.asked.length).toBeLessThan(urls.length);
     expect(proxy.asked).toContain("POST /v1/kv/test");
   } finally {

@@ -74,6 +74,8 @@ export class Generator {
     this.tally.reset();
     this.exhausted = Promise.withResolvers();
     const next = (connection: Connection, intendedMs: number, nowMs: number) => {
+      // A timer that comes late begins nothing more.
+      if (intendedMs >= this.until) return;
       if (!this.calls.next(connection.op)) return this.end(nowMs);
       connection.intendedMs = intendedMs;
       this.send(connection, nowMs);

@@ -3,6 +3,7 @@
 import type { Call, Result, Sending } from "./call.ts";
 import { asciiJson, bytesOf, defined, escaped, expiryOf, field, integer, keyField, query } from "./encoding.ts";
 import { createLists } from "./lists.ts";
+import { Pending } from "./pending.ts";
 import { createQueue } from "./queue.ts";
 import { infoOf, ttlOf, typedValue } from "./result.ts";
 import { onAbort } from "./signals.ts";
@@ -25,7 +26,7 @@ export function createClient(options: ClientOptions): Client {
   const enqueue = createQueue(createTransport(options), options.maxRequests);
 
   function send(parts: Omit<Call, "isOpen" | "settle" | "afterwards">, signal?: AbortSignal): Promise<Result> {
-    return new Promise((resolve, reject) => {
+    return new Pending((resolve, reject) => {
       signal?.throwIfAborted();
       const call: Call = {
         ...{ ...parts, isOpen: true, afterwards: [] },
@@ -91,7 +92,7 @@ export function createClient(options: ClientOptions): Client {
     const fields = isSmall && { ...field("value", body), content_type: contentType, metadata, ...asked };
     const headers = {
       "Content-Type": contentType,
-      "KV-Metadata": metadata === undefined ? metadata : asciiJson(metadata),
+      "KV-Metadata": asciiJson(metadata),
     };
     const { code, etag } = await operate(key, "put", ["PUT", query(asked)], options, fields, { headers, body });
     return code ? null : etag;
@@ -118,9 +119,8 @@ export function createClient(options: ClientOptions): Client {
       const condition = options.if;
       const expiry = expiryOf(options);
       const fields = { ...expiry, if: condition };
-      const body = JSON.stringify(expiry);
       const result = await operate(key, "expire", ["PUT", `/ttl${query({ if: condition })}`], options, fields, {
-        body,
+        body: JSON.stringify(expiry),
       });
       return result.code ? null : ttlOf(result);
     },
@@ -133,8 +133,9 @@ export function createClient(options: ClientOptions): Client {
         ...{ by: integer(by), initial: integer(initial), min: integer(min), max: integer(max) },
         ...{ ...expiryOf(options), ttl_mode: ttlMode },
       };
-      const body = JSON.stringify(fields);
-      const result = await operate(key, "increment", ["POST", "/increment"], options, fields, { body });
+      const result = await operate(key, "increment", ["POST", "/increment"], options, fields, {
+        body: JSON.stringify(fields),
+      });
       return { value: BigInt(result.value as string), etag: result.etag as string, ...ttlOf(result) };
     },
     ...createLists(send),

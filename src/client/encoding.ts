@@ -3,7 +3,7 @@
 import type { Expiry, Key, Value } from "./types.ts";
 
 // A byte order mark is three bytes of a key or value like any others.
-const lenient = new TextDecoder("utf-8", { ignoreBOM: true, fatal: false });
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 export const textOf = (bytes: Uint8Array): string => lenient.decode(bytes);
@@ -73,7 +73,7 @@ export function integer(given: number | bigint | undefined): number | string | u
 
 /** For a header, which holds ASCII only. */
 export function asciiJson(document: unknown): string {
-  return JSON.stringify(document).replace(
+  return JSON.stringify(document)?.replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

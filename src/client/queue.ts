@@ -2,6 +2,7 @@
 // another.
 
 import type { Call } from "./call.ts";
+import { Pending } from "./pending.ts";
 
 /** The server's bounds on a batch. */
 const BATCH_OPERATIONS = 1_000;
@@ -43,7 +44,7 @@ export function createQueue(
     while (waiting.has(call)) {
       if (isChanged) flush();
       else
-        await new Promise<void>((resolve) => {
+        await new Pending<void>((resolve) => {
           call.wake = resolve;
         });
     }

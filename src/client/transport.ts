@@ -4,6 +4,7 @@ import type { Call, Result, Sending } from "./call.ts";
 import { textOf } from "./encoding.ts";
 import { KVError } from "./error.ts";
 import { failureOf } from "./failure.ts";
+import { onAbort } from "./signals.ts";
 import type { ClientOptions } from "./types.ts";
 
 /** The least that is waited before a call is sent again; twice as long before each further time. */
@@ -89,16 +90,15 @@ export function createTransport({
   function late(signal: AbortSignal): Promise<never> {
     const { code, detail } = lateness;
     return new Promise((_, reject) => {
-      const give = () => reject(new KVError(code, detail, 0, false));
+      const give = () => reject(new KVError(code, detail));
       if (signal.aborted) give();
-      else signal.addEventListener("abort", give);
+      else onAbort(signal, give);
     });
   }
 
   async function attempt(calls: Call[], signal: AbortSignal): Promise<Result[] | undefined> {
-    const [first] = calls;
     try {
-      return calls.length > 1 ? await sendTogether(calls, signal) : [await sendAlone(first as Call, signal)];
+      return calls.length > 1 ? await sendTogether(calls, signal) : [await sendAlone(calls[0] as Call, signal)];
     } catch (error) {
       const result = { status: 0, ...(signal.aborted ? lateness : failureOf(error)) };
       return calls.map(() => result);
@@ -172,11 +172,11 @@ export function createTransport({
 
   /** Each by itself, and those of one key one after the other. */
   function deliverApart(calls: Call[]): Promise<unknown> {
-    const latest = new Map<string | undefined, Promise<unknown>>();
+    const latest = new Map<string | undefined, Promise<unknown> | undefined>();
     for (const call of calls) {
       const before = latest.get(call.key);
       const deliverIt = () => (call.isOpen ? deliver([call]) : undefined);
-      latest.set(call.key, before ? before.then(deliverIt) : Promise.resolve(deliverIt()));
+      latest.set(call.key, before ? before.then(deliverIt) : deliverIt());
     }
     return Promise.all(latest.values());
   }
