@@ -68,12 +68,12 @@ export function pauseMs(tookMs: number, share: number): number {
   return Math.min(tookMs * (1 / share - 1), LONGEST_PAUSE_MS);
 }
 
-/** Beside calls, after a step. */
+/** Beside calls, after a step. Rows have to be very late before callers feel it much. */
 export function paceBeside({ seen, spanMs, oldestAgeMs }: Pick<SweepStep, "seen" | "spanMs" | "oldestAgeMs">): Pace {
   const { slowest, fastestAtMs } = 1_000 * seen > TOO_MANY_A_SECOND * spanMs ? AT_ONCE : STEADY;
-  const way = Math.min(1, oldestAgeMs / fastestAtMs);
+  const way = Math.min(1, oldestAgeMs / fastestAtMs) ** 2;
   return {
-    rows: Math.floor(slowest.rows + (FASTEST.rows - slowest.rows) * way),
+    rows: Math.ceil(slowest.rows + (FASTEST.rows - slowest.rows) * way),
     share: slowest.share + (FASTEST.share - slowest.share) * way,
   };
 }
