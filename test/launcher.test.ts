@@ -18,19 +18,19 @@ const PORT_BASE = 18000;
 const DATA_DIR = LAUNCHER_DIR;
 const SMALL = ["--data", DATA_DIR, "--shards", "1", "--tablets", "2", "--port-base", String(PORT_BASE)];
 
+async function rows(status: ClusterStatus, sql: string) {
+  const connection = await createConnection(status.vtgates[0].url);
+  try {
+    const [result] = await connection.query<RowDataPacket[]>(sql);
+    return result;
+  } finally {
+    connection.destroy();
+  }
+}
+
 describe("a cluster's life", () => {
   beforeAll(() => clear(DATA_DIR));
   afterAll(() => clear(DATA_DIR));
-
-  async function rows(status: ClusterStatus, sql: string) {
-    const connection = await createConnection(status.vtgates[0].url);
-    try {
-      const [result] = await connection.query<RowDataPacket[]>(sql);
-      return result;
-    } finally {
-      connection.destroy();
-    }
-  }
 
   test("Ctrl-C in the middle of a start stops all of it", async () => {
     const { child, exited } = launch(["up", ...SMALL]);
@@ -208,6 +208,23 @@ describe("the server over a cluster", () => {
     expect(await server.exited).toBe(0);
     expect(server.output()).toContain('"stopped"');
     expect(await isUp()).toBe(true);
+  });
+
+  test("the schema of a store without rows is made at once, and that of one with rows changed online", async () => {
+    const status = await statusOf(DATA_DIR);
+    const migrations = () => rows(status, "SHOW VITESS_MIGRATIONS");
+    expect(await migrations()).toEqual([]);
+    const made = await rows(status, "SELECT created_at FROM __drizzle_migrations");
+    const latest = Math.max(...made.map((row) => Number(row.created_at)));
+    await rows(status, `DELETE FROM __drizzle_migrations WHERE created_at = ${latest}`);
+    await rows(status, "ALTER TABLE entries DROP COLUMN value_bytes");
+    const server = await startServer(environment, START);
+    const url = freshKeyUrl(server.url);
+    expect((await call(url, { method: "PUT", body: "v" })).status).toBe(204);
+    expect(await (await call(url)).text()).toBe("v");
+    await server.stop();
+    expect(await migrations()).toMatchObject([{ migration_status: "complete", strategy: "vitess" }]);
+    expect(await rows(status, "SELECT 1 FROM entries WHERE `key` LIKE 'test/%' AND value_bytes = 1")).toHaveLength(2);
   });
 
   test("a second `npm start` on the same port is refused", async () => {

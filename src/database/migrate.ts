@@ -1,22 +1,35 @@
-// Brings the database's schema up to date with drizzle/, through vtgate as online migrations on every shard.
+// Brings the database's schema up to date with drizzle/: through vtgate on every shard, online once there are rows.
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { getTableColumns } from "drizzle-orm";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { drizzle } from "drizzle-orm/mysql2";
 import { migrate as applyMigrations } from "drizzle-orm/mysql2/migrator";
-import type { Connection } from "mysql2/promise";
+import type { Connection, RowDataPacket } from "mysql2/promise";
 import { type Backend, connectOnce, rowsOf } from "./backend.ts";
+import { entries } from "./schema.ts";
 import { SESSION } from "./session.ts";
+import { urlsOf } from "./url.ts";
 
 const MIGRATIONS = { migrationsFolder: join(import.meta.dirname, "../../drizzle") };
 const LOCK = "vitess-kv-migrations";
 /** Shorter than the timeout of a statement. */
 const LOCK_ATTEMPT_SECONDS = 5;
 const POLL_MS = 200;
+/** Far longer than a vtgate takes to hear of a column. */
+const KNOWN_MS = 30_000;
 
-/** Applies what is pending, if anything; servers that start together take turns. The signal ends it in between. */
+/**
+ * Applies what is pending, if anything, and waits until all columns can be named; servers that start together take turns.
+ * The signal ends it in between.
+ */
 export async function migrate(url: string, backend: Backend, signal: AbortSignal) {
+  await applyPending(url, backend, signal);
+  if (backend === "vitess") for (const vtgate of urlsOf(url)) await untilKnown(vtgate, signal);
+}
+
+async function applyPending(url: string, backend: Backend, signal: AbortSignal) {
   const connection = await connectOnce(url);
   // Two more: Vitess pins the one that holds the lock to a tablet, and the strategy of the other is its own.
   const lock = await connectOnce(url);
@@ -27,7 +40,8 @@ export async function migrate(url: string, backend: Backend, signal: AbortSignal
     while (!(await acquire(lock))) signal.throwIfAborted();
     if (await isCurrent(connection)) return;
     if (backend === "vitess") await rowsOf(ddl, "SET @@ddl_strategy = 'vitess'");
-    const change = backend === "vitess" ? online(ddl, signal) : (sql: string) => rowsOf(ddl, sql);
+    const directly = (sql: string) => rowsOf(connection, sql);
+    const change = backend === "mysql" ? directly : onVitess(directly, online(ddl, signal));
     await applyMigrations(drizzle({ client: withSchemaChanges(connection, change) }), MIGRATIONS).catch((error) => {
       // Drizzle's own message is only the statement.
       throw error.cause ?? error;
@@ -49,9 +63,38 @@ async function isCurrent(connection: Connection): Promise<boolean> {
     const [row] = await rowsOf(connection, "SELECT MAX(created_at) AS latest FROM __drizzle_migrations");
     return Number(row?.latest) >= latest;
   } catch (error) {
-    if ((error as { code?: string }).code === "ER_NO_SUCH_TABLE") return false;
-    throw error;
+    return !isMissingTable(error);
   }
+}
+
+/**
+ * A vtgate hears of new columns a moment after they are there, and refuses statements that name them until then. One that
+ * does not answer now asks the tablets itself once it can.
+ */
+async function untilKnown(vtgate: string, signal: AbortSignal) {
+  const names = Object.values(getTableColumns(entries)).map(({ name }) => `\`${name}\``);
+  const connection = await connectOnce(vtgate).catch(() => undefined);
+  if (!connection) return;
+  const deadline = performance.now() + KNOWN_MS;
+  try {
+    for (;;) {
+      const failure = await rowsOf(connection, `SELECT ${names.join()} FROM entries LIMIT 0`).then(
+        () => undefined,
+        (error) => error,
+      );
+      if (failure?.code !== "ER_BAD_FIELD_ERROR") return;
+      if (performance.now() > deadline) throw failure;
+      await sleep(POLL_MS, undefined, { signal });
+    }
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** True of the error that says so; throws any other. */
+function isMissingTable(error: unknown): true {
+  if ((error as { code?: string }).code !== "ER_NO_SUCH_TABLE") throw error;
+  return true;
 }
 
 /** Table, column or index is there already. */
@@ -86,6 +129,18 @@ function withSchemaChanges(connection: Connection, change: (sql: string) => Prom
       return typeof member === "function" ? member.bind(target) : member;
     },
   });
+}
+
+/**
+ * Where there is nothing to copy, an online migration would only take longer. But of a change that fails a part of the
+ * shards may have been changed, and that is told of each by a migration alone.
+ */
+function onVitess(directly: (sql: string) => Promise<RowDataPacket[]>, online: (sql: string) => Promise<void>) {
+  return async (sql: string) => {
+    const isEmpty = await directly("SELECT 1 FROM entries LIMIT 1").then(({ length }) => length === 0, isMissingTable);
+    if (isEmpty && (await directly(sql).then(Boolean, () => false))) return;
+    await online(sql);
+  };
 }
 
 /** Submits a schema change as an online migration and waits until every shard has completed it. */
