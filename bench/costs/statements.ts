@@ -32,6 +32,7 @@ import {
 export const SIZES = [1, 10, 50, 200, 500];
 const SECONDS = 1;
 const IDLE_SECONDS = 3;
+const IDLE_SPANS = 4;
 const DEADLINE_MS = 30_000;
 const NAMESPACE = "costs";
 /** Of a counter's value, so many bytes are read. */
@@ -81,7 +82,7 @@ export async function measureStatements(rig: Rig): Promise<Measured> {
     return await step("statements of all kinds", async (report) => {
       for (const sender of senders) await sender.fill();
       report("idle");
-      const { cores: idleCores } = await withCores(groups, () => asleep(rig.signal));
+      const idleCores = await leastCores(groups, rig.signal);
       const cost = (name: StatementName, rows: number) => {
         rig.signal.throwIfAborted();
         report(`${name} with ${rows} rows`);
@@ -121,9 +122,16 @@ function difference(more: Layers, less: Layers): Layers {
   return layered((layer) => Math.max(0, more[layer] - less[layer]));
 }
 
-async function asleep(signal: AbortSignal) {
-  await sleep(1_000 * IDLE_SECONDS, undefined, { signal });
-  return { cpuSeconds: 0 };
+/** Of some spans the one in which the cluster used the least: in the first ones it may still be at what was written. */
+async function leastCores(groups: Groups, signal: AbortSignal): Promise<Cores> {
+  const asleep = async () => {
+    await sleep(1_000 * IDLE_SECONDS, undefined, { signal });
+    return { cpuSeconds: 0 };
+  };
+  const spans: Cores[] = [];
+  while (spans.length < IDLE_SPANS) spans.push((await withCores(groups, asleep)).cores);
+  const total = (cores: Cores) => Object.keys(groups).reduce((sum, group) => sum + (cores[group] ?? 0), 0);
+  return spans.reduce((least, cores) => (total(cores) < total(least) ? cores : least));
 }
 
 /** What one statement takes in each layer, the cluster's own work left out. */
