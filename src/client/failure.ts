@@ -2,7 +2,7 @@
 
 /** What runtimes call a connection that can't be had, by a code; messages with spaces are no part of a URL that they tell. */
 const UNREACHABLE = /REFUSED|NOTFOUND/i;
-/** The same in Deno, and workerd's refusal to begin a request for an invocation that has ended. */
+/** The same in Deno, and workerd's refusal to begin a request for another invocation than the one at work. */
 const NOT_SENT = /client error \(Connect\)|: SpanParent/;
 
 /** As `fetch` throws it: the code is in the error or in its cause. */

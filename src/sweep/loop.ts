@@ -21,7 +21,7 @@ const STEADY = { slowest: { rows: 64, share: 1 / 4 }, fastestAtMs: 60_000 };
  * Of rows that expired at once, callers are not to feel that they go, as long as it may take. But giving way for ever would
  * fill the disks.
  */
-const AT_ONCE = { slowest: { rows: 64, share: 1 / 8 }, fastestAtMs: 3_600_000 };
+const AT_ONCE = { slowest: { rows: 32, share: 1 / 8 }, fastestAtMs: 3_600_000 };
 /** No shard keeps up with so many beside calls. How long steps take does not tell that: a Worker may be far away. */
 const TOO_MANY_A_SECOND = 5_000;
 const STEP_MS = 3_000;
