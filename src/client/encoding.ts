@@ -71,8 +71,8 @@ export function integer(given: number | bigint | undefined): number | string | u
   return Number.isSafeInteger(Number(given)) ? Number(given) : String(given);
 }
 
-/** For a header, which holds ASCII only. */
-export function asciiJson(document: unknown): string {
+/** For a header, which holds ASCII only; there is none of undefined. */
+export function asciiJson(document: unknown): string | undefined {
   return JSON.stringify(document)?.replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,

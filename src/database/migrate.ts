@@ -143,15 +143,21 @@ function onVitess(directly: (sql: string) => Promise<RowDataPacket[]>, online: (
   };
 }
 
-/** Submits a schema change as an online migration and waits until every shard has completed it. */
+/** What becomes of a migration of a shard. */
+const ENDED = ["complete", "failed", "cancelled"];
+
+/** Submits a schema change as an online migration and waits until every shard has ended it. */
 function online(ddl: Connection, signal: AbortSignal): (sql: string) => Promise<void> {
   return async (sql) => {
     const [submitted] = await rowsOf(ddl, sql);
     for (;;) {
       const shards = await rowsOf(ddl, "SHOW VITESS_MIGRATIONS LIKE ?", [submitted?.uuid]);
-      const failed = shards.find((row) => ["failed", "cancelled"].includes(row.migration_status));
-      if (failed) throw new Error(`a migration failed on shard ${failed.shard}: ${failed.message}`);
-      if (shards.length > 0 && shards.every((row) => row.migration_status === "complete")) return;
+      if (shards.length > 0 && shards.every((row) => ENDED.includes(row.migration_status))) {
+        const failed = shards.filter((row) => row.migration_status !== "complete");
+        const first = failed.find(({ message }) => !DONE_BEFORE.test(message)) ?? failed[0];
+        if (!first) return;
+        throw new Error(`a migration failed on shard ${first.shard}: ${first.message}`);
+      }
       await sleep(POLL_MS, undefined, { signal });
     }
   };
