@@ -46,6 +46,11 @@ export async function withCores<T extends { cpuSeconds: number }>(
   return { result, cores: { ...cores, others: (machineAfter - machineBefore) / seconds - accounted } };
 }
 
+/** What these groups use together. */
+export function coresOf(groups: Groups, cores: Cores): number {
+  return Object.keys(groups).reduce((sum, group) => sum + (cores[group] ?? 0), 0);
+}
+
 /** Waits, for `timeoutMs` at most, until the processes have done what they were still at when their load ended. */
 export async function untilIdle(pids: Groups[string], timeoutMs: number, signal: AbortSignal) {
   const total = () => groupSeconds({ pids }).pids as number;

@@ -1,6 +1,6 @@
 // All that the simulation and the capacity model are told of CPU, measured one after the other on the machine of now.
 
-import { clusterGroups } from "../cpu.ts";
+import { clusterGroups, coresOf } from "../cpu.ts";
 import { fillKeys } from "../fill.ts";
 import { find, type Measured, measureAll } from "../measure.ts";
 import type { Rig } from "../rig.ts";
@@ -55,6 +55,6 @@ export async function measureCosts(rig: Rig): Promise<MeasuredCosts> {
     perKb: { server: perKb("server"), generator: perKb("load generator"), ...ofRows },
     crowding: { read: crowding("get"), write: crowding("put") },
     alone: { read: alone("get"), write: alone("put") },
-    idleCores: Object.keys(clusterGroups(cluster)).reduce((sum, group) => sum + (idleCores[group] ?? 0), 0),
+    idleCores: coresOf(clusterGroups(cluster), idleCores),
   };
 }

@@ -11,7 +11,7 @@ import { urlOfRange } from "../../src/database/url.ts";
 import { behindPrefix, type EntryKey, entryKey, keyName, type NewEntry } from "../../src/store/store.ts";
 import { newRevision, newVersion, type Revision } from "../../src/store/version.ts";
 import { step } from "../../vitess/support/progress.ts";
-import { type Cores, clusterGroups, type Groups, withCores } from "../cpu.ts";
+import { type Cores, clusterGroups, coresOf, type Groups, withCores } from "../cpu.ts";
 import { truncate } from "../disk.ts";
 import { uniform } from "../random.ts";
 import type { Rig } from "../rig.ts";
@@ -130,8 +130,7 @@ async function leastCores(groups: Groups, signal: AbortSignal): Promise<Cores> {
   };
   const spans: Cores[] = [];
   while (spans.length < IDLE_SPANS) spans.push((await withCores(groups, asleep)).cores);
-  const total = (cores: Cores) => Object.keys(groups).reduce((sum, group) => sum + (cores[group] ?? 0), 0);
-  return spans.reduce((least, cores) => (total(cores) < total(least) ? cores : least));
+  return spans.reduce((least, cores) => (coresOf(groups, cores) < coresOf(groups, least) ? cores : least));
 }
 
 /** What one statement takes in each layer, the cluster's own work left out. */

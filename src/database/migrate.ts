@@ -26,28 +26,26 @@ const KNOWN_MS = 30_000;
  */
 export async function migrate(url: string, backend: Backend, signal: AbortSignal) {
   await applyPending(url, backend, signal);
-  if (backend === "vitess") for (const vtgate of urlsOf(url)) await untilKnown(vtgate, signal);
+  if (backend === "vitess") await Promise.all(urlsOf(url).map((vtgate) => untilKnown(vtgate, signal)));
 }
 
 async function applyPending(url: string, backend: Backend, signal: AbortSignal) {
   const connection = await connectOnce(url);
-  // Two more: Vitess pins the one that holds the lock to a tablet, and the strategy of the other is its own.
+  // One more, because Vitess pins the one that holds the lock to a tablet.
   const lock = await connectOnce(url);
-  const ddl = await connectOnce(url);
   try {
-    if (backend === "mysql") for (const each of [connection, lock, ddl]) await rowsOf(each, SESSION.mysql);
+    if (backend === "mysql") for (const each of [connection, lock]) await rowsOf(each, SESSION.mysql);
     if (await isCurrent(connection)) return;
     while (!(await acquire(lock))) signal.throwIfAborted();
     if (await isCurrent(connection)) return;
-    if (backend === "vitess") await rowsOf(ddl, "SET @@ddl_strategy = 'vitess'");
     const directly = (sql: string) => rowsOf(connection, sql);
-    const change = backend === "mysql" ? directly : onVitess(directly, online(ddl, signal));
+    const change = backend === "mysql" ? directly : onVitess(directly, (sql) => online(url, sql, signal));
     await applyMigrations(drizzle({ client: withSchemaChanges(connection, change) }), MIGRATIONS).catch((error) => {
       // Drizzle's own message is only the statement.
       throw error.cause ?? error;
     });
   } finally {
-    for (const each of [connection, lock, ddl]) each.destroy();
+    for (const each of [connection, lock]) each.destroy();
   }
 }
 
@@ -146,9 +144,14 @@ function onVitess(directly: (sql: string) => Promise<RowDataPacket[]>, online: (
 /** What becomes of a migration of a shard. */
 const ENDED = ["complete", "failed", "cancelled"];
 
-/** Submits a schema change as an online migration and waits until every shard has ended it. */
-function online(ddl: Connection, signal: AbortSignal): (sql: string) => Promise<void> {
-  return async (sql) => {
+/**
+ * Submits a schema change as an online migration, in a session of its own for the strategy, and waits until every shard has
+ * ended it.
+ */
+async function online(url: string, sql: string, signal: AbortSignal) {
+  const ddl = await connectOnce(url);
+  try {
+    await rowsOf(ddl, "SET @@ddl_strategy = 'vitess'");
     const [submitted] = await rowsOf(ddl, sql);
     for (;;) {
       const shards = await rowsOf(ddl, "SHOW VITESS_MIGRATIONS LIKE ?", [submitted?.uuid]);
@@ -160,5 +163,7 @@ function online(ddl: Connection, signal: AbortSignal): (sql: string) => Promise<
       }
       await sleep(POLL_MS, undefined, { signal });
     }
-  };
+  } finally {
+    ddl.destroy();
+  }
 }
