@@ -29,6 +29,7 @@ import { Sweeper } from "./sweep/sweeper.ts";
 import { Journal } from "./telemetry/journal.ts";
 import { Metrics, type Snapshot } from "./telemetry/metrics.ts";
 import { Guards } from "./terms/guards.ts";
+import { openZstd } from "./zstd/open.ts";
 
 /**
  * Beyond what a body and then a call may take, for the answer that says that it took too long: Bun's timers are up to
@@ -106,7 +107,7 @@ export async function serve(
     }
     const DictionariesOf = config.KV_COMPRESS === "true" ? NamespaceDictionaries : KnownDictionaries;
     // Past the lanes, because what is under way there may wait for a dictionary.
-    const dictionaries = new DictionariesOf(directStore(new Table(inNoShard), DICTIONARY_MS), shards);
+    const dictionaries = new DictionariesOf(directStore(new Table(inNoShard), DICTIONARY_MS), shards, openZstd());
     const opened = new Tables(connections, database, shards, {
       fenceOf: (shard, type) => guards?.at(shard, type),
       dictionariesOf: (shard) => dictionaries.at(shard),

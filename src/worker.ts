@@ -20,6 +20,8 @@ import { createForwarder } from "./forward/forward.ts";
 import { sweepForAWhile } from "./sweep/cron.ts";
 import { LEASE_CALL_MS } from "./sweep/lease.ts";
 import { type InvocationFence, Invocations } from "./terms/invocations.ts";
+import { Zstd } from "./zstd/zstd.ts";
+import zstd from "./zstd/zstd.wasm";
 
 /** What a call that is forwarded may take beyond its deadline, so that the answer of who has it comes first. */
 const FORWARD_SLACK_MS = 5_000;
@@ -53,7 +55,11 @@ const database: Database = {
   close: () => current().database.close(),
 };
 /** A Worker reads what servers have packed, and packs nothing. */
-const dictionaries = new KnownDictionaries(directStore(new Table(database), config.KV_DEADLINE_MS), ONE_SHARD).at("");
+const dictionaries = new KnownDictionaries(
+  directStore(new Table(database), config.KV_DEADLINE_MS),
+  ONE_SHARD,
+  new Zstd(zstd),
+).at("");
 const fence: Fence = { packets: false, pass: (answer, deadline) => current().fence?.pass(answer, deadline) };
 const table = new Table(database, database, fence, dictionaries);
 const store = directStoreOver(

@@ -1,15 +1,15 @@
 // Ways in which a server could make values smaller.
 
 import { deflateRawSync, inflateRawSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { deflate, inflate } from "../../src/database/deflate.ts";
+import type { Dictionary } from "../../src/database/packed.ts";
 
 export interface Codec {
   name: string;
   encode: (value: Buffer) => Buffer;
-  decode: (stored: Buffer) => Buffer;
+  /** Of a value of so many bytes. */
+  decode: (stored: Buffer, bytes: number) => Buffer;
 }
 
-const MOST_BYTES = 64 * 1024;
 const DICTIONARY_BYTES = 32 * 1024;
 
 /** Bun takes it, and its types do not know. */
@@ -20,7 +20,7 @@ export const PLAIN: Codec = { name: "as it is", encode: (value) => value, decode
 export const OURS = "as servers pack them";
 
 /** With a dictionary of other values of the same kind, one after the other, and the one that servers make of them. */
-export function codecs(dictionary: Buffer, ours: Buffer | undefined): Codec[] {
+export function codecs(dictionary: Buffer, ours: Dictionary | undefined): Codec[] {
   return [
     PLAIN,
     {
@@ -42,15 +42,15 @@ export function codecs(dictionary: Buffer, ours: Buffer | undefined): Codec[] {
       ? [
           {
             name: OURS,
-            encode: (value: Buffer) => deflate(value, ours),
-            decode: (stored: Buffer) => inflate(stored, ours, MOST_BYTES),
+            encode: (value: Buffer) => ours.compress(value) ?? value,
+            decode: (stored: Buffer, bytes: number) => ours.decompress(stored, bytes) ?? stored,
           },
         ]
       : []),
     {
       name: "deflate, dictionary of 32 kB",
-      encode: (value) => deflate(value, dictionary),
-      decode: (stored) => inflate(stored, dictionary, MOST_BYTES),
+      encode: (value) => deflateRawSync(value, { dictionary }),
+      decode: (stored) => inflateRawSync(stored, { dictionary }),
     },
   ];
 }

@@ -3,6 +3,7 @@
 
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { judge } from "../../src/dictionaries/sampling.ts";
+import { openZstd } from "../../src/zstd/open.ts";
 import { step } from "../../vitess/support/progress.ts";
 import { VITESS_VERSION } from "../../vitess/topology/topology.ts";
 import { type Codec, codecs, dictionaryOf, OURS, PLAIN } from "../bytes/codecs.ts";
@@ -138,7 +139,7 @@ async function measureMyRocks(rig: Rig) {
 }
 
 async function codecsFor(samples: Buffer[]): Promise<Codec[]> {
-  return codecs(dictionaryOf(samples), (await judge(samples, "none")).better);
+  return codecs(dictionaryOf(samples), (await judge(samples, "none", openZstd())).better);
 }
 
 /** A kind's values, and others of it that a dictionary is made of. */
@@ -165,7 +166,7 @@ async function measure(
 ): Promise<Found> {
   const timed = values.slice(0, TIMED);
   const [stored, encodeMicros] = timing(timed, codec.encode);
-  const [decoded, decodeMicros] = timing(stored, codec.decode);
+  const [decoded, decodeMicros] = timing(stored, (each, i) => codec.decode(each, (timed[i] as Buffer).length));
   if (decoded.some((value, i) => !value.equals(timed[i] as Buffer))) throw new Error(`${codec.name} is not exact`);
   await createRows(connection, format);
   const logBefore = await logPosition(connection);
@@ -202,8 +203,8 @@ async function measure(
 }
 
 /** The results, and the microseconds of one. */
-function timing(values: Buffer[], work: (value: Buffer) => Buffer): [Buffer[], number] {
-  for (const value of values) work(value);
+function timing(values: Buffer[], work: (value: Buffer, i: number) => Buffer): [Buffer[], number] {
+  values.forEach(work);
   const begun = performance.now();
   const results = values.map(work);
   return [results, ((performance.now() - begun) * 1e3) / values.length];

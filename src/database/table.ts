@@ -8,7 +8,16 @@ import { type Content, type Entry, type EntryInfo, type EntryKey, keyName } from
 import { type Revision, type Version, versionOf } from "../store/version.ts";
 import type { Database, Rows, Written } from "./connect.ts";
 import type { Fence } from "./fence.ts";
-import { type Dictionaries, describe, dictionariesOf, NO_DICTIONARIES, pack, type Stored, unpack } from "./packed.ts";
+import {
+  type Dictionaries,
+  type Dictionary,
+  describe,
+  dictionariesOf,
+  NO_DICTIONARIES,
+  pack,
+  type Stored,
+  unpack,
+} from "./packed.ts";
 import type { Change, Put, Range, Statement, StoredRow } from "./statements.ts";
 import * as statements from "./statements.ts";
 import { isCommit, tagsIn } from "./terms.ts";
@@ -261,7 +270,7 @@ function infoOf(row: Rows[number], version: Version, storedBytes: number): Entry
 }
 
 /** Undefined where it was not asked for. */
-function contentOf(row: Rows[number], dictionaries: Map<string, Buffer>): Content | undefined {
+function contentOf(row: Rows[number], dictionaries: Map<string, Dictionary>): Content | undefined {
   if (row.value === undefined) return undefined;
   const { contentType } = describe(row.content_type);
   return { contentType, metadata: row.metadata, value: unpack(row as Stored, dictionaries) };

@@ -2,11 +2,12 @@
 // row of its shard names the dictionary, its bytes never change, and it is never deleted. So a shard can be read, and
 // restored to any moment, without another one.
 
-import { createHash } from "node:crypto";
 import type { Dictionary } from "../database/packed.ts";
 import { keyOfShard, type Shards } from "../database/shards.ts";
 import { StoreError } from "../store/error.ts";
 import { behindPrefix, dictionaryKey, type EntryKey, type Store } from "../store/store.ts";
+import type { Zstd } from "../zstd/zstd.ts";
+import { dictionaryOf } from "./dictionary.ts";
 
 /** Dictionaries in memory, of some kB each. */
 const KEPT = 2_000;
@@ -16,11 +17,9 @@ const KNOWN = 100_000;
 const CHECK_EVERY_MS = 600_000;
 /** Copies that are made at once: where there are thousands of shards, calls need the database too. */
 const AT_ONCE = 10;
-/** Of base64, six bits each: short, because each row has it, and long enough that no two are the same. */
-const ID_CHARACTERS = 12;
 
 export class Copies {
-  private readonly bytes = new Map<string, Buffer>();
+  private readonly known = new Map<string, Dictionary>();
   /** When each was last seen to be there. */
   private readonly seenAtMs = new Map<string, number>();
   private readonly making = new Set<string>();
@@ -29,11 +28,12 @@ export class Copies {
   constructor(
     private readonly store: Pick<Store, "get" | "put" | "list">,
     private readonly shards: Shards,
+    private readonly zstd: Zstd,
   ) {}
 
-  /** The bytes of a dictionary that a row of the shard names. */
-  bytesOf(id: string, shard: string): Buffer | Promise<Buffer> {
-    return this.bytes.get(id) ?? this.fetch(id, shard);
+  /** The dictionary that a row of the shard names. */
+  withId(id: string, shard: string): Dictionary | Promise<Dictionary> {
+    return this.known.get(id) ?? this.fetch(id, shard);
   }
 
   /** Whether the shard has a copy. Where it is not known to have one, one is made meanwhile. */
@@ -53,10 +53,8 @@ export class Copies {
   }
 
   /** Stores the first copy of a new dictionary. */
-  async add(bytes: Buffer): Promise<string> {
-    const id = idOf(bytes);
-    await this.make({ id, bytes }, copyKey(id, 0));
-    return id;
+  async add(dictionary: Dictionary) {
+    await this.make(dictionary, copyKey(dictionary.id, 0));
   }
 
   private async make({ bytes }: Dictionary, key: EntryKey) {
@@ -68,16 +66,16 @@ export class Copies {
    * From the shard's own copy. It has none if it was made by a resharding and nothing has been written to it since: then
    * from the first copy or any other, and the shard gets its own.
    */
-  private async fetch(id: string, shard: string): Promise<Buffer> {
-    const bytes =
+  private async fetch(id: string, shard: string): Promise<Dictionary> {
+    const dictionary =
       (await this.read(this.keyIn(shard, id), id)) ?? (await this.read(copyKey(id, 0), id)) ?? (await this.any(id));
-    if (!bytes) throw new StoreError("unavailable", "a dictionary can't be had");
-    remember(this.bytes, id, bytes, KEPT);
-    this.isIn(shard, { id, bytes });
-    return bytes;
+    if (!dictionary) throw new StoreError("unavailable", "a dictionary can't be had");
+    remember(this.known, id, dictionary, KEPT);
+    this.isIn(shard, dictionary);
+    return dictionary;
   }
 
-  private async any(id: string): Promise<Buffer | undefined> {
+  private async any(id: string): Promise<Dictionary | undefined> {
     const start = dictionaryKey(`${id}/`);
     const range = { start, end: behindPrefix(start), order: "key", reverse: false, limit: 1 } as const;
     const { entries } = await this.store.list(range);
@@ -85,9 +83,10 @@ export class Copies {
   }
 
   /** Undefined where there is none, or none can be had now. */
-  private async read(key: EntryKey, id: string): Promise<Buffer | undefined> {
+  private async read(key: EntryKey, id: string): Promise<Dictionary | undefined> {
     const entry = await this.store.get(key).catch(() => null);
-    return entry && idOf(entry.value) === id ? entry.value : undefined;
+    const dictionary = entry && dictionaryOf(entry.value, this.zstd);
+    return dictionary?.id === id ? dictionary : undefined;
   }
 
   private keyIn(shard: string, id: string): EntryKey {
@@ -99,10 +98,6 @@ export class Copies {
 
 function copyKey(id: string, n: number): EntryKey {
   return dictionaryKey(`${id}/${n}`);
-}
-
-function idOf(bytes: Buffer): string {
-  return createHash("sha256").update(bytes).digest("base64url").slice(0, ID_CHARACTERS);
 }
 
 /** The one that came first is forgotten. */

@@ -3,16 +3,20 @@
 
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import { deflateRawSync } from "node:zlib";
 import type { Dictionary } from "../database/packed.ts";
 import { ONE_SHARD } from "../database/shards.ts";
 import { ModelStore } from "../store/model.ts";
 import { behindPrefix, dictionaryKey, type EntryKey, entryKey, keyName } from "../store/store.ts";
+import { openZstd } from "../zstd/open.ts";
 import { KnownDictionaries, NamespaceDictionaries } from "./dictionaries.ts";
+import { dictionaryOf } from "./dictionary.ts";
 
 const NAMES = ["-40", "40-80", "80-c0", "c0-"];
 const shardOf = (key: EntryKey) => NAMES[Number(Bun.hash(key) % 4n)] as string;
 const shards = { ...ONE_SHARD, names: () => NAMES, shardOf };
 const SHARD = "40-80";
+const zstd = openZstd();
 
 const key = (name: string, namespace = "ns"): EntryKey => entryKey(namespace, name);
 const content = (value: Buffer) => ({ value, contentType: "application/json", metadata: null });
@@ -59,20 +63,20 @@ async function lose(dictionary: Dictionary, store: ModelStore, isLost = (_: Entr
 
 test("a namespace of values that have much in common gets one, which others find and can read", async () => {
   const store = new ModelStore();
-  const made = await write(new NamespaceDictionaries(store, shards));
-  const other = new NamespaceDictionaries(store, shards).at(SHARD);
+  const made = await write(new NamespaceDictionaries(store, shards, zstd));
+  const other = new NamespaceDictionaries(store, shards, zstd).at(SHARD);
   expect(other.forValue(key("a"), record(1))).toBe("none");
   await Bun.sleep(0);
-  expect(other.forValue(key("a"), record(1))).toEqual(made);
-  const reader = new KnownDictionaries(store, shards).at(SHARD);
+  expect(other.forValue(key("a"), record(1))).toMatchObject({ id: made.id, bytes: made.bytes });
+  const reader = new KnownDictionaries(store, shards, zstd).at(SHARD);
   expect(reader.forValue(key("a"), record(1))).toBeUndefined();
-  expect(await reader.bytesOf(made.id)).toEqual(made.bytes);
-  expect(reader.bytesOf(made.id)).toEqual(made.bytes);
+  expect((await reader.withId(made.id)).bytes).toEqual(made.bytes);
+  expect(reader.withId(made.id)).toMatchObject({ bytes: made.bytes });
 });
 
 test("each shard has its own copy before a value there is packed with it", async () => {
   const store = new ModelStore();
-  const dictionaries = new NamespaceDictionaries(store, shards);
+  const dictionaries = new NamespaceDictionaries(store, shards, zstd);
   const made = await write(dictionaries);
   for (const shard of NAMES) {
     const { forValue } = dictionaries.at(shard);
@@ -84,10 +88,11 @@ test("each shard has its own copy before a value there is packed with it", async
 
 test("a row can be read by its own shard's copy alone, and without it by any", async () => {
   const store = new ModelStore();
-  const dictionaries = new NamespaceDictionaries(store, shards);
+  const dictionaries = new NamespaceDictionaries(store, shards, zstd);
   const made = await write(dictionaries);
   await lose(made, store, (copy) => shardOf(copy) !== SHARD);
-  const bytesOf = (shard: string) => new KnownDictionaries(store, shards).at(shard).bytesOf(made.id);
+  const bytesOf = async (shard: string) =>
+    (await new KnownDictionaries(store, shards, zstd).at(shard).withId(made.id)).bytes;
   expect(await bytesOf(SHARD)).toEqual(made.bytes);
   for (const shard of [...NAMES, "of a map that is out of date"]) expect(await bytesOf(shard)).toEqual(made.bytes);
   // And each shard has one again.
@@ -99,42 +104,56 @@ test("a row can be read by its own shard's copy alone, and without it by any", a
 
 test("one whose bytes are not what they were is not believed", async () => {
   const store = new ModelStore();
-  const made = await write(new NamespaceDictionaries(store, shards));
+  const made = await write(new NamespaceDictionaries(store, shards, zstd));
   for (const copy of await copiesOf(made, store)) {
     await store.put(copy, { ...content(Buffer.from("other")), expiry: "never" });
   }
-  const reader = new KnownDictionaries(store, shards).at(SHARD);
-  expect(reader.bytesOf(made.id)).rejects.toMatchObject({ code: "unavailable" });
+  const reader = new KnownDictionaries(store, shards, zstd).at(SHARD);
+  expect(reader.withId(made.id)).rejects.toMatchObject({ code: "unavailable" });
 });
 
 test("two servers that make one at the same time have the same afterwards", async () => {
   const store = new ModelStore();
-  const servers = [new NamespaceDictionaries(store, shards), new NamespaceDictionaries(store, shards)];
+  const servers = [new NamespaceDictionaries(store, shards, zstd), new NamespaceDictionaries(store, shards, zstd)];
   const [one, other] = await Promise.all(servers.map((each) => write(each)));
-  expect(one).toEqual(other as Dictionary);
+  expect(one?.id).toBe(other?.id as string);
 });
 
 test("where values have become different, another one is made, and the one before stays", async () => {
   const store = new ModelStore();
-  const before = await write(new NamespaceDictionaries(store, shards));
+  const before = await write(new NamespaceDictionaries(store, shards, zstd));
   // As after a restart, which is when a server looks first.
-  const after = await write(new NamespaceDictionaries(store, shards), line, before);
+  const after = await write(new NamespaceDictionaries(store, shards, zstd), line, before);
   expect((await store.get(dictionaryKey("of/ns")))?.value.toString()).toBe(after.id);
-  const reader = new KnownDictionaries(store, shards).at(SHARD);
-  expect(await reader.bytesOf(before.id)).toEqual(before.bytes);
-  expect(await reader.bytesOf(after.id)).toEqual(after.bytes);
+  const reader = new KnownDictionaries(store, shards, zstd).at(SHARD);
+  for (const { id, bytes } of [before, after]) expect((await reader.withId(id)).bytes).toEqual(bytes);
+});
+
+test("one of before, for deflate, is read and replaced", async () => {
+  const store = new ModelStore();
+  const former = dictionaryOf(Buffer.from('"roles":["reader","writer"],"about":"one of many somebodies"'), zstd);
+  const put = (at: EntryKey, value: Buffer) => store.put(at, { ...content(value), expiry: "never" });
+  await put(dictionaryKey(`${former.id}/0`), former.bytes);
+  await put(dictionaryKey("of/ns"), Buffer.from(former.id));
+  const reader = new KnownDictionaries(store, shards, zstd).at(SHARD);
+  const { value } = record(1);
+  const deflated = deflateRawSync(value, { dictionary: former.bytes });
+  expect((await reader.withId(former.id)).decompress(deflated, value.length)).toEqual(value);
+  const made = await write(new NamespaceDictionaries(store, shards, zstd));
+  expect(made.id).not.toBe(former.id);
+  expect(made.decompress(made.compress(value) as Buffer, value.length)).toEqual(value);
 });
 
 test("one that is lost is replaced", async () => {
   const store = new ModelStore();
-  const before = await write(new NamespaceDictionaries(store, shards));
+  const before = await write(new NamespaceDictionaries(store, shards, zstd));
   await lose(before, store);
-  const after = await write(new NamespaceDictionaries(store, shards));
+  const after = await write(new NamespaceDictionaries(store, shards, zstd));
   expect((await store.get(dictionaryKey("of/ns")))?.value.toString()).toBe(after.id);
 });
 
 test("values that become no smaller are soon not packed any more", async () => {
-  const { forValue } = new NamespaceDictionaries(new ModelStore(), shards).at(SHARD);
+  const { forValue } = new NamespaceDictionaries(new ModelStore(), shards, zstd).at(SHARD);
   for (let i = 0; i < 1_000; i++) {
     forValue(key(String(i)), content(randomBytes(300)));
     if (i % 10 === 0) await Bun.sleep(0);
@@ -144,7 +163,7 @@ test("values that become no smaller are soon not packed any more", async () => {
 });
 
 test("entries of the servers' own are never packed", () => {
-  const { forValue } = new NamespaceDictionaries(new ModelStore(), shards).at(SHARD);
+  const { forValue } = new NamespaceDictionaries(new ModelStore(), shards, zstd).at(SHARD);
   expect(forValue(dictionaryKey("a"), record(1))).toBeUndefined();
   expect(keyName(dictionaryKey("a")).startsWith(".")).toBe(true);
 });

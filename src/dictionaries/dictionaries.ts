@@ -4,6 +4,7 @@
 import type { Dictionaries, Dictionary } from "../database/packed.ts";
 import type { Shards } from "../database/shards.ts";
 import { type Condition, type Content, dictionaryKey, type Entry, type EntryKey, type Store } from "../store/store.ts";
+import { isDictionary, type Zstd } from "../zstd/zstd.ts";
 import { Copies } from "./copies.ts";
 import { judge, Sampling } from "./sampling.ts";
 
@@ -35,15 +36,16 @@ export class KnownDictionaries {
   constructor(
     protected readonly store: Pick<Store, "get" | "put" | "list">,
     shards: Shards,
+    protected readonly zstd: Zstd,
   ) {
-    this.copies = new Copies(store, shards);
+    this.copies = new Copies(store, shards, zstd);
   }
 
   /** For the rows of a shard. */
   at(shard: string): Dictionaries {
     return {
       forValue: (key, content) => this.forValue(shard, key, content),
-      bytesOf: (id) => this.copies.bytesOf(id, shard),
+      withId: (id) => this.copies.withId(id, shard),
     };
   }
 
@@ -98,7 +100,7 @@ export class NamespaceDictionaries extends KnownDictionaries {
     // One that is lost, or can't be had now, may be replaced: rows that name it keep their copies.
     if (note) namespace.dictionary = await this.noted(note, shard).catch(() => before);
     if (samples) {
-      const { shrinks, better } = await judge(samples, namespace.dictionary);
+      const { shrinks, better } = await judge(samples, namespace.dictionary, this.zstd);
       namespace.shrinks = shrinks;
       if (better) namespace.dictionary = await this.change(key, note, better, shard);
     } else if (!namespace.sampling && this.namespaces.get(name) === namespace) this.beginSampling(namespace);
@@ -118,18 +120,24 @@ export class NamespaceDictionaries extends KnownDictionaries {
   }
 
   /** Notes a dictionary that is stored by then; where another server was first, it is that one's. */
-  private async change(key: EntryKey, note: Entry | null, bytes: Buffer, shard: string): Promise<Dictionary | "none"> {
-    const id = await this.copies.add(bytes);
+  private async change(
+    key: EntryKey,
+    note: Entry | null,
+    better: Dictionary,
+    shard: string,
+  ): Promise<Dictionary | "none"> {
+    await this.copies.add(better);
     const condition: Condition = note ? { ifMatch: [note.version] } : { ifNoneMatch: "*" };
-    const content = { value: Buffer.from(id), contentType: "text/plain", metadata: null };
-    if (await this.store.put(key, { ...content, expiry: "never" }, condition)) return { id, bytes };
+    const content = { value: Buffer.from(better.id), contentType: "text/plain", metadata: null };
+    if (await this.store.put(key, { ...content, expiry: "never" }, condition)) return better;
     const other = await this.store.get(key);
     return other ? this.noted(other, shard) : "none";
   }
 
-  private async noted({ value }: Entry, shard: string): Promise<Dictionary> {
-    const id = value.toString();
-    return { id, bytes: await this.copies.bytesOf(id, shard) };
+  /** One of before, which is not zstd's, is only read. */
+  private async noted({ value }: Entry, shard: string): Promise<Dictionary | "none"> {
+    const dictionary = await this.copies.withId(value.toString(), shard);
+    return isDictionary(dictionary.bytes) ? dictionary : "none";
   }
 }
 

@@ -2,6 +2,8 @@
 
 import { setImmediate } from "node:timers/promises";
 import { type Dictionary, LEAST_BYTES, pack } from "../database/packed.ts";
+import type { Zstd } from "../zstd/zstd.ts";
+import { dictionaryOf } from "./dictionary.ts";
 
 /** Of the values, one in so many, because those that come together are often alike. */
 const EVERY = 4;
@@ -16,8 +18,10 @@ const PIECE_BYTES = 128;
 const TURN_MS = 2;
 /** What is common: of the samples so many have it, and such a share. */
 const COMMON = { least: 4, share: 0.03 };
-/** Deflate can point back so far, and each value costs the time to read it. */
+/** Each shard has a copy, and each server has it in memory. */
 const DICTIONARY_BYTES = 8 * 1024;
+/** Samples of which it is counted what comes how often. */
+const COUNTED = 64;
 /** Samples that are not part of it, by which it is judged. */
 const JUDGES = 64;
 /** A dictionary must make values so much smaller than the one before, or none. */
@@ -49,17 +53,22 @@ export class Sampling {
 export async function judge(
   samples: Buffer[],
   now: Dictionary | "none",
-): Promise<{ shrinks: boolean; better?: Buffer }> {
+  zstd: Zstd,
+): Promise<{ shrinks: boolean; better?: Dictionary }> {
   const judges = samples.slice(0, JUDGES);
-  const bytes = await commonParts(samples.slice(JUDGES));
+  const others = samples.slice(JUDGES);
+  const content = await commonParts(others);
+  const bytes = zstd.makeDictionary(content, others.slice(0, COUNTED));
+  await setImmediate();
   const [asTheyCome, packed] = [packedBytes(judges, undefined), packedBytes(judges, now)];
-  if (packedBytes(judges, { id: "d", bytes }) <= BETTER * packed) return { shrinks: true, better: bytes };
+  const better = bytes && dictionaryOf(bytes, zstd);
+  if (better && packedBytes(judges, better) <= BETTER * packed) return { shrinks: true, better };
   return { shrinks: packed < SHRUNK * asTheyCome };
 }
 
 /**
  * Pieces of samples of which every stretch is in several samples, chosen one after the other by how many samples have what
- * no piece before has (as zstd's COVER does); the best last, where deflate points to with least.
+ * no piece before has (as zstd's COVER does); the best last, where zstd points to with least.
  */
 async function commonParts(samples: Buffer[]): Promise<Buffer> {
   const counts = countStretches(samples);

@@ -1,4 +1,6 @@
-// Files that are imported as texts, with what Bun calls `type: "text"` and wrangler.toml a rule.
+// Files that are imported and are no programs.
+
+// As texts, with what Bun calls `type: "text"` and wrangler.toml a rule.
 
 declare module "swagger-ui-dist/swagger-ui-bundle.js" {
   const text: string;
@@ -18,4 +20,10 @@ declare module "*/built/page.js" {
 declare module "*/built/page.css" {
   const text: string;
   export default text;
+}
+
+// wrangler compiles it.
+declare module "*/zstd.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
 }
