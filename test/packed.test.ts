@@ -2,7 +2,9 @@
 // and whatever writes do with them, they are what was written.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Connection, RowDataPacket } from "mysql2/promise";
+import { createHash } from "node:crypto";
+import { deflateRawSync } from "node:zlib";
+import { type Connection, createConnection, type RowDataPacket } from "mysql2/promise";
 import { createClient } from "../src/client/client.ts";
 import { describe as describePacked } from "../src/database/packed.ts";
 import { type RunningServer, startServer } from "../vitess/run/server-process.ts";
@@ -138,6 +140,36 @@ test("a value that a server which packs nothing writes over a packed one is that
     expect((await put(plain, "over", value)).status).toBe(204);
     for (const reader of [packing, plain, worker]) expect(await (await call(urlOf(reader, "over"))).text()).toBe(value);
   }
+});
+
+test("what was packed by deflate, as versions before did, is read and can be changed", async () => {
+  const dictionary = Buffer.from("number of many who have much in common: where they live, what they may");
+  const id = createHash("sha256").update(dictionary).digest("base64url").slice(0, 12);
+  const value = record(8);
+  const length = value.length.toString(36);
+  const vtgate = await createConnection(DATABASE_URL);
+  try {
+    const [[like]] = await vtgate.query<RowDataPacket[]>("SELECT version FROM entries WHERE `key` = ?", [
+      rowKey(urlOf(packing, "taught-1")),
+    ]);
+    const insert = (...row: [key: string | Buffer, contentType: string, value: Buffer]) =>
+      vtgate.query("INSERT INTO entries (version, `key`, content_type, value) VALUES (?, ?, ?, ?)", [
+        like?.version,
+        ...row,
+      ]);
+    await insert(`.dictionary/${id}/0`, "application/octet-stream", dictionary);
+    const deflated = deflateRawSync(value, { dictionary });
+    await insert(rowKey(urlOf(packing, "former")), `\x01${id}/${length};text/x`, deflated);
+  } finally {
+    vtgate.destroy();
+  }
+  for (const reader of [packing, plain, worker]) {
+    const got = await call(urlOf(reader, "former"));
+    expect([await got.text(), got.headers.get("Content-Type")]).toEqual([value, "text/x"]);
+  }
+  const append = { method: "POST", body: JSON.stringify(["APPEND", "former", "!"]) };
+  expect(await (await call(`${packing.url}/redis/${namespace}`, append)).json()).toEqual({ result: value.length + 1 });
+  expect(await (await call(urlOf(plain, "former"))).text()).toBe(`${value}!`);
 });
 
 test("each shard has its own copy of the dictionary, and any that is left will do", async () => {
