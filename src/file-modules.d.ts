@@ -1,4 +1,4 @@
-// Files that are imported and are no programs.
+// Types of imported files that are not TypeScript.
 
 // As texts, with what Bun calls `type: "text"` and wrangler.toml a rule.
 
@@ -22,7 +22,7 @@ declare module "*/built/page.css" {
   export default text;
 }
 
-// wrangler compiles it.
+// As a module, which wrangler compiles.
 declare module "*/zstd.wasm" {
   const module: WebAssembly.Module;
   export default module;

@@ -62,5 +62,5 @@ export const TOKENS = 10_000;
 /** That many tokens with their comments and a few namespaces each. */
 export const TOKENS_FILE_BYTES = 4 * 1024 * 1024;
 
-/** Values that are packed with a dictionary: of larger ones a dictionary makes little difference. */
-export const PACKED_BYTES = 16 * 1024;
+/** Values that are packed with a dictionary, which makes little difference to larger ones. Rows rely on it: it can only grow. */
+export const DICTIONARY_VALUE_BYTES = 16 * 1024;

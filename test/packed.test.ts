@@ -143,7 +143,9 @@ test("a value that a server which packs nothing writes over a packed one is that
 });
 
 test("what was packed by deflate, as versions before did, is read and can be changed", async () => {
-  const dictionary = Buffer.from("number of many who have much in common: where they live, what they may");
+  const dictionary = Buffer.from(
+    `${namespace}: number of many who have much in common: where they live, what they may`,
+  );
   const id = createHash("sha256").update(dictionary).digest("base64url").slice(0, 12);
   const value = record(8);
   const length = value.length.toString(36);

@@ -6,18 +6,18 @@
 // their namespace have in common. Large ones are packed by zstd alone.
 
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { CONTENT_TYPE_BYTES, PACKED_BYTES } from "../limits.ts";
+import { CONTENT_TYPE_BYTES, DICTIONARY_VALUE_BYTES } from "../limits.ts";
 import { StoreError } from "../store/error.ts";
 import type { Content, EntryKey } from "../store/store.ts";
 
-/** What values have in common, and the codec that it is for. */
+/** What values of a namespace have in common, and the codec that makes use of it. */
 export interface Dictionary {
   /** A hash of its bytes, in base64url: so a value is never unpacked with another. */
   id: string;
   bytes: Buffer;
-  /** Undefined of a value that it can't compress. */
+  /** Undefined where it can't. */
   compress(value: Buffer): Buffer | undefined;
-  /** Of a value of so many bytes; undefined, or an error, where it is none. */
+  /** The value of exactly so many bytes; where it is anything else, undefined, another length or an error. */
   decompress(compressed: Buffer, bytes: number): Buffer | undefined;
 }
 
@@ -60,7 +60,7 @@ export const NO_DICTIONARIES: Dictionaries = {
 export function pack(content: Content, dictionary: Dictionary | "none" | undefined): Content {
   const { value, contentType } = content;
   if (dictionary === undefined || value.length < LEAST_BYTES) return content;
-  const isSmall = dictionary !== "none" && value.length <= PACKED_BYTES;
+  const isSmall = dictionary !== "none" && value.length <= DICTIONARY_VALUE_BYTES;
   const codec = isSmall ? dictionary.id : ZSTD;
   const description = `${PACKED}${codec}/${value.length.toString(RADIX)};${contentType}`;
   if (description.length > CONTENT_TYPE_BYTES) return content;
@@ -110,9 +110,8 @@ export function unpack({ content_type, value }: Stored, dictionaries: Map<string
 }
 
 /**
- * zlib's option for what has at most so many bytes when it is done: that it comes in one chunk, unless it is large. By
- * default zlib sets 16 kB aside for each value. With room to spare it need not ask for a second chunk to find that nothing
- * follows.
+ * zlib's option for a result of at most so many bytes: one chunk for all of it, unless it is large. By default zlib takes
+ * 16 kB for each value. With bytes to spare it need not take a second chunk to find that nothing follows.
  */
 function inOneChunk(bytes: number): { chunkSize: number } {
   return { chunkSize: Math.min(CHUNK_BYTES.most, bytes + CHUNK_BYTES.spare) };

@@ -55,6 +55,7 @@ export class Copies {
   /** Stores the first copy of a new dictionary. */
   async add(dictionary: Dictionary) {
     await this.make(dictionary, copyKey(dictionary.id, 0));
+    this.remember(dictionary);
   }
 
   private async make({ bytes }: Dictionary, key: EntryKey) {
@@ -70,9 +71,15 @@ export class Copies {
     const dictionary =
       (await this.read(this.keyIn(shard, id), id)) ?? (await this.read(copyKey(id, 0), id)) ?? (await this.any(id));
     if (!dictionary) throw new StoreError("unavailable", "a dictionary can't be had");
-    remember(this.known, id, dictionary, KEPT);
     this.isIn(shard, dictionary);
-    return dictionary;
+    return this.remember(dictionary);
+  }
+
+  /** The first one of its id, because each is prepared for itself. */
+  private remember(dictionary: Dictionary): Dictionary {
+    const known = this.known.get(dictionary.id);
+    if (!known) remember(this.known, dictionary.id, dictionary, KEPT);
+    return known ?? dictionary;
   }
 
   private async any(id: string): Promise<Dictionary | undefined> {

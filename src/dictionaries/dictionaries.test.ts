@@ -124,24 +124,46 @@ test("where values have become different, another one is made, and the one befor
   const before = await write(new NamespaceDictionaries(store, shards, zstd));
   // As after a restart, which is when a server looks first.
   const after = await write(new NamespaceDictionaries(store, shards, zstd), line, before);
-  expect((await store.get(dictionaryKey("of/ns")))?.value.toString()).toBe(after.id);
+  expect((await store.get(dictionaryKey("zstd/ns")))?.value.toString()).toBe(after.id);
   const reader = new KnownDictionaries(store, shards, zstd).at(SHARD);
   for (const { id, bytes } of [before, after]) expect((await reader.withId(id)).bytes).toEqual(bytes);
 });
 
-test("one of before, for deflate, is read and replaced", async () => {
+test("that of a former version, for deflate, is left to such versions", async () => {
   const store = new ModelStore();
   const former = dictionaryOf(Buffer.from('"roles":["reader","writer"],"about":"one of many somebodies"'), zstd);
   const put = (at: EntryKey, value: Buffer) => store.put(at, { ...content(value), expiry: "never" });
   await put(dictionaryKey(`${former.id}/0`), former.bytes);
   await put(dictionaryKey("of/ns"), Buffer.from(former.id));
-  const reader = new KnownDictionaries(store, shards, zstd).at(SHARD);
-  const { value } = record(1);
-  const deflated = deflateRawSync(value, { dictionary: former.bytes });
-  expect((await reader.withId(former.id)).decompress(deflated, value.length)).toEqual(value);
   const made = await write(new NamespaceDictionaries(store, shards, zstd));
   expect(made.id).not.toBe(former.id);
-  expect(made.decompress(made.compress(value) as Buffer, value.length)).toEqual(value);
+  expect((await store.get(dictionaryKey("of/ns")))?.value.toString()).toBe(former.id);
+  const { value } = record(1);
+  const deflated = deflateRawSync(value, { dictionary: former.bytes });
+  const reader = new KnownDictionaries(store, shards, zstd).at(SHARD);
+  expect((await reader.withId(former.id)).decompress(deflated, value.length)).toEqual(value);
+});
+
+test("it is fetched for all who want it at once, and prepared for one of them", async () => {
+  const store = new ModelStore();
+  const made = await write(new NamespaceDictionaries(store, shards, zstd));
+  const reader = new KnownDictionaries(store, shards, zstd).at(SHARD);
+  const found = await Promise.all(Array.from({ length: 50 }, () => reader.withId(made.id)));
+  expect(new Set(found).size).toBe(1);
+});
+
+test("what single values have is not in it", async () => {
+  const secrets: string[] = [];
+  const secretive = (i: number) => {
+    const secret = randomBytes(20).toString("base64");
+    secrets.push(secret);
+    return content(Buffer.from(record(i).value.toString().replace('"name"', `"secret":"${secret}","name"`)));
+  };
+  const { bytes } = await write(new NamespaceDictionaries(new ModelStore(), shards, zstd), secretive);
+  expect(bytes.includes('","email":"')).toBe(true);
+  for (const secret of secrets) {
+    for (let at = 0; at + 6 <= secret.length; at++) expect(bytes.includes(secret.slice(at, at + 6))).toBe(false);
+  }
 });
 
 test("one that is lost is replaced", async () => {
@@ -149,7 +171,7 @@ test("one that is lost is replaced", async () => {
   const before = await write(new NamespaceDictionaries(store, shards, zstd));
   await lose(before, store);
   const after = await write(new NamespaceDictionaries(store, shards, zstd));
-  expect((await store.get(dictionaryKey("of/ns")))?.value.toString()).toBe(after.id);
+  expect((await store.get(dictionaryKey("zstd/ns")))?.value.toString()).toBe(after.id);
 });
 
 test("values that become no smaller are soon not packed any more", async () => {

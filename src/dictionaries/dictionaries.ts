@@ -4,7 +4,7 @@
 import type { Dictionaries, Dictionary } from "../database/packed.ts";
 import type { Shards } from "../database/shards.ts";
 import { type Condition, type Content, dictionaryKey, type Entry, type EntryKey, type Store } from "../store/store.ts";
-import { isDictionary, type Zstd } from "../zstd/zstd.ts";
+import type { Zstd } from "../zstd/zstd.ts";
 import { Copies } from "./copies.ts";
 import { judge, Sampling } from "./sampling.ts";
 
@@ -95,7 +95,7 @@ export class NamespaceDictionaries extends KnownDictionaries {
     const before = namespace.dictionary;
     const samples = namespace.sampling?.isEnough ? namespace.sampling.samples : undefined;
     if (samples) this.endSampling(namespace);
-    const key = dictionaryKey(`of/${name}`);
+    const key = noteKey(name);
     const note = await this.store.get(key);
     // One that is lost, or can't be had now, may be replaced: rows that name it keep their copies.
     if (note) namespace.dictionary = await this.noted(note, shard).catch(() => before);
@@ -134,11 +134,14 @@ export class NamespaceDictionaries extends KnownDictionaries {
     return other ? this.noted(other, shard) : "none";
   }
 
-  /** One of before, which is not zstd's, is only read. */
-  private async noted({ value }: Entry, shard: string): Promise<Dictionary | "none"> {
-    const dictionary = await this.copies.withId(value.toString(), shard);
-    return isDictionary(dictionary.bytes) ? dictionary : "none";
+  private async noted({ value }: Entry, shard: string): Promise<Dictionary> {
+    return this.copies.withId(value.toString(), shard);
   }
+}
+
+/** Former versions note theirs, which are for deflate, at another key. */
+function noteKey(namespace: string): EntryKey {
+  return dictionaryKey(`zstd/${namespace}`);
 }
 
 function idOf(dictionary: Dictionary | "none"): string {

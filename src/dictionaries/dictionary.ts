@@ -1,4 +1,4 @@
-// A dictionary by its bytes, which tell the codec that it is for.
+// Makes a dictionary from its bytes, the first of which say which codec it is for.
 
 import { createHash } from "node:crypto";
 import { inflateSync } from "fflate";
@@ -10,17 +10,26 @@ const ID_CHARACTERS = 12;
 
 export function dictionaryOf(bytes: Buffer, zstd: Zstd): Dictionary {
   const id = createHash("sha256").update(bytes).digest("base64url").slice(0, ID_CHARACTERS);
-  return isDictionary(bytes)
-    ? {
-        ...{ id, bytes },
-        compress: (value) => zstd.compress(value, bytes),
-        decompress: (compressed, length) => zstd.decompress(compressed, bytes, length),
-      }
-    : { id, bytes, compress: () => undefined, decompress: (compressed, length) => inflate(compressed, bytes, length) };
+  return { id, bytes, ...(isDictionary(bytes) ? zstdWith(bytes, zstd) : deflateWith(bytes)) };
 }
 
-/** By deflate (RFC 1951), as values were packed before. */
-function inflate(deflated: Buffer, dictionary: Buffer, bytes: number): Buffer {
-  const { buffer, byteOffset, byteLength } = inflateSync(deflated, { dictionary, out: new Uint8Array(bytes) });
-  return Buffer.from(buffer, byteOffset, byteLength);
+type Codec = Pick<Dictionary, "compress" | "decompress">;
+
+function zstdWith(dictionary: Buffer, zstd: Zstd): Codec {
+  return {
+    compress: (value) => zstd.compress(value, dictionary),
+    decompress: (compressed, bytes) => zstd.decompress(compressed, dictionary, bytes),
+  };
+}
+
+/** Deflate (RFC 1951), which former versions packed with. */
+function deflateWith(dictionary: Buffer): Codec {
+  return {
+    compress: () => undefined,
+    decompress(compressed, bytes) {
+      // With a byte more, because fflate fills what it is given, and leaves out what has no room there.
+      const { buffer, byteOffset, length } = inflateSync(compressed, { dictionary, out: new Uint8Array(bytes + 1) });
+      return Buffer.from(buffer, byteOffset, length);
+    },
+  };
 }

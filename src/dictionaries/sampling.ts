@@ -10,17 +10,16 @@ const EVERY = 4;
 const SAMPLES = 192;
 /** Of a larger value its beginning, where most of what is common stands. */
 const SAMPLE_BYTES = 1024;
-/** Bytes that are looked for in others, and the numbers of places where it is counted how many samples have them. */
+/** Bytes that are looked for in other samples. */
 const STRETCH = 4;
-const SLOTS = 2 ** 18;
 const PIECE_BYTES = 128;
-/** Calls wait no longer than this for the making of a dictionary. */
+/** How long pieces are chosen at a time, because calls wait meanwhile. */
 const TURN_MS = 2;
 /** What is common: of the samples so many have it, and such a share. */
 const COMMON = { least: 4, share: 0.03 };
 /** Each shard has a copy, and each server has it in memory. */
 const DICTIONARY_BYTES = 8 * 1024;
-/** Samples of which it is counted what comes how often. */
+/** Samples whose statistics a dictionary gets. */
 const COUNTED = 64;
 /** Samples that are not part of it, by which it is judged. */
 const JUDGES = 64;
@@ -47,8 +46,7 @@ export class Sampling {
 
 /**
  * Whether values like the samples become smaller at all; and what many of them have in common, where the others become
- * smaller by it than with the dictionary of now. Of what only a few have nothing is in it but what is made of stretches
- * that are common.
+ * smaller by it than with the dictionary of now. What only a few have is in it only where its stretches are common.
  */
 export async function judge(
   samples: Buffer[],
@@ -58,9 +56,11 @@ export async function judge(
   const judges = samples.slice(0, JUDGES);
   const others = samples.slice(JUDGES);
   const content = await commonParts(others);
+  await setImmediate();
   const bytes = zstd.makeDictionary(content, others.slice(0, COUNTED));
   await setImmediate();
   const [asTheyCome, packed] = [packedBytes(judges, undefined), packedBytes(judges, now)];
+  await setImmediate();
   const better = bytes && dictionaryOf(bytes, zstd);
   if (better && packedBytes(judges, better) <= BETTER * packed) return { shrinks: true, better };
   return { shrinks: packed < SHRUNK * asTheyCome };
@@ -68,12 +68,12 @@ export async function judge(
 
 /**
  * Pieces of samples of which every stretch is in several samples, chosen one after the other by how many samples have what
- * no piece before has (as zstd's COVER does); the best last, where zstd points to with least.
+ * no piece before has (as zstd's COVER does); the best last, where zstd needs the fewest bits to point to.
  */
 async function commonParts(samples: Buffer[]): Promise<Buffer> {
-  const counts = countStretches(samples);
+  const stretches = new Stretches(samples);
   const least = Math.max(COMMON.least, samples.length * COMMON.share);
-  const isCommon = (sample: Buffer, at: number) => (counts[slotOf(sample, at)] as number) >= least;
+  const isCommon = (sample: Buffer, at: number) => stretches.samplesWith(sample, at) >= least;
   const pieces = new Map<string, Buffer>();
   for (const sample of samples) {
     for (let at = 0; at + STRETCH <= sample.length; ) {
@@ -91,7 +91,7 @@ async function commonParts(samples: Buffer[]): Promise<Buffer> {
   let left = DICTIONARY_BYTES;
   const worth = (piece: Buffer) => {
     let sum = 0;
-    for (let at = 0; at + STRETCH <= piece.length; at++) sum += counts[slotOf(piece, at)] as number;
+    for (let at = 0; at + STRETCH <= piece.length; at++) sum += stretches.samplesWith(piece, at);
     return sum / piece.length;
   };
   // What a piece is worth only falls, so whichever is the best by what it was worth before need be looked at only.
@@ -114,31 +114,54 @@ async function commonParts(samples: Buffer[]): Promise<Buffer> {
     }
     chosen.push(best.piece);
     left -= best.piece.length;
-    for (let at = 0; at + STRETCH <= best.piece.length; at++) counts[slotOf(best.piece, at)] = 0;
+    for (let at = 0; at + STRETCH <= best.piece.length; at++) stretches.forget(best.piece, at);
   }
   return Buffer.concat(chosen.reverse());
 }
 
-/** How many of the samples have each stretch of bytes. */
-function countStretches(samples: Buffer[]): Uint16Array {
-  const counts = new Uint16Array(SLOTS);
-  const lastIn = new Int32Array(SLOTS).fill(-1);
-  for (const [i, sample] of samples.entries()) {
-    for (let at = 0; at + STRETCH <= sample.length; at++) {
-      const slot = slotOf(sample, at);
-      if (lastIn[slot] === i) continue;
-      lastIn[slot] = i;
-      counts[slot] = (counts[slot] as number) + 1;
+/** How many of the samples have each stretch of bytes: a table with open addressing, and each stretch is its own key. */
+class Stretches {
+  private readonly keys: Uint32Array;
+  private readonly counts: Uint16Array;
+  /** The number of the last sample that has it, from 1 on; 0 where the place is free. */
+  private readonly last: Uint16Array;
+
+  constructor(samples: Buffer[]) {
+    const most = samples.reduce((sum, { length }) => sum + length, 1);
+    const places = 2 ** Math.ceil(Math.log2(2 * most));
+    this.keys = new Uint32Array(places);
+    this.counts = new Uint16Array(places);
+    this.last = new Uint16Array(places);
+    for (const [i, sample] of samples.entries()) {
+      for (let at = 0; at + STRETCH <= sample.length; at++) this.count(sample, at, i + 1);
     }
   }
-  return counts;
-}
 
-/** Of a stretch: FNV-1a's, of which as many bits count as there are slots. */
-function slotOf(sample: Buffer, at: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = at; i < at + STRETCH; i++) hash = Math.imul(hash ^ (sample[i] as number), 0x01000193);
-  return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+  samplesWith(bytes: Buffer, at: number): number {
+    return this.counts[this.placeOf(bytes.readUInt32LE(at))] as number;
+  }
+
+  forget(bytes: Buffer, at: number) {
+    this.counts[this.placeOf(bytes.readUInt32LE(at))] = 0;
+  }
+
+  private count(sample: Buffer, at: number, number: number) {
+    const key = sample.readUInt32LE(at);
+    const place = this.placeOf(key);
+    if (this.last[place] === number) return;
+    this.keys[place] = key;
+    this.last[place] = number;
+    this.counts[place] = (this.counts[place] as number) + 1;
+  }
+
+  private placeOf(key: number): number {
+    const mask = this.keys.length - 1;
+    // Fibonacci hashing, of whose product the upper bits are mixed best.
+    const product = Math.imul(key, 0x9e3779b1);
+    let place = (product ^ (product >>> 15)) & mask;
+    while (this.last[place] !== 0 && this.keys[place] !== key) place = (place + 1) & mask;
+    return place;
+  }
 }
 
 function packedBytes(values: Buffer[], dictionary: Dictionary | "none" | undefined): number {

@@ -1,18 +1,22 @@
-// `npm run zstd`: compiles zstd and codec.c into zstd.wasm, which servers and Workers load. It takes Python with venv, for
-// the packages that the compiler and zstd's source come in.
+// `npm run zstd`: compiles zstd and codec.c into zstd.wasm, which servers and Workers load. It needs Python with venv: the
+// compiler and zstd's source are in Python's packages.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DICTIONARY_VALUE_BYTES } from "../limits.ts";
 
 const ZIG = "ziglang==0.17.1";
-/** Its source has all of zstd in one file. */
+/** Its source has zstd in one file. */
 const ZSTD = "zstandard==0.25.0";
 const FLAGS = [
   ...["--target=wasm32-wasi", "-mexec-model=reactor", "-O3", "-Wl,--strip-all", "-Wno-deprecated-declarations"],
-  // What levels as high as these are for would take a value longer than the rest of its call.
+  // Of the usual 16 MiB little would be used.
+  "-Wl,-z,stack-size=524288",
+  `-DVALUE_BYTES=${DICTIONARY_VALUE_BYTES}`,
+  // Of the highest levels, which would take longer for a value than the rest of its call.
   ...["BTLAZY2", "BTOPT", "BTULTRA"].map((name) => `-DZSTD_EXCLUDE_${name}_BLOCK_COMPRESSOR`),
 ];
 const source = join(import.meta.dirname, "codec.c");

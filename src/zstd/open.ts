@@ -1,4 +1,4 @@
-// zstd where files can be read; Workers import the module.
+// Opens zstd where files can be read; Workers import the module.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

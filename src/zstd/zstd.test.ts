@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
-import { PACKED_BYTES } from "../limits.ts";
+import { DICTIONARY_VALUE_BYTES } from "../limits.ts";
 import { BUILT_FROM, builtFrom } from "./build.ts";
 import { openZstd, readModule } from "./open.ts";
 import { isDictionary } from "./zstd.ts";
@@ -23,7 +23,19 @@ test("the module is built from the source beside it", () => {
 
 test("values of any length come back, and have become smaller", () => {
   const all = Buffer.concat(records(400));
-  for (const length of [1, 2, 100, 127, 128, 129, 1_000, 1_024, 4_095, PACKED_BYTES - 1, PACKED_BYTES]) {
+  for (const length of [
+    1,
+    2,
+    100,
+    127,
+    128,
+    129,
+    1_000,
+    1_024,
+    4_095,
+    DICTIONARY_VALUE_BYTES - 1,
+    DICTIONARY_VALUE_BYTES,
+  ]) {
     const value = all.subarray(0, length);
     const compressed = zstd.compress(value, dictionary) as Buffer;
     if (length > 50) expect(compressed.length).toBeLessThan(value.length / 2);
@@ -32,25 +44,25 @@ test("values of any length come back, and have become smaller", () => {
 });
 
 test("values that do not shrink come back", () => {
-  for (const length of [1, 300, PACKED_BYTES]) {
+  for (const length of [1, 300, DICTIONARY_VALUE_BYTES]) {
     const value = randomBytes(length);
     const compressed = zstd.compress(value, dictionary) as Buffer;
     // The largest is larger than what can be unpacked, and nobody keeps it.
-    const expected = compressed.length <= PACKED_BYTES ? value : undefined;
+    const expected = compressed.length <= DICTIONARY_VALUE_BYTES ? value : undefined;
     expect(zstd.decompress(compressed, dictionary, length)).toEqual(expected);
   }
 });
 
 test("larger values are refused", () => {
-  expect(zstd.compress(Buffer.alloc(PACKED_BYTES + 1), dictionary)).toBeUndefined();
-  expect(zstd.decompress(Buffer.alloc(PACKED_BYTES + 1), dictionary, 10)).toBeUndefined();
-  expect(zstd.decompress(Buffer.alloc(10), dictionary, PACKED_BYTES + 1)).toBeUndefined();
+  expect(zstd.compress(Buffer.alloc(DICTIONARY_VALUE_BYTES + 1), dictionary)).toBeUndefined();
+  expect(zstd.decompress(Buffer.alloc(DICTIONARY_VALUE_BYTES + 1), dictionary, 10)).toBeUndefined();
+  expect(zstd.decompress(Buffer.alloc(10), dictionary, DICTIONARY_VALUE_BYTES + 1)).toBeUndefined();
 });
 
 test("what is no value of that length and dictionary is refused, and nothing is changed by it", () => {
   const value = record(1);
   const compressed = zstd.compress(value, dictionary) as Buffer;
-  for (const length of [0, 1, value.length - 1, value.length + 1, PACKED_BYTES]) {
+  for (const length of [0, 1, value.length - 1, value.length + 1, DICTIONARY_VALUE_BYTES]) {
     expect(zstd.decompress(compressed, dictionary, length)).toBeUndefined();
   }
   expect(zstd.decompress(compressed.subarray(0, -3), dictionary, value.length)).toBeUndefined();
@@ -65,14 +77,19 @@ test("what is no value of that length and dictionary is refused, and nothing is 
   expect(zstd.decompress(compressed, dictionary, value.length)).toEqual(value);
 });
 
-test("more dictionaries than are kept ready are made ready again", () => {
-  const value = record(5);
-  const dictionaries = Array.from({ length: 1_100 }, () => Buffer.from(dictionary));
-  const compressed = dictionaries.map((each) => zstd.compress(value, each) as Buffer);
-  for (const [i, each] of dictionaries.entries()) {
-    expect(zstd.decompress(compressed[i] as Buffer, each, value.length)).toEqual(value);
+test("of more dictionaries than are kept prepared, each packs and unpacks its own values", () => {
+  const numbers = Array.from({ length: 600 }, (_, i) => i);
+  const contentOf = (i: number) => Buffer.from(Array.from({ length: 20 }, (_, j) => `${i * 7919 + j * j}-`).join(""));
+  const dictionaries = numbers.map((i) => zstd.makeDictionary(contentOf(i), records(8)) as Buffer);
+  const compressed = numbers.map((i) => zstd.compress(contentOf(i), dictionaries[i] as Buffer) as Buffer);
+  for (const i of [...numbers, ...numbers.toReversed()]) {
+    const value = contentOf(i);
+    const dictionary = dictionaries[i] as Buffer;
+    expect(zstd.decompress(compressed[i] as Buffer, dictionary, value.length)).toEqual(value);
+    expect(zstd.compress(value, dictionary)).toEqual(compressed[i] as Buffer);
+    const neighbours = dictionaries[(i + 1) % dictionaries.length] as Buffer;
+    expect(zstd.decompress(compressed[i] as Buffer, neighbours, value.length)).not.toEqual(value);
   }
-  expect(zstd.compress(value, dictionaries[0] as Buffer)).toEqual(compressed[0] as Buffer);
 });
 
 test("a frame without its magic number is one that any zstd reads with it", () => {

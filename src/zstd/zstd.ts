@@ -1,9 +1,9 @@
-// zstd with dictionaries that are made ready once, as WebAssembly, which every runtime has: it packs a value of a kB in
-// a fifth of the time that zlib takes, and unpacks it in a quarter, because zlib reads the dictionary for each value.
+// zstd with dictionaries that are prepared once, as WebAssembly, which every runtime has. The runtimes' own zstd and zlib
+// read the dictionary again for each value, which takes longer than to pack it.
 
-import { PACKED_BYTES } from "../limits.ts";
+import { DICTIONARY_VALUE_BYTES } from "../limits.ts";
 
-/** What codec.c exports. Lengths of 0 are errors. */
+/** What codec.c exports. Lengths and places of 0 are errors. */
 interface Exports {
   memory: WebAssembly.Memory;
   inputAt(): number;
@@ -18,27 +18,22 @@ interface Exports {
   freeDecompressor(decompressor: number): void;
   compress(compressor: number, bytes: number): number;
   decompress(decompressor: number, bytes: number, most: number): number;
-  /** At `at`, of at most so many bytes, of the content and of samples whose lengths are at `lengths`. */
   makeDictionary(
-    at: number,
-    most: number,
     content: number,
-    contentBytes: number,
+    bytes: number,
     samples: number,
-    lengths: number,
+    sampleBytes: number,
     count: number,
     level: number,
   ): number;
 }
 
-/** Chosen by money, see "What planning decided" in DESIGN.md: higher ones take longer and gain nothing. */
+/** Up to here a level saves more disk than it costs cores, by the capacity model; above it, hardly a byte. */
 const LEVEL = 6;
-/** What compressors are made ready for; other values take them as they are. */
+/** What compressors are tuned for; they take values of any other length too. */
 const USUAL_VALUE_BYTES = 1024;
-/** That are kept ready, of about 120 kB and 35 kB each; to make one ready again takes as long as ten values. */
-const READY = { compressors: 256, decompressors: 1024 };
-/** Beyond its content a dictionary has statistics. */
-const STATISTICS_BYTES = 1024;
+/** Of each so many are kept: about 120 kB a compressor and 35 kB a decompressor. To prepare one takes as long as ten values. */
+const PREPARED = 256;
 const MAGIC = Buffer.from([0x37, 0xa4, 0x30, 0xec]);
 
 /** Whether these are a dictionary that `Zstd.makeDictionary` has made. */
@@ -50,11 +45,11 @@ export class Zstd {
   private readonly wasm: Exports;
   private readonly inputAt: number;
   private readonly outputAt: number;
-  private readonly compressors: Ready;
-  private readonly decompressors: Ready;
+  private readonly compressors: Prepared;
+  private readonly decompressors: Prepared;
   private memory: Buffer = Buffer.alloc(0);
 
-  /** Of zstd.wasm. */
+  /** `module` is zstd.wasm. */
   constructor(module: WebAssembly.Module) {
     this.wasm = new WebAssembly.Instance(module).exports as unknown as Exports;
     this.wasm._initialize();
@@ -62,25 +57,25 @@ export class Zstd {
     this.inputAt = this.wasm.inputAt();
     this.outputAt = this.wasm.outputAt();
     const { compressor, freeCompressor, decompressor, freeDecompressor } = this.wasm;
-    this.compressors = new Ready(READY.compressors, freeCompressor, (bytes) =>
-      this.with([bytes], (at) => compressor(at, bytes.length, LEVEL, USUAL_VALUE_BYTES)),
+    this.compressors = new Prepared(freeCompressor, (bytes) =>
+      this.withCopies([bytes], (at) => compressor(at, bytes.length, LEVEL, USUAL_VALUE_BYTES)),
     );
-    this.decompressors = new Ready(READY.decompressors, freeDecompressor, (bytes) =>
-      this.with([bytes], (at) => decompressor(at, bytes.length)),
+    this.decompressors = new Prepared(freeDecompressor, (bytes) =>
+      this.withCopies([bytes], (at) => decompressor(at, bytes.length)),
     );
   }
 
-  /** A value of at most `PACKED_BYTES`; undefined where zstd can't. */
+  /** Of a value of at most `DICTIONARY_VALUE_BYTES`; undefined where zstd can't. */
   compress(value: Buffer, dictionary: Buffer): Buffer | undefined {
-    const compressor = value.length <= PACKED_BYTES ? this.compressors.of(dictionary) : 0;
+    const compressor = value.length <= DICTIONARY_VALUE_BYTES ? this.compressors.of(dictionary) : 0;
     if (compressor === 0) return undefined;
     this.heap.set(value, this.inputAt);
     return this.output(this.wasm.compress(compressor, value.length));
   }
 
-  /** A value of so many bytes; undefined where it is another, or none. */
+  /** The value of exactly so many bytes; undefined where it is anything else. */
   decompress(compressed: Buffer, dictionary: Buffer, bytes: number): Buffer | undefined {
-    const isPossible = Math.max(compressed.length, bytes) <= PACKED_BYTES;
+    const isPossible = Math.max(compressed.length, bytes) <= DICTIONARY_VALUE_BYTES;
     const decompressor = isPossible ? this.decompressors.of(dictionary) : 0;
     if (decompressor === 0) return undefined;
     this.heap.set(compressed, this.inputAt);
@@ -89,23 +84,20 @@ export class Zstd {
   }
 
   /**
-   * A dictionary with this content, what is found most often last, and with statistics of the samples; undefined where zstd
-   * can't make one.
+   * Of a content of at most half of `DICTIONARY_VALUE_BYTES`, whose most frequent parts come last, and of samples whose
+   * statistics it gets: how often bytes and lengths are in them. Undefined where zstd can't.
    */
   makeDictionary(content: Buffer, samples: Buffer[]): Buffer | undefined {
     const lengths = Buffer.from(Uint32Array.from(samples, ({ length }) => length).buffer);
-    const room = Buffer.alloc(content.length + STATISTICS_BYTES);
-    let made: Buffer | undefined;
-    this.with([room, content, Buffer.concat(samples), lengths], (at, contentAt, samplesAt, lengthsAt) => {
-      const sizes = [at, room.length, contentAt, content.length] as const;
-      const length = this.wasm.makeDictionary(...sizes, samplesAt, lengthsAt, samples.length, LEVEL);
-      if (length > 0) made = Buffer.from(this.heap.subarray(at, at + length));
-      return length;
-    });
-    return made;
+    const copies = [content, Buffer.concat(samples), lengths];
+    return this.output(
+      this.withCopies(copies, (at, samplesAt, lengthsAt) =>
+        this.wasm.makeDictionary(at, content.length, samplesAt, lengthsAt, samples.length, LEVEL),
+      ),
+    );
   }
 
-  /** zstd's memory. Where it has grown, it is at another place. */
+  /** A view of zstd's memory. Where the memory has grown, the view of before has no bytes. */
   private get heap(): Buffer {
     if (this.memory.length === 0) this.memory = Buffer.from(this.wasm.memory.buffer);
     return this.memory;
@@ -115,39 +107,39 @@ export class Zstd {
     return length > 0 ? Buffer.from(this.heap.subarray(this.outputAt, this.outputAt + length)) : undefined;
   }
 
-  /** Calls `use` with the places of copies of these, which are let go afterwards. 0 where there is no memory. */
-  private with(all: Buffer[], use: (...at: [number, number, number, number]) => number): number {
+  /** What `use` returns, which gets the places of copies in zstd's memory; 0 where there is none left. */
+  private withCopies(all: Buffer[], use: (...at: [number, number, number]) => number): number {
     const places = all.map(({ length }) => this.wasm.allocate(length));
     const isPossible = !places.includes(0);
     for (const [i, bytes] of isPossible ? all.entries() : []) this.heap.set(bytes, places[i]);
-    const result = isPossible ? use(...(places as [number, number, number, number])) : 0;
+    const result = isPossible ? use(...(places as [number, number, number])) : 0;
     for (const at of places) this.wasm.release(at);
     return result;
   }
 }
 
-/** Dictionaries made ready: where there are too many, the one that was first is made ready again when it is needed. */
-class Ready {
-  private readonly ready = new Map<Buffer, number>();
+/** Prepared dictionaries. Where there are too many, the oldest is released, and prepared again when it is needed. */
+class Prepared {
+  private readonly prepared = new Map<Buffer, number>();
 
   constructor(
-    private readonly most: number,
-    private readonly free: (ready: number) => void,
-    private readonly make: (dictionary: Buffer) => number,
+    private readonly release: (prepared: number) => void,
+    private readonly prepare: (dictionary: Buffer) => number,
   ) {}
 
-  /** 0 where zstd can't make it ready. */
+  /** 0 where zstd can't prepare it. */
   of(dictionary: Buffer): number {
-    const known = this.ready.get(dictionary);
+    const known = this.prepared.get(dictionary);
     if (known !== undefined) return known;
-    const made = this.make(dictionary);
-    if (made === 0) return 0;
-    this.ready.set(dictionary, made);
-    if (this.ready.size > this.most) {
-      const [first, old] = this.ready.entries().next().value as [Buffer, number];
-      this.ready.delete(first);
-      this.free(old);
-    }
+    if (this.prepared.size >= PREPARED) this.releaseOldest();
+    const made = this.prepare(dictionary);
+    if (made !== 0) this.prepared.set(dictionary, made);
     return made;
+  }
+
+  private releaseOldest() {
+    const [oldest, prepared] = this.prepared.entries().next().value as [Buffer, number];
+    this.prepared.delete(oldest);
+    this.release(prepared);
   }
 }
