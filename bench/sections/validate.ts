@@ -44,7 +44,7 @@ type Connections = (typeof CONNECTIONS)[number];
 /** Calls a second. */
 type Rates = Record<Kind, Record<Connections, number>>;
 /** The machine's speed changes from one minute to the next. */
-const LOADS_OF_ROUND = 2;
+const LOADS_OF_ROUND = 5;
 
 /** How far off throughput and the median latency may be. */
 const BOUNDS = { perSecond: 0.15, p50Ms: 0.25 };

@@ -48,13 +48,10 @@ const load = (shards: number, workload: WorkloadName, connections: number, value
 });
 
 export const CONNECTIONS = ["few", "many"] as const;
-/**
- * Loads of reads alone and of writes alone, by few and by many, which tell how fast the machine is today. Those by many are
- * in the middle of what is predicted: statements that are always full say little of those that are not.
- */
+/** Loads of reads alone and of writes alone, by few and by many, which tell how fast the machine is today. */
 export const CALIBRATIONS: Record<Kind, Record<(typeof CONNECTIONS)[number], Load>> = {
   read: { few: load(2, "c", 32), many: load(2, "c", 2_000) },
-  write: { few: load(2, "write", 16), many: load(2, "write", 500) },
+  write: { few: load(2, "write", 16), many: load(2, "write", 2_000) },
 };
 
 export const GROUPS = { plain: "GETs and PUTs", other: "one key, and other kinds of call" };
