@@ -38,8 +38,9 @@ export async function prepare(commands: Buffer[][], store: Store, caller: Caller
 }
 
 async function loadScripts(): Promise<Commands> {
-  // Its other parts need this one whole, and Bun begins to run modules in no order of theirs.
-  await import("fengari/src/defs.js");
+  // Its parts need each other in circles, which only some of them may begin, as this one may, which brings the others. Bun
+  // begins to run CommonJS modules that TypeScript imports in no order of theirs.
+  await import("fengari/src/lua.js");
   const { scriptCommands } = await import("./eval.ts");
   const callable = (words: Buffer[], context: Context) => planIn(COMMANDS, words, context);
   withScripts = new Map([...COMMANDS, ...Object.entries(scriptCommands(callable))]);

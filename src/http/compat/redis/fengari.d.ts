@@ -116,5 +116,3 @@ declare module "fengari/src/lstring.js" {
   import type { State } from "fengari/src/lua.js";
   export function luaS_bless(state: State, bytes: Uint8Array): unknown;
 }
-
-declare module "fengari/src/defs.js" {}
