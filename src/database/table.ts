@@ -4,20 +4,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BATCH_READ_BYTES } from "../limits.ts";
 import { StoreError } from "../store/error.ts";
-import { type Content, type Entry, type EntryInfo, type EntryKey, keyName } from "../store/store.ts";
+import { type Entry, type EntryInfo, type EntryKey, keyName } from "../store/store.ts";
 import { type Revision, type Version, versionOf } from "../store/version.ts";
 import type { Database, Rows, Written } from "./connect.ts";
 import type { Fence } from "./fence.ts";
-import {
-  type Dictionaries,
-  type Dictionary,
-  describe,
-  dictionariesOf,
-  NO_DICTIONARIES,
-  pack,
-  type Stored,
-  unpack,
-} from "./packed.ts";
+import { type Dictionaries, describe, dictionariesOf, NO_DICTIONARIES, pack, type Stored, unpack } from "./packed.ts";
 import type { Change, Put, Range, Statement, StoredRow } from "./statements.ts";
 import * as statements from "./statements.ts";
 import { isCommit, tagsIn } from "./terms.ts";
@@ -123,7 +114,9 @@ export class Table {
       const name = keyName(row.id);
       const isLarge = row.value !== undefined && bytesIn(row) > share;
       if (isLarge) known.large.add(name);
-      const content = isLarge ? undefined : contentOf(row, dictionaries);
+      // Undefined where it was not asked for, too.
+      const value: Buffer | undefined = isLarge ? undefined : row.value && unpack(row as Stored, dictionaries);
+      const content = value && { value, metadata: row.metadata, contentType: describe(row.content_type).contentType };
       known.rows.set(name, { revision: hexOf(row.version), expiresAtMs: row.expires_at, content });
     }
     return known;
@@ -267,13 +260,6 @@ function infoOf(row: Rows[number], version: Version, storedBytes: number): Entry
     valueBytes,
     expiry: row.expires_at === null ? null : { atMs: row.expires_at, ttlMs: row.ttl_ms },
   };
-}
-
-/** Undefined where it was not asked for. */
-function contentOf(row: Rows[number], dictionaries: Map<string, Dictionary>): Content | undefined {
-  if (row.value === undefined) return undefined;
-  const { contentType } = describe(row.content_type);
-  return { contentType, metadata: row.metadata, value: unpack(row as Stored, dictionaries) };
 }
 
 /** Of a row's value, as it is and as it was read: the larger one. */
