@@ -6,6 +6,7 @@ import type { Answer, Write } from "../store/decide.ts";
 import {
   type Caller,
   type Consistency,
+  type EntryInfo,
   type EntryKey,
   type ExpireResult,
   keyName,
@@ -85,7 +86,12 @@ export function storeOver(way: Way): Store {
         if (!rows) consistency = "strong";
         return rows;
       };
-      const head = async (key: EntryKey) => (consistency === "eventual" ? null : await read("infos", key, caller));
+      const head = async (key: EntryKey) => {
+        if (consistency === "eventual") return null;
+        const part = call.part<EntryInfo | null>();
+        way.read("infos", { key, id: keyName(key), call: part });
+        return part.promise;
+      };
       const { shards, idOf } = way;
       pageOf({ shards, idOf, scan, head }, query).then(
         (page) => call.resolve(page),

@@ -18,6 +18,8 @@ const QUERY: ListQuery = {
 function setUp(first: string[], then = first) {
   let names = first;
   const sent: string[] = [];
+  const settled: string[] = [];
+  const expired: EntryKey[] = [];
   const take = (what: string, shard: string) => {
     sent.push(`${what} ${shard}`);
     if (!then.includes(shard)) throw new StoreError("unavailable", "no such shard");
@@ -31,7 +33,7 @@ function setUp(first: string[], then = first) {
       },
       scan: async (_: Range) => {
         take("scan", shard);
-        return [];
+        return expired.map((each) => ({ key: each, found: "expired" as const }));
       },
     }) as Partial<Table> as Table;
   const shardOf = (each: EntryKey) => (names.length > 1 && named([each]) > "m" ? names[1] : names[0]) as string;
@@ -46,8 +48,9 @@ function setUp(first: string[], then = first) {
       ping: async () => {},
     },
     1_000,
+    { settled: ({ kind }) => settled.push(kind), refused() {}, sent() {}, again() {} },
   );
-  return { store, sent };
+  return { store, sent, settled, expired };
 }
 
 test("reads share a statement with those of their shard", async () => {
@@ -67,4 +70,12 @@ test("a list asks each shard, and begins anew where these are others by then", a
   expect(await store.list(QUERY)).toEqual({ entries: [], rest: null });
   // Tried twice, because the map is looked at again only once a shard has not taken it.
   expect(sent).toEqual(["scan -", "scan -", "scan -80", "scan 80-"]);
+});
+
+test("what a list finds expired is looked up as a part of it, not as calls of their own", async () => {
+  const { store, sent, settled, expired } = setUp(["-"]);
+  expired.push(key("a"), key("b"));
+  expect(await store.list(QUERY)).toEqual({ entries: [], rest: null });
+  expect(sent).toEqual(["scan -", "read ab -"]);
+  expect(settled).toEqual(["list"]);
 });
