@@ -12,6 +12,7 @@ import { measureCosts } from "../costs/measure.ts";
 import { clusterGroups, untilIdle } from "../cpu.ts";
 import { fillKeys } from "../fill.ts";
 import { httpLoad, simulateLoad } from "../generators.ts";
+import type { LoadOptions } from "../load/options.ts";
 import type { WorkloadName } from "../load/workloads.ts";
 import { type Findings, figure, packageVersion } from "../report.ts";
 import type { Rig } from "../rig.ts";
@@ -50,6 +51,8 @@ const LOADS_OF_ROUND = 5;
 const BOUNDS = { perSecond: 0.15, p50Ms: 0.25 };
 const SEED = 1;
 const IDLE_TIMEOUT_MS = 15_000;
+/** What has just been started does its first calls a tenth slower. */
+const WARM_UP: LoadOptions = { workload: "a", clients: [256], seconds: 10, warmup: 0, namespace: "warm-up" };
 
 export async function validate(rig: Rig): Promise<Findings> {
   const known = valuesOf(readInputs());
@@ -65,10 +68,11 @@ export async function validate(rig: Rig): Promise<Findings> {
       if (isOnTwo && LOADS[number + 1]?.shards !== each.shards) rounds.push(await ratesOf(measure));
     }
   }
+  rounds.push(await ratesOf(measure));
   const slownesses = rounds.slice(1).map((next, i) => slownessOf(costs, known, [rounds[i] as Rates, next]));
-  const turns = outcomes.map(({ measured, round }): Turn => {
-    return { measured, slowness: slownesses[Math.min(round, slownesses.length - 1)] as Turn["slowness"] };
-  });
+  const turns = outcomes.map(
+    ({ measured, round }): Turn => ({ measured, slowness: slownesses[round] as Turn["slowness"] }),
+  );
   const validated = LOADS.map((each, number): Validated => {
     const options = rigOf(each, costs);
     const own = turns.filter((_, i) => i % LOADS.length === number);
@@ -93,7 +97,7 @@ export async function validate(rig: Rig): Promise<Findings> {
   const calibrations = KINDS.flatMap((kind) => CONNECTIONS.map((count) => titleOf(CALIBRATIONS[kind][count])));
   return {
     versions: { vitess: VITESS_VERSION, mysql2: packageVersion("mysql2") },
-    method: `\`npm run load\`, and oha for batches and lists: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each; all ${rig.options.rounds === 1 ? "once" : `${figure(rig.options.rounds)} times, one after the other, of which these are the means`}. What statements and calls cost was measured first (\`bench -- statements\` does the same), and is taken so many times as four other loads, before and after every ${LOADS_OF_ROUND} of these, have shown: ${calibrations.join("; ")}. That was ${range("read", "statement")} for the statements of reads, ${range("write", "statement")} for the waiting of writes, ${range("read", "call")} and ${range("write", "call")} for what each call is.`,
+    method: `\`npm run load\`, and oha for batches and lists: uniformly random keys of 10,000, closed loop, ${rig.options.seconds} s after ${rig.options.warmupSeconds} s of warm-up each, after ${WARM_UP.seconds} s for what was new; all ${rig.options.rounds === 1 ? "once" : `${figure(rig.options.rounds)} times, one after the other, of which these are the means`}. What statements and calls cost was measured first (\`bench -- statements\` does the same), and is taken so many times as four other loads, before and after every ${LOADS_OF_ROUND} of these, have shown: ${calibrations.join("; ")}. That was ${range("read", "statement")} for the statements of reads, ${range("write", "statement")} for the waiting of writes, ${range("read", "call")} and ${range("write", "call")} for what each call is.`,
     data: { costs, rounds, validated, bars },
     markdown: [comparisonTable(validated), "## Bars", barTable(bars)].join("\n\n"),
   };
@@ -129,6 +133,7 @@ function measureWith(rig: Rig) {
       await rig.clusterOf(each.shards);
       running = { shards: each.shards, server: await rig.startServer() };
       await fillKeys(rig);
+      await simulateLoad(rig, "warm up", { ...WARM_UP, url: running.server.url });
     }
     const { server } = running;
     // What the load before it has left to do is not this one's.
