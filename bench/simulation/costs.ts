@@ -133,10 +133,7 @@ export function crowded(costs: Costs, connections: number): Costs {
   return withCalls(costs, (name) => 1 + costs.crowding[callKind(name).kind] * tenfold);
 }
 
-/**
- * How many times as long things take as the costs say: what is done for each call, and once a statement. Of a write that
- * is its waiting alone, which others' commits make longer.
- */
+/** How many times as long things take as the costs say: what is done for each call, and once a statement. */
 export interface Slowness {
   statement: number;
   call: number;
@@ -146,7 +143,7 @@ export interface Slowness {
 export function onMachine(costs: Costs, slowness: Record<Kind, Slowness>): Costs {
   const statements = STATEMENTS.map((name): [StatementName, StatementCosts] => [
     name,
-    slower(costs.statements[name], kindOf(name), slowness[kindOf(name)]),
+    slower(costs.statements[name], slowness[kindOf(name)]),
   ]);
   return {
     ...withCalls(costs, (name) => slowness[callKind(name).kind].call),
@@ -163,18 +160,17 @@ function withCalls(costs: Costs, timesOf: (name: CallName) => number): Costs {
   return { ...costs, calls: Object.fromEntries(calls) as Costs["calls"] };
 }
 
-function slower(costs: StatementCosts, kind: Kind, { statement, call }: Slowness): StatementCosts {
-  const computing = kind === "read" ? statement : 1;
+function slower(costs: StatementCosts, { statement, call }: Slowness): StatementCosts {
   const slowed = (cost: Cost): Cost => {
     const [[, one]] = cost as [Cost[number]];
-    return cost.map(([rows, seconds]) => [rows, one * computing + (seconds - one) * call]);
+    return cost.map(([rows, seconds]) => [rows, one * statement + (seconds - one) * call]);
   };
   return {
     client: slowed(costs.client),
     gate: slowed(costs.gate),
     primary: slowed(costs.primary),
     replicas: slowed(costs.replicas),
-    beside: costs.beside * computing,
+    beside: costs.beside * statement,
     waiting: costs.waiting * statement,
   };
 }
